@@ -1,0 +1,293 @@
+use crate::accountant::Accountant;
+use crate::catalog::{Catalog, CatalogSnapshot};
+use crate::error::Result;
+use crate::expect::{Expecter, HeuristicExpecter};
+use crate::grid::GridSnapshot;
+use crate::model::{ModelCard, ModelKey, Privacy};
+use crate::note::{Note, NoteCode};
+use crate::objective::{Objective, Sensitivity};
+use crate::profile::{HeuristicProfiler, PromptProfile, PromptProfiler};
+use crate::prompt::Prompt;
+use crate::rank::{Candidate, Excluded, GreenRanker, Ranker, Ranking, Rule};
+use crate::runtime::Runtime;
+use crate::task::Task;
+use crate::time::Date;
+use crate::units::{Quantity, Tokens};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// Decides which model should answer, and never calls one: profile, expectations, forecasts, ranking.
+///
+/// Deciding is synchronous and pure but for the time of day, which prices and retirements need.
+#[derive(Debug)]
+pub struct Advisor {
+    catalog: Arc<Catalog>,
+    accountant: Arc<Accountant>,
+    runtime: Arc<dyn Runtime>,
+    profiler: Arc<dyn PromptProfiler>,
+    expecter: Arc<dyn Expecter>,
+    ranker: Arc<dyn Ranker>,
+    grid: RwLock<Arc<GridSnapshot>>,
+}
+
+impl Advisor {
+    /// An advisor over `catalog` with the profiler and expecter that need no weights, and the green ranker.
+    #[must_use]
+    pub fn new(
+        catalog: Arc<Catalog>,
+        accountant: Arc<Accountant>,
+        grid: GridSnapshot,
+        runtime: Arc<dyn Runtime>,
+    ) -> Self {
+        Self {
+            catalog,
+            accountant,
+            runtime,
+            profiler: Arc::new(HeuristicProfiler),
+            expecter: Arc::new(HeuristicExpecter),
+            ranker: Arc::new(GreenRanker),
+            grid: RwLock::new(Arc::new(grid)),
+        }
+    }
+
+    /// With another profiler.
+    #[must_use]
+    pub fn profiler(mut self, profiler: Arc<dyn PromptProfiler>) -> Self {
+        self.profiler = profiler;
+        self
+    }
+
+    /// With another expecter.
+    #[must_use]
+    pub fn expecter(mut self, expecter: Arc<dyn Expecter>) -> Self {
+        self.expecter = expecter;
+        self
+    }
+
+    /// With another ranker.
+    #[must_use]
+    pub fn ranker(mut self, ranker: Arc<dyn Ranker>) -> Self {
+        self.ranker = ranker;
+        self
+    }
+
+    /// The models it chooses from.
+    #[must_use]
+    pub const fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    /// The accountant that forecasts.
+    #[must_use]
+    pub const fn accountant(&self) -> &Arc<Accountant> {
+        &self.accountant
+    }
+
+    /// The grid as it is known now.
+    #[must_use]
+    pub fn grid(&self) -> Arc<GridSnapshot> {
+        Arc::clone(&self.grid.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Replaces what is known of the grid.
+    pub fn set_grid(&self, grid: GridSnapshot) {
+        *self.grid.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(grid);
+    }
+
+    /// What `prompt` asks for.
+    #[must_use]
+    pub fn profile(&self, prompt: &Prompt) -> PromptProfile {
+        self.profiler.profile(prompt, &[])
+    }
+
+    /// The models for a kind of work, best first, cut to the task's `top`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a bad objective.
+    pub fn rank(&self, task: &Task) -> Result<Ranking> {
+        task.objective.validate()?;
+        let mut ranking = self.decide(&task.profile, &task.objective, &Rules::default());
+        ranking.ranked.truncate(task.top);
+        Ok(ranking)
+    }
+
+    /// The models for a prompt, best first.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest) for a bad prompt,
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a bad objective.
+    pub fn advise(&self, prompt: &Prompt, objective: &Objective) -> Result<Ranking> {
+        prompt.validate()?;
+        let objective = prompt.objective.as_ref().unwrap_or(objective);
+        objective.validate()?;
+        Ok(self.decide(&self.profile(prompt), objective, &Rules::default()))
+    }
+
+    pub(crate) fn profile_with(
+        &self,
+        prompt: &Prompt,
+        history: &[crate::conversation::Turn],
+    ) -> PromptProfile {
+        self.profiler.profile(prompt, history)
+    }
+
+    /// The one road: every ranking is made here.
+    pub(crate) fn decide(
+        &self,
+        profile: &PromptProfile,
+        objective: &Objective,
+        rules: &Rules<'_>,
+    ) -> Ranking {
+        let catalog = self.catalog.snapshot();
+        let grid = self.grid();
+        let today = Date::of(self.runtime.now());
+        let named = Named::resolve(objective, &catalog);
+        let mut candidates = Vec::with_capacity(catalog.cards().len());
+        let mut excluded = Vec::new();
+        let mut without_zone = 0_usize;
+        for card in catalog.cards() {
+            let ruled_out = rule_out(card, profile, objective, &named, rules, today);
+            let candidate =
+                ruled_out.map_or_else(|| self.candidate(card, profile, objective, &grid, today), Err);
+            match candidate {
+                Ok(candidate) => {
+                    without_zone += usize::from(grid.is_degraded(self.accountant.zone_of(card)));
+                    candidates.push(candidate);
+                }
+                Err(rule) => excluded.push(Excluded { model: card.key.clone(), rule }),
+            }
+        }
+        let count = candidates.len();
+        let mut ranking = self.ranker.rank(profile, objective, candidates);
+        ranking.excluded.extend(excluded);
+        named.put_preferred_first(&mut ranking);
+        ranking.notes.extend(named.notes);
+        if let Some(days) = catalog.stale_days(today) {
+            let text = format!("the catalog is {days} days old: prices and retirements may have changed");
+            ranking.notes.push(Note::new(NoteCode::Setting, text));
+        }
+        if without_zone > 0 {
+            let text = format!(
+                "no zone is known for {without_zone} of {count} candidates: the world average is used"
+            );
+            ranking.notes.push(Note::new(NoteCode::ZoneUnknown, text));
+        }
+        ranking
+    }
+
+    fn candidate(
+        &self,
+        card: &Arc<ModelCard>,
+        profile: &PromptProfile,
+        objective: &Objective,
+        grid: &GridSnapshot,
+        today: Date,
+    ) -> Result<Candidate, Rule> {
+        let expectation = self.expecter.expect(profile, card);
+        let output = match card.window.max_output {
+            Some(limit) => expectation.output.map(|tokens| tokens.min(Tokens::new(limit))),
+            None => expectation.output,
+        };
+        let zone = grid.get(self.accountant.zone_of(card));
+        let forecast = self
+            .accountant
+            .forecast(card, expectation.success, profile.input, output, zone, today)
+            .ok_or(Rule::Unmetered)?;
+        let caps = &objective.caps;
+        let over = |cap: Option<f64>, value: f64| cap.is_some_and(|cap| value > cap);
+        let cap = |what: &'static str| Err(Rule::Cap(what.into()));
+        let usd = forecast.cost.usd().map_or(f64::INFINITY, |usd| usd.value().as_usd());
+        if over(caps.energy.map(Quantity::base), forecast.energy.value().as_joules()) {
+            return cap("energy");
+        }
+        if over(caps.emissions.map(Quantity::base), forecast.emissions.value().as_grams()) {
+            return cap("emissions");
+        }
+        if over(caps.cost.map(Quantity::base), usd) {
+            return cap("cost");
+        }
+        if over(caps.duration.map(Quantity::base), forecast.duration.value().as_secs_f64()) {
+            return cap("duration");
+        }
+        Ok(Candidate { card: Arc::clone(card), forecast })
+    }
+}
+
+/// What the Router adds to the rules of the objective.
+#[derive(Default)]
+pub(crate) struct Rules<'a> {
+    /// The providers that can serve; `None` ranks models that nobody serves too.
+    pub(crate) registry: Option<&'a crate::registry::Registry>,
+    /// The only model that may answer: it waits for the results of its tools.
+    pub(crate) pinned: Option<&'a ModelKey>,
+}
+
+fn rule_out(
+    card: &ModelCard,
+    profile: &PromptProfile,
+    objective: &Objective,
+    named: &Named,
+    rules: &Rules<'_>,
+    today: Date,
+) -> Option<Rule> {
+    let needed = profile.input.low().get().saturating_add(1);
+    let primary = profile.capabilities.primary();
+    let (needs, accepts) = (profile.needs, card.accepts);
+    if rules.registry.is_some_and(|registry| registry.serving(&card.key).is_none()) {
+        Some(Rule::Unserved)
+    } else if rules.pinned.is_some_and(|pinned| *pinned != card.key)
+        || objective.only.as_ref().is_some_and(|only| !only.contains(&card.key))
+    {
+        Some(Rule::NotAllowed)
+    } else if named.excluded.contains(&card.key) {
+        Some(Rule::Excluded)
+    } else if let Some(date) = card.retirement.filter(|&date| date <= today) {
+        Some(Rule::Retired(date))
+    } else if card.privacy == Privacy::Remote && objective.sensitivity == Sensitivity::Private {
+        Some(Rule::Privacy)
+    } else if needs.images && !accepts.images {
+        Some(Rule::Accepts("images".into()))
+    } else if needs.tools && !accepts.tools {
+        Some(Rule::Accepts("tools".into()))
+    } else if needs.schema && !accepts.schema {
+        Some(Rule::Accepts("schema".into()))
+    } else if needed > card.window.context {
+        Some(Rule::Window { needed, window: card.window.context })
+    } else if !card.claims(primary) {
+        Some(Rule::Capability(primary))
+    } else {
+        None
+    }
+}
+
+/// The objective's names as keys.
+#[derive(Default)]
+struct Named {
+    preferred: Vec<ModelKey>,
+    excluded: Vec<ModelKey>,
+    notes: Vec<Note>,
+}
+
+impl Named {
+    fn resolve(objective: &Objective, catalog: &CatalogSnapshot) -> Self {
+        let mut named = Self::default();
+        let lists = [(&objective.prefer, &mut named.preferred), (&objective.exclude, &mut named.excluded)];
+        for (names, keys) in lists {
+            for name in names {
+                match catalog.find(name) {
+                    Ok(card) => keys.push(card.key.clone()),
+                    Err(error) => named.notes.push(Note::new(NoteCode::Setting, error.message().to_owned())),
+                }
+            }
+        }
+        named
+    }
+
+    fn put_preferred_first(&self, ranking: &mut Ranking) {
+        if !self.preferred.is_empty() {
+            // A stable sort: the ranker's order holds within both groups.
+            ranking.ranked.sort_by_key(|ranked| {
+                !(ranked.meets_floor && self.preferred.contains(&ranked.candidate.card.key))
+            });
+        }
+    }
+}

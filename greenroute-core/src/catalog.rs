@@ -1,0 +1,211 @@
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{ModelCard, ModelKey};
+use crate::time::Date;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// A catalog older than this deserves a warning: prices and retirements move.
+pub const STALE_AFTER_DAYS: i64 = 90;
+
+/// All models that may be ranked. Changes are whole: a reader sees the catalog before or after one, never between.
+#[derive(Debug, Default)]
+pub struct Catalog(RwLock<Arc<CatalogSnapshot>>);
+
+/// The catalog at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct CatalogSnapshot {
+    cards: BTreeMap<ModelKey, Arc<ModelCard>>,
+    aliases: HashMap<String, ModelKey>,
+    as_of: Option<Date>,
+}
+
+impl Catalog {
+    /// A catalog of these cards.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] for a bad card, a key given twice, or an alias of two models.
+    pub fn new(cards: impl IntoIterator<Item = Arc<ModelCard>>) -> Result<Self> {
+        let catalog = Self::default();
+        catalog.change(|snapshot| cards.into_iter().try_for_each(|card| snapshot.create(card)))?;
+        Ok(catalog)
+    }
+
+    /// The catalog as it is now.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<CatalogSnapshot> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Adds a card.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] for a bad card; [`ErrorKind::Conflict`] where its key or an alias is taken.
+    pub fn create(&self, card: ModelCard) -> Result<()> {
+        self.change(|snapshot| snapshot.create(Arc::new(card)))
+    }
+
+    /// Replaces the card of the same key.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ModelNotFound`] where there is none, else as [`Catalog::create`].
+    pub fn update(&self, card: ModelCard) -> Result<()> {
+        self.change(|snapshot| {
+            snapshot.remove(&card.key)?;
+            snapshot.create(Arc::new(card))
+        })
+    }
+
+    /// Removes a card and its aliases.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ModelNotFound`] where there is none.
+    pub fn delete(&self, key: &ModelKey) -> Result<()> {
+        self.change(|snapshot| snapshot.remove(key))
+    }
+
+    /// States when the facts were last checked.
+    pub fn set_as_of(&self, as_of: Date) {
+        // Setting a date cannot fail, so there is no error to hand on.
+        let _ = self.change(|snapshot| {
+            snapshot.as_of = Some(as_of);
+            Ok(())
+        });
+    }
+
+    fn change(&self, apply: impl FnOnce(&mut CatalogSnapshot) -> Result<()>) -> Result<()> {
+        let mut held = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut next = CatalogSnapshot::clone(&held);
+        apply(&mut next)?;
+        *held = Arc::new(next);
+        Ok(())
+    }
+}
+
+impl CatalogSnapshot {
+    /// The cards, by key.
+    pub fn cards(&self) -> impl ExactSizeIterator<Item = &Arc<ModelCard>> {
+        self.cards.values()
+    }
+
+    /// The card of this key.
+    #[must_use]
+    pub fn get(&self, key: &ModelKey) -> Option<&Arc<ModelCard>> {
+        self.cards.get(key)
+    }
+
+    /// The card of this name: a whole key (`groq/llama`), an alias, or a model id that only one provider has.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ModelNotFound`] for an unknown name, and for a model id of several providers, listing them.
+    pub fn find(&self, name: &str) -> Result<&Arc<ModelCard>> {
+        let fault = |message| Err(Error::new(ErrorKind::ModelNotFound, "catalog", message));
+        if let Some(card) = self.aliases.get(name).and_then(|key| self.cards.get(key)) {
+            return Ok(card);
+        }
+        let named = |card: &&Arc<ModelCard>| card.key.to_string() == name || card.key.model.as_str() == name;
+        let mut found = self.cards.values().filter(named);
+        match (found.next(), found.next()) {
+            (Some(card), None) => Ok(card),
+            (None, _) => fault(format!("`{name}` is no model of the catalog")),
+            (Some(first), Some(second)) => {
+                let more = found.map(|card| format!(", {}", card.key)).collect::<String>();
+                fault(format!("`{name}` is ambiguous: {}, {}{more}", first.key, second.key))
+            }
+        }
+    }
+
+    /// When the facts were last checked.
+    #[must_use]
+    pub const fn as_of(&self) -> Option<Date> {
+        self.as_of
+    }
+
+    /// How many days too old the catalog is on `today`; `None` while it is fresh or undated.
+    #[must_use]
+    pub fn stale_days(&self, today: Date) -> Option<i64> {
+        let age = self.as_of?.days_until(today);
+        (age > STALE_AFTER_DAYS).then_some(age)
+    }
+
+    fn create(&mut self, card: Arc<ModelCard>) -> Result<()> {
+        card.validate()?;
+        let key = card.key.clone();
+        let conflict = |message| Err(Error::new(ErrorKind::Conflict, "catalog", message));
+        if self.cards.contains_key(&key) {
+            return conflict(format!("{key} is in the catalog already"));
+        }
+        if let Some(alias) = card.aliases.iter().find(|alias| self.aliases.contains_key(*alias)) {
+            return conflict(format!("the alias `{alias}` of {key} belongs to another model"));
+        }
+        let aliases = card.aliases.iter().map(|alias| (alias.clone(), key.clone()));
+        self.aliases.extend(aliases);
+        self.cards.insert(key, card);
+        Ok(())
+    }
+
+    fn remove(&mut self, key: &ModelKey) -> Result<()> {
+        if self.cards.remove(key).is_none() {
+            return Err(Error::new(
+                ErrorKind::ModelNotFound,
+                "catalog",
+                format!("{key} is not in the catalog"),
+            ));
+        }
+        self.aliases.retain(|_, owner| owner != key);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Privacy, Window};
+
+    fn card(provider: &str, model: &str) -> ModelCard {
+        let window = Window { context: 4096, max_output: None };
+        ModelCard::new(ModelKey::new(provider, model), window, Privacy::Remote)
+    }
+
+    #[test]
+    fn cards_are_created_read_updated_and_deleted() {
+        let catalog = Catalog::default();
+        let mut llama = card("groq", "llama");
+        llama.aliases = vec!["fast".into()];
+        catalog.create(llama.clone()).unwrap();
+        assert_eq!(catalog.create(llama.clone()).unwrap_err().kind(), &ErrorKind::Conflict);
+        let before = catalog.snapshot();
+        llama.aliases = vec!["quick".into()];
+        catalog.update(llama.clone()).unwrap();
+        assert!(before.find("fast").is_ok(), "a snapshot does not change");
+        assert!(catalog.snapshot().find("fast").is_err());
+        assert_eq!(catalog.snapshot().find("quick").unwrap().key, llama.key);
+        catalog.delete(&llama.key).unwrap();
+        assert_eq!(catalog.delete(&llama.key).unwrap_err().kind(), &ErrorKind::ModelNotFound);
+    }
+
+    #[test]
+    fn a_name_of_two_models_is_no_name() {
+        let catalog =
+            Catalog::new([Arc::new(card("groq", "llama")), Arc::new(card("together", "llama"))]).unwrap();
+        let error = catalog.snapshot().find("llama").unwrap_err();
+        assert_eq!(error.message(), "`llama` is ambiguous: groq/llama, together/llama");
+        assert!(catalog.snapshot().find("groq/llama").is_ok());
+    }
+
+    #[test]
+    fn a_failed_change_changes_nothing() {
+        let catalog = Catalog::new([Arc::new(card("groq", "llama"))]).unwrap();
+        let mut bad = card("groq", "llama");
+        bad.window.context = 0;
+        assert!(catalog.update(bad).is_err());
+        assert!(catalog.snapshot().find("groq/llama").is_ok());
+    }
+
+    #[test]
+    fn an_old_catalog_says_so() {
+        let catalog = Catalog::default();
+        catalog.set_as_of("2026-01-01".parse().unwrap());
+        assert_eq!(catalog.snapshot().stale_days("2026-04-01".parse().unwrap()), None);
+        assert_eq!(catalog.snapshot().stale_days("2026-04-02".parse().unwrap()), Some(91));
+    }
+}

@@ -1,0 +1,19 @@
+use crate::model::ModelKey;
+use crate::profile::PromptProfile;
+use crate::receipt::ReceiptId;
+use crate::units::Probability;
+use serde::{Deserialize, Serialize};
+
+/// Whether an answer was good, by whoever can tell: this is what expectations learn from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The call, where the answer came through a Router.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<ReceiptId>,
+    /// The model that answered.
+    pub model: ModelKey,
+    /// What was asked for.
+    pub profile: PromptProfile,
+    /// 1 is good, 0 is bad.
+    pub score: Probability,
+}

@@ -1,0 +1,241 @@
+use crate::error::{Error, ErrorKind, Result};
+use crate::estimate::Estimate;
+use crate::units::CarbonIntensity;
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+/// A part of an electricity grid: a country by ISO 3166 (`FR`), a state or province (`US-TX`), or an Electricity
+/// Maps id (`US-TEX-ERCO`).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Zone(Arc<str>);
+
+impl Zone {
+    /// The whole world: what is used, and noted, where no zone is known.
+    #[must_use]
+    pub fn world() -> Self {
+        Self(Arc::from("WORLD"))
+    }
+
+    /// The id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this is [`Zone::world`].
+    #[must_use]
+    pub fn is_world(&self) -> bool {
+        &*self.0 == "WORLD"
+    }
+}
+
+impl fmt::Display for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Upper-cased; letters, digits and single hyphens only, starting with two or more letters.
+impl FromStr for Zone {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let id = text.trim().to_ascii_uppercase();
+        let mut parts = id.split('-');
+        let country = parts
+            .next()
+            .is_some_and(|part| part.len() >= 2 && part.bytes().all(|byte| byte.is_ascii_uppercase()));
+        let rest =
+            parts.all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        if country && rest && id.len() <= 32 {
+            return Ok(Self(Arc::from(id)));
+        }
+        let message = format!("`zone` must be an id such as FR, US-TX or US-TEX-ERCO, not `{text}`");
+        Err(Error::new(ErrorKind::Config, "settings", message))
+    }
+}
+
+impl TryFrom<String> for Zone {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<Zone> for String {
+    fn from(zone: Zone) -> Self {
+        zone.as_str().to_owned()
+    }
+}
+
+/// What a carbon intensity means (GHG Protocol). Different bases are never mixed in one sum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Basis {
+    /// The mix of everything that feeds the zone, location-based.
+    Average,
+    /// The plant that answers one more kilowatt-hour, location-based.
+    Marginal,
+    /// By contracts and certificates.
+    Market,
+}
+
+impl fmt::Display for Basis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Average => "average",
+            Self::Marginal => "marginal",
+            Self::Market => "market-based",
+        })
+    }
+}
+
+/// The carbon intensity of a zone, where it was read and for when it holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GridReading {
+    /// The zone that the number describes.
+    pub zone: Zone,
+    /// The number.
+    pub intensity: Estimate<CarbonIntensity>,
+    /// What it means.
+    pub basis: Basis,
+    /// Where it was read.
+    pub source: Cow<'static, str>,
+    /// The year or time that it describes.
+    pub vintage: Cow<'static, str>,
+    /// When it should be asked again; `None` for a bundled average.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<SystemTime>,
+}
+
+/// A source of carbon intensities.
+#[async_trait]
+pub trait GridIntensity: fmt::Debug + Send + Sync + 'static {
+    /// The intensity of `zone` at a time.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] for a zone that the source does not know: never another place's value.
+    async fn intensity(&self, zone: &Zone, at: SystemTime) -> Result<GridReading>;
+
+    /// The intensities of `zone` between two times, in order of time.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] where the source makes no forecasts.
+    async fn forecast(&self, zone: &Zone, from: SystemTime, to: SystemTime) -> Result<Vec<GridReading>>;
+}
+
+const _: Option<&dyn GridIntensity> = None;
+
+#[async_trait]
+impl<T: GridIntensity + ?Sized> GridIntensity for Arc<T> {
+    async fn intensity(&self, zone: &Zone, at: SystemTime) -> Result<GridReading> {
+        (**self).intensity(zone, at).await
+    }
+
+    async fn forecast(&self, zone: &Zone, from: SystemTime, to: SystemTime) -> Result<Vec<GridReading>> {
+        (**self).forecast(zone, from, to).await
+    }
+}
+
+/// The intensities that deciding and accounting read, gathered beforehand so that both stay synchronous.
+#[derive(Debug, Clone)]
+pub struct GridSnapshot {
+    world: Arc<GridReading>,
+    zones: HashMap<Zone, Arc<GridReading>>,
+    unknown: HashMap<Zone, String>,
+}
+
+impl GridSnapshot {
+    /// Nothing but the world average.
+    #[must_use]
+    pub fn new(world: GridReading) -> Self {
+        Self { world: Arc::new(world), zones: HashMap::new(), unknown: HashMap::new() }
+    }
+
+    /// Asks `source` for each of `zones`. A zone that it cannot give falls back to the world average, and says so
+    /// at every use.
+    pub async fn gather(
+        world: GridReading,
+        source: &dyn GridIntensity,
+        zones: impl IntoIterator<Item = Zone>,
+        at: SystemTime,
+    ) -> Self {
+        let mut snapshot = Self::new(world);
+        for zone in zones {
+            match source.intensity(&zone, at).await {
+                Ok(reading) => snapshot.set(zone, reading),
+                Err(error) => {
+                    snapshot.unknown.insert(zone, error.message().to_owned());
+                }
+            }
+        }
+        snapshot
+    }
+
+    /// Sets the reading of a zone, beating whatever a source said.
+    pub fn set(&mut self, zone: Zone, reading: GridReading) {
+        self.unknown.remove(&zone);
+        self.zones.insert(zone, Arc::new(reading));
+    }
+
+    /// The reading for `zone`, or the world's.
+    #[must_use]
+    pub fn get(&self, zone: Option<&Zone>) -> &Arc<GridReading> {
+        zone.and_then(|zone| self.zones.get(zone)).unwrap_or(&self.world)
+    }
+
+    /// Why [`GridSnapshot::get`] gives the world average, where it does.
+    #[must_use]
+    pub fn degraded(&self, zone: Option<&Zone>) -> Option<String> {
+        self.is_degraded(zone).then(|| match zone {
+            None => "no zone is set: the world average is used".to_owned(),
+            Some(zone) => {
+                let why = self.unknown.get(zone).map_or("it was never asked for", String::as_str);
+                format!("zone {zone} has no reading ({why}): the world average is used")
+            }
+        })
+    }
+
+    /// Whether [`GridSnapshot::get`] gives the world average for want of a better reading.
+    #[must_use]
+    pub fn is_degraded(&self, zone: Option<&Zone>) -> bool {
+        zone.is_none_or(|zone| !zone.is_world() && !self.zones.contains_key(zone))
+    }
+
+    /// Whether this snapshot has an answer, be it a refusal, for `zone`.
+    #[must_use]
+    pub fn covers(&self, zone: &Zone) -> bool {
+        zone.is_world() || self.zones.contains_key(zone) || self.unknown.contains_key(zone)
+    }
+
+    /// The earliest time at which one of its readings should be asked again.
+    #[must_use]
+    pub fn valid_until(&self) -> Option<SystemTime> {
+        let readings = self.zones.values().chain([&self.world]);
+        readings.filter_map(|reading| reading.valid_until).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zones_are_checked_and_upper_cased() {
+        assert_eq!(" us-tex-erco".parse::<Zone>().unwrap().as_str(), "US-TEX-ERCO");
+        for bad in ["", "F", "FR--X", "42", "FR X", "FR/../etc"] {
+            let error = bad.parse::<Zone>().unwrap_err();
+            assert_eq!(error.kind(), &ErrorKind::Config);
+            assert!(error.to_string().contains("`zone`"));
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The centre of [greenroute](https://docs.rs/greenroute): words, units, seams, and the two that use them,
+//! [`Advisor`] and [`Router`].
+//!
+//! A prompt is **decided** on, **composed** for the chosen model, **acted** on, **accounted** for and
+//! **remembered**. What is forecast before and what is read after are told in the same words and at the same
+//! boundary, by the same ladder of meters.
+//!
+//! This crate reads no clock, opens no file or socket and draws no randomness: all of that comes through
+//! [`Runtime`], so that everything here runs in virtual time. Most users want the `greenroute` crate, which brings
+//! a runtime, meters, grids and providers.
+
+mod accountant;
+mod advisor;
+mod catalog;
+mod change;
+pub mod chat;
+mod compose;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod conversation;
+mod count;
+mod error;
+mod estimate;
+mod expect;
+mod feedback;
+mod forecast;
+mod grid;
+mod ledger;
+mod meter;
+pub mod model;
+mod note;
+mod objective;
+pub mod profile;
+mod prompt;
+mod provider;
+pub mod rank;
+mod reading;
+pub mod receipt;
+mod registry;
+mod router;
+mod runtime;
+mod task;
+mod time;
+pub mod units;
+pub mod usage;
+
+pub use accountant::{Accountant, Accounted};
+pub use advisor::Advisor;
+pub use catalog::{Catalog, CatalogSnapshot, STALE_AFTER_DAYS};
+pub use change::Change;
+pub use conversation::{ConversationId, ConversationStore, MemoryStore};
+pub use count::TokenCounter;
+pub use error::{Error, ErrorKind, Result};
+pub use estimate::{Estimate, Method};
+pub use expect::{Expectation, Expecter, HeuristicExpecter};
+pub use feedback::Verdict;
+pub use forecast::Forecast;
+pub use grid::{Basis, GridIntensity, GridReading, GridSnapshot, Zone};
+pub use ledger::Ledger;
+pub use meter::{EnergyMeter, Ladder, Skip, Skipped, Work};
+pub use model::{Cost, ModelCard, ModelKey};
+pub use note::{Note, NoteCode};
+pub use objective::{Caps, Floor, Objective, Sensitivity, Weights};
+pub use profile::{HeuristicProfiler, PromptProfile, PromptProfiler};
+pub use prompt::Prompt;
+pub use provider::ModelProvider;
+pub use rank::{GreenRanker, GreenScore, Ranker, Ranking, WeightedRanker};
+pub use reading::{Boundary, MeterId, Overheads, Reading};
+pub use receipt::{Receipt, ReceiptId};
+pub use registry::Registry;
+pub use router::{Advice, Answer, AnswerEvent, AnswerStream, Policy, Router, RouterBuilder};
+pub use runtime::Runtime;
+pub use task::{Quality, Task};
+pub use time::{Date, TimeParseError};
+pub use usage::{Counted, ServerTiming, TimingSource, Usage};

@@ -1,0 +1,132 @@
+use crate::estimate::{Estimate, Method};
+use crate::model::ModelCard;
+use crate::reading::{MeterId, Reading};
+use crate::units::Tokens;
+use crate::usage::{Counted, ServerTiming};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+/// What is to be metered: before a call what is expected, after it what happened. One type, one ladder.
+#[derive(Debug, Clone, Copy)]
+pub struct Work<'a> {
+    /// The model.
+    pub card: &'a ModelCard,
+    /// Input that is read in full, cache writes included.
+    pub input: Estimate<Tokens>,
+    /// Input taken from a prompt cache.
+    pub cached_input: Estimate<Tokens>,
+    /// Output, reasoning included.
+    pub output: Estimate<Tokens>,
+    /// Where the time went; `None` before the call.
+    pub timing: Option<&'a ServerTiming>,
+    /// What an instrument or the provider said; `None` before the call.
+    pub reading: Option<&'a Reading>,
+}
+
+impl<'a> Work<'a> {
+    /// Work that is expected.
+    #[must_use]
+    pub const fn expected(card: &'a ModelCard, input: Estimate<Tokens>, output: Estimate<Tokens>) -> Self {
+        let none = Estimate::exact(Tokens::ZERO, Method::Reported);
+        Self { card, input, cached_input: none, output, timing: None, reading: None }
+    }
+
+    /// Work that was done, so far as its tokens tell.
+    #[must_use]
+    pub fn done(card: &'a ModelCard, counted: &Counted) -> Self {
+        let usage = counted.usage();
+        let method = if counted.is_approximate() { Method::Proxy } else { Method::Reported };
+        let exact = |tokens| Estimate::exact(tokens, method);
+        Self {
+            card,
+            input: exact(usage.input_tokens().saturating_sub(usage.cache_read)),
+            cached_input: exact(usage.cache_read),
+            output: exact(usage.output_tokens()),
+            timing: None,
+            reading: None,
+        }
+    }
+}
+
+/// Why a meter cannot read some work: the receipt shows it beside the rung that could.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skip(pub Cow<'static, str>);
+
+/// One way to know energy. Pure: the same work gives the same reading.
+pub trait EnergyMeter: Debug + Send + Sync + 'static {
+    /// Its name and version.
+    fn id(&self) -> MeterId;
+
+    /// The energy of `work`, at whatever boundary the meter knows.
+    ///
+    /// # Errors
+    /// [`Skip`] with the reason why this meter has nothing to say about this work.
+    fn read(&self, work: &Work<'_>) -> Result<Reading, Skip>;
+}
+
+const _: Option<&dyn EnergyMeter> = None;
+
+impl<T: EnergyMeter + ?Sized> EnergyMeter for Arc<T> {
+    fn id(&self) -> MeterId {
+        (**self).id()
+    }
+
+    fn read(&self, work: &Work<'_>) -> Result<Reading, Skip> {
+        (**self).read(work)
+    }
+}
+
+/// A rung that was passed over, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// The meter.
+    pub meter: MeterId,
+    /// Its reason.
+    pub why: Skip,
+}
+
+/// Meters from best to worst; the first that can read the work does. One ladder forecasts and accounts.
+#[derive(Debug, Clone, Default)]
+pub struct Ladder(Vec<Arc<dyn EnergyMeter>>);
+
+impl Ladder {
+    /// A ladder of these rungs, best first.
+    #[must_use]
+    pub fn new(rungs: Vec<Arc<dyn EnergyMeter>>) -> Self {
+        Self(rungs)
+    }
+
+    /// With a rung above all others.
+    #[must_use]
+    pub fn with_top(mut self, rung: impl EnergyMeter) -> Self {
+        self.0.insert(0, Arc::new(rung));
+        self
+    }
+
+    /// The reading of the best rung that can, if any can.
+    #[must_use]
+    pub fn read(&self, work: &Work<'_>) -> Option<Reading> {
+        self.0.iter().find_map(|meter| meter.read(work).ok())
+    }
+
+    /// The same with the reasons of the rungs above it; all of them where none could.
+    #[must_use]
+    pub fn explain(&self, work: &Work<'_>) -> (Option<Reading>, Vec<Skipped>) {
+        let mut skipped = Vec::new();
+        for meter in &self.0 {
+            match meter.read(work) {
+                Ok(reading) => return (Some(reading), skipped),
+                Err(why) => skipped.push(Skipped { meter: meter.id(), why }),
+            }
+        }
+        (None, skipped)
+    }
+
+    /// Readings of both works by the weakest rung that can read both: only such a pair may be compared.
+    #[must_use]
+    pub fn compare(&self, a: &Work<'_>, b: &Work<'_>) -> Option<(Reading, Reading)> {
+        self.0.iter().rev().find_map(|meter| Some((meter.read(a).ok()?, meter.read(b).ok()?)))
+    }
+}

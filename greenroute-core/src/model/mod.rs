@@ -1,0 +1,13 @@
+//! What is known of a model: its names, size, window, scores, speed, price, place and end.
+
+mod abilities;
+mod card;
+mod file;
+mod key;
+mod price;
+
+pub use abilities::{Ability, Capability, CapabilityWeights, UnknownCapability};
+pub use card::{Accepts, Deployment, EnergyProfile, ModelCard, Privacy, Score, Size, Span, Speed, Window};
+pub use file::CardFile;
+pub use key::{ModelId, ModelKey, ProviderName, Region};
+pub use price::{Cost, PriceList, PricePeriod, PriceTier, Pricing};

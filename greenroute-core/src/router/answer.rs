@@ -1,0 +1,50 @@
+use crate::chat::{Block, FinishReason, plain_text};
+use crate::model::ModelKey;
+use crate::receipt::Receipt;
+
+/// What a model said, and what that took.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// All text of the answer. A refusal that came with words is an answer too; see `finish_reason`.
+    pub text: String,
+    /// Everything that came: text, tool calls, opaque blocks to send back.
+    pub blocks: Vec<Block>,
+    /// Why the model stopped.
+    pub finish_reason: FinishReason,
+    /// What the call took.
+    pub receipt: Receipt,
+    /// Why this model.
+    pub advice: Advice,
+}
+
+/// Why a model answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Advice {
+    /// The model.
+    pub model: ModelKey,
+    /// Why, in one sentence.
+    pub why: String,
+}
+
+/// One step of a streamed answer.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum AnswerEvent {
+    /// More text.
+    Text(String),
+    /// More of the model's thinking.
+    Thinking(String),
+    /// The whole answer; nothing follows.
+    Done(Box<Answer>),
+}
+
+impl Answer {
+    pub(super) fn new(
+        blocks: Vec<Block>,
+        finish_reason: FinishReason,
+        receipt: Receipt,
+        advice: Advice,
+    ) -> Self {
+        Self { text: plain_text(&blocks), blocks, finish_reason, receipt, advice }
+    }
+}

@@ -1,0 +1,148 @@
+//! Decide, compose, act, account, remember.
+
+mod act;
+mod answer;
+mod builder;
+mod call;
+mod keeper;
+mod policy;
+mod settle;
+mod stream;
+
+use crate::accountant::Accountant;
+use crate::advisor::Advisor;
+use crate::catalog::Catalog;
+use crate::conversation::{Conversation, ConversationId, ConversationStore};
+use crate::error::{Error, ErrorKind, Result};
+use crate::grid::GridReading;
+use crate::ledger::Ledger;
+use crate::model::ModelKey;
+use crate::note::Note;
+use crate::objective::Objective;
+use crate::prompt::Prompt;
+use crate::rank::Ranking;
+use crate::registry::Registry;
+use crate::runtime::Runtime;
+use act::Mode;
+use call::Call;
+use keeper::GridKeeper;
+use settle::Pending;
+use std::fmt;
+use std::sync::Arc;
+
+pub use answer::{Advice, Answer, AnswerEvent};
+pub use builder::RouterBuilder;
+pub use policy::Policy;
+pub use stream::AnswerStream;
+
+/// Sends every prompt to the greenest model that still gets it right, and hands back what that took.
+///
+/// Cheap to clone: clones share everything.
+#[derive(Clone)]
+pub struct Router(Arc<Inner>);
+
+pub(crate) struct Inner {
+    advisor: Advisor,
+    registry: Registry,
+    grid: GridKeeper,
+    runtime: Arc<dyn Runtime>,
+    conversations: Option<Arc<dyn ConversationStore>>,
+    ledger: Option<Arc<dyn Ledger>>,
+    objective: Objective,
+    policy: Policy,
+    baseline: Option<ModelKey>,
+    notes: Vec<Note>,
+    pending: Pending,
+}
+
+impl Router {
+    /// Begins to set up a router; `world` is the carbon intensity where no zone is known.
+    pub fn builder(accountant: Accountant, world: GridReading, runtime: Arc<dyn Runtime>) -> RouterBuilder {
+        RouterBuilder::new(accountant, world, runtime)
+    }
+
+    /// Answers a prompt.
+    ///
+    /// Dropping the future cancels the call; what it had spent by then is recorded all the same.
+    ///
+    /// # Errors
+    /// Any kind; an error that comes after deciding carries the [receipt](Error::receipt) of what was spent.
+    pub async fn chat(&self, prompt: impl Into<Prompt>) -> Result<Answer> {
+        let mut call = Call::decide(&self.0, prompt.into()).await?;
+        match call.act(Mode::Whole).await {
+            Ok(acted) => Ok(call.account(acted.into_response()?).remember().await),
+            Err(error) => Err(call.fail(error).await),
+        }
+    }
+
+    /// Answers a prompt piece by piece. The stream ends in exactly one [`AnswerEvent::Done`], or in an error.
+    ///
+    /// Another model is asked only until the first piece has come. Dropping the stream cancels the call; what it
+    /// had spent by then is recorded by a task that [`Router::close`] waits for.
+    ///
+    /// # Errors
+    /// As [`Router::chat`]; what fails after the first piece comes as the stream's last item.
+    pub async fn chat_stream(&self, prompt: impl Into<Prompt>) -> Result<AnswerStream> {
+        let mut call = Call::decide(&self.0, prompt.into()).await?;
+        match call.act(Mode::Stream).await {
+            Ok(acted) => Ok(AnswerStream::new(call, acted.into_stream()?)),
+            Err(error) => Err(call.fail(error).await),
+        }
+    }
+
+    /// The models that could answer a prompt, best first. Nobody is called.
+    ///
+    /// # Errors
+    /// As [`Router::chat`] up to the ranking.
+    pub async fn route(&self, prompt: impl Into<Prompt>) -> Result<Ranking> {
+        Ok(Call::decide(&self.0, prompt.into()).await?.into_ranking())
+    }
+
+    /// Begins a conversation.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] without a store; whatever the store gives.
+    pub async fn start_conversation(&self, title: impl Into<String>) -> Result<ConversationId> {
+        let runtime = &self.0.runtime;
+        let id = ConversationId::new(format!("{:032x}", runtime.unique_id()));
+        let conversation = Conversation::new(id.clone(), title, runtime.now());
+        self.0.conversations()?.create(&conversation).await?;
+        Ok(id)
+    }
+
+    /// The advisor, which decides without calling anybody.
+    #[must_use]
+    pub fn advisor(&self) -> &Advisor {
+        &self.0.advisor
+    }
+
+    /// The models.
+    #[must_use]
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        self.0.advisor.catalog()
+    }
+
+    /// Waits until everything that dropped calls spent is recorded.
+    pub async fn close(&self) {
+        self.0.pending.wait().await;
+    }
+}
+
+impl Inner {
+    fn conversations(&self) -> Result<&Arc<dyn ConversationStore>> {
+        let missing = || {
+            Error::new(ErrorKind::Config, "router", "conversations need a store: set `store` on the builder")
+        };
+        self.conversations.as_ref().ok_or_else(missing)
+    }
+}
+
+impl fmt::Debug for Router {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Router")
+            .field("registry", &self.0.registry)
+            .field("objective", &self.0.objective)
+            .field("policy", &self.0.policy)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,80 @@
+use super::act::{Events, truncated};
+use super::answer::AnswerEvent;
+use super::call::Call;
+use crate::chat::ChatEvent;
+use crate::error::Result;
+use futures_core::Stream;
+use futures_core::stream::BoxStream;
+use futures_util::{StreamExt, stream};
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// An answer piece by piece. Ends in exactly one [`AnswerEvent::Done`], or in an error that carries the receipt.
+///
+/// Dropping it cancels the call; what was spent is recorded by a task that [`Router::close`](crate::Router::close)
+/// waits for.
+#[must_use = "a stream does nothing until it is read"]
+pub struct AnswerStream(BoxStream<'static, Result<AnswerEvent>>);
+
+struct Streaming {
+    call: Call,
+    origin: String,
+    text: String,
+    events: Events,
+}
+
+impl AnswerStream {
+    pub(super) fn new(call: Call, events: Events) -> Self {
+        let origin = call.asked().map_or_else(String::new, |key| key.to_string());
+        let streaming = Streaming { call, origin, text: String::new(), events };
+        Self(stream::unfold(Some(streaming), |state| async move { Some(state?.step().await) }).boxed())
+    }
+}
+
+impl Streaming {
+    /// The next event, and the stream that remains: nothing after the last.
+    async fn step(mut self) -> (Result<AnswerEvent>, Option<Self>) {
+        let event = match self.events.first.take() {
+            Some(first) => Ok(first),
+            None => {
+                let left = self.call.left();
+                let next = self.events.rest.next();
+                let next = async { next.await.unwrap_or_else(|| Err(truncated(&self.origin, &self.text))) };
+                self.call.within(left, &self.origin, next).await
+            }
+        };
+        match event {
+            Ok(ChatEvent::Text(text)) => {
+                self.call.heard(&text);
+                self.text.push_str(&text);
+                (Ok(AnswerEvent::Text(text)), Some(self))
+            }
+            Ok(ChatEvent::Thinking(text)) => (Ok(AnswerEvent::Thinking(text)), Some(self)),
+            Ok(ChatEvent::Done(response)) => {
+                let answer = self.call.account(*response).remember().await;
+                (Ok(AnswerEvent::Done(Box::new(answer))), None)
+            }
+            Err(error) => {
+                let Self { call, events, .. } = self;
+                // Dropped before the books are closed, so that a meter can leave what the stream had spent.
+                drop(events);
+                (Err(call.fail(error).await), None)
+            }
+        }
+    }
+}
+
+impl Stream for AnswerStream {
+    type Item = Result<AnswerEvent>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_next_unpin(context)
+    }
+}
+
+impl fmt::Debug for AnswerStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnswerStream").finish_non_exhaustive()
+    }
+}

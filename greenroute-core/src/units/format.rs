@@ -1,0 +1,76 @@
+//! Three significant digits and a prefix that fits, and the two conversions that clippy rightly asks about.
+
+use std::fmt::{Formatter, Result};
+use std::time::Duration;
+
+const PREFIXES: [(f64, &str); 7] =
+    [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ")];
+
+/// `432 mJ`, `4.32 J`, `43.2 kJ`.
+pub(super) fn si(f: &mut Formatter<'_>, value: f64, unit: &str) -> Result {
+    scaled(f, value, unit, &PREFIXES)
+}
+
+/// Grams with the names that people use: a million grams is a tonne.
+pub(super) fn grams(f: &mut Formatter<'_>, value: f64) -> Result {
+    let names = [(1e6, "t"), (1e3, "kg"), (1.0, "g"), (1e-3, "mg"), (1e-6, "µg"), (1e-9, "ng")];
+    scaled(f, value, "CO2e", &names)
+}
+
+pub(super) fn duration(f: &mut Formatter<'_>, value: Duration) -> Result {
+    let seconds = value.as_secs_f64();
+    if seconds < 120.0 {
+        return scaled(f, seconds, "s", &[(1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n")]);
+    }
+    let minutes = seconds / 60.0;
+    if minutes < 120.0 { write!(f, "{minutes:.1} min") } else { write!(f, "{:.1} h", minutes / 60.0) }
+}
+
+/// `$12.50`, and three significant digits below ten cents: `$0.0000123`.
+pub(super) fn dollars(f: &mut Formatter<'_>, value: f64) -> Result {
+    if value == 0.0 || value >= 0.1 {
+        return write!(f, "${value:.2}");
+    }
+    // Below a billionth of a dollar more digits would say nothing.
+    let digits = (1..=12).find(|&digits| value * 10f64.powi(digits) >= 1.0).map_or(12, |first| first + 2);
+    write!(f, "${value:.0$}", usize::try_from(digits).unwrap_or(2))
+}
+
+/// A number with three significant digits, without a prefix.
+pub(super) fn significant(f: &mut Formatter<'_>, value: f64) -> Result {
+    if value == 0.0 || value >= 99.95 {
+        write!(f, "{value:.0}")
+    } else if value >= 9.995 {
+        write!(f, "{value:.1}")
+    } else {
+        write!(f, "{value:.2}")
+    }
+}
+
+fn scaled(f: &mut Formatter<'_>, value: f64, unit: &str, prefixes: &[(f64, &str)]) -> Result {
+    if value == 0.0 {
+        let plain = prefixes.iter().find(|(scale, _)| *scale == 1.0).map_or("", |(_, name)| name);
+        return write!(f, "0 {plain}{unit}");
+    }
+    // 999.5 is 1.00 of the next prefix, not 1000 of this one.
+    let fits = prefixes.iter().find(|(scale, _)| value >= scale * 0.9995);
+    let (scale, prefix) = fits.or(prefixes.last()).copied().unwrap_or((1.0, ""));
+    significant(f, value / scale)?;
+    write!(f, " {prefix}{unit}")
+}
+
+/// Counts above 2^53 lose their last digits, which no estimate can feel.
+#[expect(clippy::cast_precision_loss, reason = "a count this large is an estimate in any case")]
+pub(super) const fn to_f64(value: u64) -> f64 {
+    value as f64
+}
+
+/// Rounds; what does not fit moves to the end of the range, NaN to zero.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a float-to-integer cast saturates, which is what is documented"
+)]
+pub(super) fn to_u64(value: f64) -> u64 {
+    value.round() as u64
+}
