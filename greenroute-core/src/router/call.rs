@@ -1,22 +1,17 @@
 use super::Inner;
 use super::answer::{Advice, Answer};
 use super::settle::{Settlement, Settling};
-use crate::accountant::Accounted;
 use crate::advisor::Rules;
-use crate::chat::{Block, ChatResponse, Spent};
+use crate::chat::{Block, ChatResponse, FinishReason, Spent};
 use crate::conversation::Turn;
 use crate::error::{Error, Result};
-use crate::estimate::{Estimate, Method};
-use crate::model::{Cost, ModelCard, ModelKey};
+use crate::estimate::Estimate;
+use crate::model::ModelKey;
 use crate::note::{Note, NoteCode};
-use crate::profile::estimate_tokens;
 use crate::prompt::Prompt;
 use crate::rank::{Candidate, Ranking};
-use crate::reading::Reading;
-use crate::receipt::{Attempt, BaselineRule, Deciding, Outcome, Purpose, Receipt, ReceiptId};
-use crate::time::Date;
-use crate::units::{Energy, Tokens, Usd};
-use crate::usage::{Counted, Usage};
+use crate::receipt::{Attempt, Deciding, Outcome, Purpose, Receipt, ReceiptId};
+use crate::units::Tokens;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -30,24 +25,24 @@ pub(super) struct Call {
     /// The moment, on the runtime's clock, at which the call must end.
     pub(super) deadline: Duration,
     head: u64,
-    input: Estimate<Tokens>,
-    id: ReceiptId,
-    created_at: SystemTime,
-    deciding: Deciding,
-    attempts: Vec<Attempt>,
-    live: Option<Live>,
-    settled: bool,
+    pub(super) input: Estimate<Tokens>,
+    pub(super) id: ReceiptId,
+    pub(super) created_at: SystemTime,
+    pub(super) deciding: Deciding,
+    pub(super) attempts: Vec<Attempt>,
+    pub(super) live: Option<Live>,
+    pub(super) settled: bool,
 }
 
 /// The attempt under way.
-struct Live {
-    candidate: Candidate,
-    purpose: Purpose,
-    started_at: SystemTime,
-    started: Duration,
-    spent: Spent,
+pub(super) struct Live {
+    pub(super) candidate: Candidate,
+    pub(super) purpose: Purpose,
+    pub(super) started_at: SystemTime,
+    pub(super) started: Duration,
+    pub(super) spent: Spent,
     /// What was streamed so far.
-    text: String,
+    pub(super) text: String,
 }
 
 impl Call {
@@ -121,12 +116,6 @@ impl Call {
         }
     }
 
-    /// Books the attempt under way as failed.
-    pub(super) fn book_failure(&mut self, error: &Error) {
-        let outcome = Outcome::failed(error.kind(), error.message());
-        self.book_unfinished(outcome, error.spent(), error.may_have_run());
-    }
-
     /// Books the attempt under way as answered, and closes the books.
     pub(super) fn account(mut self, response: ChatResponse) -> Answering {
         let advice = self.advice();
@@ -145,199 +134,6 @@ impl Call {
         }
         let receipt = self.close_books();
         error.with_receipt(self.settling(receipt, None).write().await)
-    }
-
-    fn book_answer(&mut self, live: &Live, response: &ChatResponse) -> ModelKey {
-        let asked = Arc::clone(&live.candidate.card);
-        let card = self.answering_card(&asked, &response.returned);
-        let grid = self.grid(&card);
-        let today = Date::of(self.inner.runtime.now());
-        let accountant = self.inner.advisor.accountant();
-        let ChatResponse { usage, timing, reading, .. } = response;
-        let accounted = accountant.account(&card, usage, timing.as_ref(), reading.as_ref(), &grid, today);
-        if usage.is_approximate() {
-            self.note(
-                NoteCode::UsageApproximate,
-                "the tokens were not counted by the model's own tokenizer".into(),
-            );
-        }
-        self.note_gaps(&card, &accounted);
-        let finish_reason = response.finish_reason.clone();
-        let mut attempt = self.attempt(live, Outcome::Answered { finish_reason }, &card, accounted);
-        attempt.returned = Some(response.returned.clone());
-        attempt.timing = response.timing;
-        attempt.usage = Some(*usage);
-        self.attempts.push(attempt);
-        asked.key.clone()
-    }
-
-    fn book_unfinished(&mut self, outcome: Outcome, reported: &[Reading], ran: bool) {
-        let Some(live) = self.live.take() else { return };
-        let card = Arc::clone(&live.candidate.card);
-        let (grid, today) = (self.grid(&card), Date::of(self.inner.runtime.now()));
-        let accountant = Arc::clone(self.inner.advisor.accountant());
-        let usage = (!live.text.is_empty()).then(|| {
-            Counted::Approximate(Usage::new(self.input.value(), estimate_tokens(&live.text).value()))
-        });
-        let mut readings = live.spent.take();
-        readings.extend_from_slice(reported);
-        let spent =
-            readings.iter().map(|reading| accountant.widen(&card, reading)).reduce(|sum, next| Reading {
-                energy: sum.energy + next.energy,
-                idle: sum.idle.zip(next.idle).map(|(a, b)| a + b),
-                ..sum
-            });
-        let accounted = match (spent, &usage) {
-            (Some(reading), usage) => {
-                let counted = usage.map(|counted| *counted.usage()).unwrap_or_default();
-                Accounted {
-                    emissions: Some(reading.energy * grid.intensity),
-                    cost: accountant.cost(&card, &counted, Some(reading.energy), today, Method::Proxy),
-                    reading: Some(reading),
-                    skipped: Vec::new(),
-                }
-            }
-            (None, Some(counted)) => accountant.account(&card, counted, None, None, &grid, today),
-            (None, None) if ran => {
-                self.note(
-                    NoteCode::Unmetered,
-                    format!(
-                        "{} may have run before it failed: booked between nothing and its whole forecast",
-                        card.key
-                    ),
-                );
-                perhaps(&live.candidate, &grid)
-            }
-            (None, None) => Accounted {
-                reading: None,
-                skipped: Vec::new(),
-                emissions: None,
-                cost: Cost::Priced(Estimate::exact(Usd::ZERO, Method::Reported)),
-            },
-        };
-        let mut attempt = self.attempt(&live, outcome, &card, accounted);
-        attempt.usage = usage;
-        self.attempts.push(attempt);
-    }
-
-    fn attempt(&self, live: &Live, outcome: Outcome, card: &ModelCard, accounted: Accounted) -> Attempt {
-        let Accounted { reading, skipped, emissions, cost } = accounted;
-        Attempt {
-            requested: live.candidate.card.key.clone(),
-            returned: None,
-            purpose: live.purpose,
-            outcome,
-            started_at: live.started_at,
-            duration: self.inner.runtime.elapsed().saturating_sub(live.started),
-            timing: None,
-            device: card.deployment.as_ref().map(|deployment| deployment.device.clone()),
-            usage: None,
-            forecast: live.candidate.forecast.clone(),
-            reading,
-            skipped,
-            emissions,
-            cost,
-            grid: self.grid(card),
-        }
-    }
-
-    fn close_books(&mut self) -> Receipt {
-        self.settled = true;
-        let parts = self.attempts.iter().filter_map(|attempt| attempt.reading.as_ref());
-        let energy = total(parts.map(|reading| reading.energy), self.deciding.energy);
-        let accountant = self.inner.advisor.accountant();
-        let own = self.inner.advisor.grid();
-        let own = own.get(accountant.own_zone());
-        let parts = self.attempts.iter().filter_map(|attempt| attempt.emissions);
-        let emissions = total(parts, self.deciding.energy * own.intensity);
-        let costs = self.attempts.iter().map(|attempt| attempt.cost);
-        let nothing = Cost::Priced(Estimate::exact(Usd::ZERO, Method::Reported));
-        let mut asked = self.attempts.iter().map(|attempt| &attempt.requested);
-        if let (Some(first), Some(last)) = (asked.next(), asked.next_back())
-            && first != last
-        {
-            let text = format!("{first} failed, so {last} was asked");
-            self.notes.push(Note::new(NoteCode::FellBack, text));
-        }
-        Receipt {
-            id: self.id.clone(),
-            created_at: self.created_at,
-            deciding: self.deciding,
-            energy,
-            emissions,
-            cost: costs.reduce(|sum, cost| sum + cost).unwrap_or(nothing),
-            baseline: self.baseline(),
-            attempts: std::mem::take(&mut self.attempts),
-            notes: std::mem::take(&mut self.notes),
-            tags: std::mem::take(&mut self.prompt.tags),
-        }
-    }
-
-    /// The configured model, else the candidate most likely to succeed; nothing where that is the one that answered.
-    fn baseline(&self) -> Option<crate::receipt::Baseline> {
-        let answered = self.attempts.iter().find(|attempt| attempt.returned.is_some())?;
-        let catalog = self.inner.advisor.catalog().snapshot();
-        let (rule, other) = match &self.inner.baseline {
-            Some(key) => (BaselineRule::Configured, catalog.get(key)?),
-            None => {
-                let likely = |ranked: &&crate::rank::Ranked| ranked.candidate.forecast.success.value();
-                let best = self.ranking.ranked.iter().max_by(|a, b| {
-                    let by_success = likely(a).as_fraction().total_cmp(&likely(b).as_fraction());
-                    by_success.then_with(|| b.candidate.card.key.cmp(&a.candidate.card.key))
-                })?;
-                (BaselineRule::MostLikelyToSucceed, &best.candidate.card)
-            }
-        };
-        if other.key == answered.requested {
-            return None;
-        }
-        let card = catalog.get(&answered.requested)?;
-        let grids = (self.grid(card), self.grid(other));
-        let today = Date::of(self.inner.runtime.now());
-        let accountant = self.inner.advisor.accountant();
-        accountant.baseline(rule, (card, &grids.0), (other, &grids.1), answered.usage.as_ref()?, today)
-    }
-
-    /// The card of the model that answered: a provider may redirect to another than was asked.
-    fn answering_card(&mut self, asked: &Arc<ModelCard>, returned: &ModelKey) -> Arc<ModelCard> {
-        if asked.key == *returned {
-            return Arc::clone(asked);
-        }
-        let known = self.inner.advisor.catalog().snapshot().get(returned).cloned();
-        let by = if known.is_some() { "its own card" } else { "the card of the one asked" };
-        self.note(
-            NoteCode::ModelRedirected,
-            format!("{} was asked and {returned} answered: accounted by {by}", asked.key),
-        );
-        known.unwrap_or_else(|| Arc::clone(asked))
-    }
-
-    fn note_gaps(&mut self, card: &ModelCard, accounted: &Accounted) {
-        let grid = self.inner.advisor.grid();
-        if let (_, Some(text)) = self.inner.advisor.accountant().grid(card, &grid) {
-            self.note(NoteCode::ZoneUnknown, text);
-        }
-        if accounted.reading.is_none() {
-            self.note(NoteCode::Unmetered, format!("no meter could read the call to {}", card.key));
-        }
-        if accounted.cost == Cost::Unpriced {
-            let text = match card.pricing {
-                crate::model::Pricing::Electricity => {
-                    "the electricity is unpriced: no price per kWh is set".to_owned()
-                }
-                _ => format!("no price is known for {}", card.key),
-            };
-            self.note(NoteCode::Unpriced, text);
-        }
-    }
-
-    fn note(&mut self, code: NoteCode, text: String) {
-        self.notes.push(Note::new(code, text));
-    }
-
-    fn grid(&self, card: &ModelCard) -> Arc<crate::grid::GridReading> {
-        let snapshot = self.inner.advisor.grid();
-        Arc::clone(self.inner.advisor.accountant().grid(card, &snapshot).0)
     }
 
     fn advice(&self) -> Advice {
@@ -383,7 +179,7 @@ impl Drop for Call {
 pub(super) struct Answering {
     settling: Settling,
     blocks: Vec<Block>,
-    finish_reason: crate::chat::FinishReason,
+    finish_reason: FinishReason,
     advice: Advice,
 }
 
@@ -400,41 +196,4 @@ fn pinned(history: &[Turn]) -> Option<&ModelKey> {
     let last = history.last()?;
     let calls = |block: &Block| matches!(block, Block::ToolCall { .. });
     last.model.as_ref().filter(|_| last.message.blocks.iter().any(calls))
-}
-
-/// Nobody knows how far the model came: from nothing to the whole forecast, half of it in the middle.
-fn perhaps(candidate: &Candidate, grid: &crate::grid::GridReading) -> Accounted {
-    let forecast = &candidate.forecast;
-    let half = |energy: Estimate<Energy>| {
-        Estimate::banded(Energy::ZERO, energy.value() * 0.5, energy.high(), Method::Proxy)
-    };
-    let energy = half(forecast.energy);
-    let cost = match forecast.cost.usd() {
-        Some(usd) => Cost::Priced(Estimate::banded(Usd::ZERO, usd.value() * 0.5, usd.high(), Method::Proxy)),
-        None => Cost::Unpriced,
-    };
-    let boundary = crate::reading::Boundary::Facility;
-    Accounted {
-        reading: Some(Reading::new(energy, boundary, forecast.meter.clone())),
-        skipped: Vec::new(),
-        emissions: Some(energy * grid.intensity),
-        cost,
-    }
-}
-
-/// The sum of the attempts' parts and of deciding. Deciding weakens the method only where it is more than a
-/// hundredth of the sum: a measurement stays one beside a few microjoules that were modelled.
-fn total<T>(parts: impl Iterator<Item = Estimate<T>>, deciding: Estimate<T>) -> Estimate<T>
-where
-    T: crate::units::Quantity + std::ops::Add<Output = T>,
-{
-    match parts.reduce(|sum, part| sum + part) {
-        None => deciding,
-        Some(attempts) => {
-            let sum = attempts + deciding;
-            let small = deciding.value().base() * 100.0 <= sum.value().base();
-            let method = if small { attempts.method() } else { sum.method() };
-            Estimate::banded(sum.low(), sum.value(), sum.high(), method)
-        }
-    }
 }

@@ -2,6 +2,7 @@
 
 mod act;
 mod answer;
+mod books;
 mod builder;
 mod call;
 mod keeper;
