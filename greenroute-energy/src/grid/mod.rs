@@ -1,0 +1,5 @@
+//! Carbon intensities of electricity grids.
+
+mod yearly;
+
+pub use yearly::YearlyAverages;

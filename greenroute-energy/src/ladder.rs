@@ -1,0 +1,15 @@
+use crate::{Blind, Instrument, Machine, Reported, RuntimePower};
+use greenroute_core::Ladder;
+use std::sync::Arc;
+
+/// The meters of this crate, best first: what an instrument bracketed, what the provider reported, power times time
+/// on this machine, and the blind band.
+#[must_use]
+pub fn ladder(machine: &Machine) -> Ladder {
+    Ladder::new(vec![
+        Arc::new(Instrument),
+        Arc::new(Reported),
+        Arc::new(RuntimePower::of(machine)),
+        Arc::new(Blind),
+    ])
+}

@@ -1,0 +1,60 @@
+use greenroute_core::{EnergyMeter, MeterId, Method, Reading, Skip, Work};
+
+/// Passes on what the provider reported, if it can be true.
+///
+/// Believed between nothing and 10 MJ, and where the time is known between 1 W and 20 kW: from a phone to a node of
+/// sixteen accelerators. Anything else is a unit gone wrong.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Reported;
+
+const MAX_JOULES: f64 = 10e6;
+const MIN_WATTS: f64 = 1.0;
+const MAX_WATTS: f64 = 20e3;
+
+impl EnergyMeter for Reported {
+    fn id(&self) -> MeterId {
+        MeterId::new("reported", 1)
+    }
+
+    fn read(&self, work: &Work<'_>) -> Result<Reading, Skip> {
+        let reading = work.reading.filter(|reading| reading.method() == Method::Reported);
+        let reading = reading.ok_or(Skip("the provider reported no energy".into()))?;
+        let joules = reading.energy.value().as_joules();
+        if !(joules > 0.0 && joules < MAX_JOULES) {
+            return Err(Skip(format!("the provider's {joules} J cannot be true").into()));
+        }
+        let seconds = work.timing.and_then(|timing| timing.compute()).map(|time| time.as_secs_f64());
+        if let Some(watts) = seconds.filter(|&seconds| seconds > 0.0).map(|seconds| joules / seconds)
+            && !(MIN_WATTS..=MAX_WATTS).contains(&watts)
+        {
+            return Err(Skip(format!("the provider's {joules} J imply {watts:.1} W, which cannot be true").into()));
+        }
+        Ok(reading.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use greenroute_core::model::{Privacy, Window};
+    use greenroute_core::units::{Energy, Tokens};
+    use greenroute_core::{Boundary, Counted, Estimate, ModelCard, ModelKey, ServerTiming, TimingSource, Usage};
+    use std::time::Duration;
+
+    #[test]
+    fn impossible_reports_are_skipped_with_the_reason() {
+        let card = ModelCard::new(ModelKey::new("p", "m"), Window { context: 9, max_output: None }, Privacy::Remote);
+        let counted = Counted::Reported(Usage::new(Tokens::new(10), Tokens::new(10)));
+        let timing = ServerTiming { elapsed: Some(Duration::from_secs(1)), ..ServerTiming::by(TimingSource::ModelCompute) };
+        for (joules, says) in [(50.0, None), (0.0, Some("0 J cannot")), (2e7, Some("cannot be true")), (0.5, Some("0.5 W"))] {
+            let energy = Estimate::exact(Energy::from_joules(joules), Method::Reported);
+            let reading = Reading::new(energy, Boundary::Facility, MeterId::new("provider", 1));
+            let work = Work { reading: Some(&reading), timing: Some(&timing), ..Work::done(&card, &counted) };
+            match (Reported.read(&work), says) {
+                (Ok(read), None) => assert_eq!(read, reading),
+                (Err(skip), Some(says)) => assert!(skip.0.contains(says), "{}", skip.0),
+                (other, _) => panic!("{joules} J: {other:?}"),
+            }
+        }
+    }
+}
