@@ -1,1 +1,47 @@
-//! x
+//! Sends every prompt to the greenest model that still gets it right, and hands back a receipt of what that cost
+//! in joules, gCO2e and dollars.
+//!
+//! ```no_run
+//! # #[cfg(feature = "local")]
+//! # async fn example() -> greenroute::Result<()> {
+//! use greenroute::{Objective, presets};
+//!
+//! let router = presets::local("gemma-3-270m-q4_k_m.gguf")?   // ladder of meters, grid, and a model on this machine
+//!     .objective(Objective::balanced())
+//!     .zone("FR".parse()?)
+//!     .build()?;
+//! let answer = router.chat("Why is the sky blue?").await?;
+//! println!("{}\n{}", answer.text, answer.receipt);           // model · energy (low–high, method) · gCO2e · $
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! This crate is an index: the words and the [`Router`] come from `greenroute-core`, the meters and grids from
+//! `greenroute-energy`, the models from `greenroute-providers`. Only [`presets`] and [`TokioRuntime`] live here.
+//!
+//! # Features
+//!
+//! * `local`: models in this process, on candle. Without it neither candle nor a tokenizer is compiled.
+//!
+//! # How energy, emissions and money are computed
+#![doc = include_str!("../METHOD.md")]
+
+pub mod presets;
+mod runtime;
+
+pub use greenroute_core::{
+    Accountant, Accounted, Advice, Advisor, Answer, AnswerEvent, AnswerStream, Basis, Boundary, Caps, Catalog,
+    CatalogSnapshot, Change, ConversationId, ConversationStore, Cost, Counted, Date, EnergyMeter, Error,
+    ErrorKind, Estimate, Expectation, Expecter, Floor, Forecast, GreenRanker, GreenScore, GridIntensity,
+    GridReading, GridSnapshot, HeuristicExpecter, HeuristicProfiler, Ladder, Ledger, MemoryStore, MeterId, Method,
+    ModelCard, ModelKey, ModelProvider, Note, NoteCode, Objective, Overheads, Policy, Prompt, PromptProfile,
+    PromptProfiler, Quality, Ranker, Ranking, Reading, Receipt, ReceiptId, Registry, Result, Router, RouterBuilder,
+    Runtime, Sensitivity, ServerTiming, Skip, Skipped, Task, TimingSource, TokenCounter, Usage, Verdict,
+    WeightedRanker, Weights, Work, Zone,
+};
+pub use greenroute_core::{chat, conversation, model, profile, rank, receipt, units, usage};
+/// Meters, counters and grids.
+pub use greenroute_energy as energy;
+/// Model providers.
+pub use greenroute_providers as providers;
+pub use runtime::TokioRuntime;

@@ -63,8 +63,10 @@ impl Machine {
             let line = cpuinfo.lines().find(|line| line.starts_with(name))?;
             line.split_once(':').map(|(_, value)| value.trim())
         };
-        let cpu = field("model name").filter(|name| !name.is_empty()).unwrap_or("unknown processor").to_owned();
-        let is_virtual = field("flags").is_some_and(|flags| flags.split(' ').any(|flag| flag == "hypervisor"));
+        let cpu =
+            field("model name").filter(|name| !name.is_empty()).unwrap_or("unknown processor").to_owned();
+        let is_virtual =
+            field("flags").is_some_and(|flags| flags.split(' ').any(|flag| flag == "hypervisor"));
         let siblings = field("siblings").and_then(|count| count.parse().ok());
         let tdp = thermal_design_power(&cpu);
         // A hypervisor shows as many siblings as it likes; a name like `64-Core` tells of the chip itself.
@@ -130,7 +132,8 @@ fn by_words(name: &str) -> Option<(&'static str, f64)> {
 mod tests {
     use super::*;
 
-    const EPYC: &str = "processor\t: 0\nmodel name\t: AMD EPYC 7763 64-Core Processor\nsiblings\t: 128\nflags\t\t: fpu vme";
+    const EPYC: &str =
+        "processor\t: 0\nmodel name\t: AMD EPYC 7763 64-Core Processor\nsiblings\t: 128\nflags\t\t: fpu vme";
 
     #[test]
     fn bare_metal_shares_the_tdp_among_its_threads() {

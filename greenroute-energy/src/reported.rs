@@ -27,7 +27,9 @@ impl EnergyMeter for Reported {
         if let Some(watts) = seconds.filter(|&seconds| seconds > 0.0).map(|seconds| joules / seconds)
             && !(MIN_WATTS..=MAX_WATTS).contains(&watts)
         {
-            return Err(Skip(format!("the provider's {joules} J imply {watts:.1} W, which cannot be true").into()));
+            return Err(Skip(
+                format!("the provider's {joules} J imply {watts:.1} W, which cannot be true").into(),
+            ));
         }
         Ok(reading.clone())
     }
@@ -38,15 +40,23 @@ mod tests {
     use super::*;
     use greenroute_core::model::{Privacy, Window};
     use greenroute_core::units::{Energy, Tokens};
-    use greenroute_core::{Boundary, Counted, Estimate, ModelCard, ModelKey, ServerTiming, TimingSource, Usage};
+    use greenroute_core::{
+        Boundary, Counted, Estimate, ModelCard, ModelKey, ServerTiming, TimingSource, Usage,
+    };
     use std::time::Duration;
 
     #[test]
     fn impossible_reports_are_skipped_with_the_reason() {
-        let card = ModelCard::new(ModelKey::new("p", "m"), Window { context: 9, max_output: None }, Privacy::Remote);
+        let card =
+            ModelCard::new(ModelKey::new("p", "m"), Window { context: 9, max_output: None }, Privacy::Remote);
         let counted = Counted::Reported(Usage::new(Tokens::new(10), Tokens::new(10)));
-        let timing = ServerTiming { elapsed: Some(Duration::from_secs(1)), ..ServerTiming::by(TimingSource::ModelCompute) };
-        for (joules, says) in [(50.0, None), (0.0, Some("0 J cannot")), (2e7, Some("cannot be true")), (0.5, Some("0.5 W"))] {
+        let timing = ServerTiming {
+            elapsed: Some(Duration::from_secs(1)),
+            ..ServerTiming::by(TimingSource::ModelCompute)
+        };
+        for (joules, says) in
+            [(50.0, None), (0.0, Some("0 J cannot")), (2e7, Some("cannot be true")), (0.5, Some("0.5 W"))]
+        {
             let energy = Estimate::exact(Energy::from_joules(joules), Method::Reported);
             let reading = Reading::new(energy, Boundary::Facility, MeterId::new("provider", 1));
             let work = Work { reading: Some(&reading), timing: Some(&timing), ..Work::done(&card, &counted) };

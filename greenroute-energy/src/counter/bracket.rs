@@ -34,6 +34,11 @@ impl Brackets {
         Self { counter, open: Arc::default() }
     }
 
+    /// The counter's name.
+    pub(crate) fn meter(&self) -> greenroute_core::MeterId {
+        self.counter.id()
+    }
+
     /// Begins to meter a call. A counter that fails gives a bracket without a reading: the call goes on.
     pub(crate) fn open(&self) -> Bracket {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -54,7 +59,8 @@ impl Brackets {
         let last = std::mem::replace(&mut open.last, sample.as_ref().ok().copied());
         let now = sample?;
         if let (Some(last), Ok(count)) = (last, u32::try_from(open.calls.len())) {
-            let share = |now: Energy, last: Energy| now.saturating_sub(last) * (1.0 / f64::from(count.max(1)));
+            let share =
+                |now: Energy, last: Energy| now.saturating_sub(last) * (1.0 / f64::from(count.max(1)));
             for call in open.calls.values_mut() {
                 call.energy = call.energy + share(now.energy, last.energy);
                 call.idle = call.idle + share(now.idle, last.idle);
@@ -90,7 +96,7 @@ impl Drop for Bracket {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use greenroute_core::{Boundary, Error, ErrorKind, Estimate, Method, MeterId};
+    use greenroute_core::{Boundary, Error, ErrorKind, Estimate, MeterId, Method};
     use proptest::prelude::*;
 
     /// Shows what it is told to.

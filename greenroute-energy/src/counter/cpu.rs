@@ -2,7 +2,7 @@ use super::process::own_time;
 use super::{Counter, Sample};
 use crate::Machine;
 use greenroute_core::units::{Energy, Power};
-use greenroute_core::{Boundary, Estimate, Method, MeterId, Reading, Result};
+use greenroute_core::{Boundary, Estimate, MeterId, Method, Reading, Result};
 use std::time::Duration;
 
 /// Processor time of this process, times the power of one busy thread.
@@ -42,7 +42,12 @@ impl Counter for CpuTime {
     fn reading(&self, spent: Sample) -> Reading {
         let watts = self.watts;
         let ratio = |end: Power| end.as_watts() / watts.value().as_watts();
-        let banded = |energy: Energy| Estimate::scaled(energy, ratio(watts.low()), ratio(watts.high()), Method::Modelled);
-        Reading { idle: Some(banded(spent.idle)), ..Reading::new(banded(spent.energy), Boundary::Device, self.id()) }
+        let banded = |energy: Energy| {
+            Estimate::scaled(energy, ratio(watts.low()), ratio(watts.high()), Method::Modelled)
+        };
+        Reading {
+            idle: Some(banded(spent.idle)),
+            ..Reading::new(banded(spent.energy), Boundary::Device, self.id())
+        }
     }
 }

@@ -89,7 +89,9 @@ fn table() -> &'static HashMap<&'static str, Row> {
     ROWS.get_or_init(|| {
         let mut table = HashMap::new();
         for row in rows(TABLE) {
-            let (Some(&id), Some(&alpha_3), Some(grams)) = (row.first(), row.get(1), number(&row, 3)) else { continue };
+            let (Some(&id), Some(&alpha_3), Some(grams)) = (row.first(), row.get(1), number(&row, 3)) else {
+                continue;
+            };
             let Ok(zone) = id.parse::<Zone>() else { continue };
             let entry = || Row {
                 zone: zone.clone(),

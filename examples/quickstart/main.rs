@@ -1,0 +1,67 @@
+//! Asks a real model on this machine, and prints what the answer took.
+//!
+//! `cargo run --release --features local --example quickstart -- "What is the capital of France?"`
+
+mod fetch;
+mod options;
+
+use futures_util::StreamExt;
+use greenroute::{AnswerEvent, Objective, presets};
+use options::{Options, USAGE};
+use std::error::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            let mut source = error.source();
+            while let Some(cause) = source {
+                eprintln!("  because: {cause}");
+                source = cause.source();
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    let options = Options::parse(std::env::args_os().skip(1))?;
+    if options.help {
+        println!("{USAGE}");
+        return Ok(());
+    }
+    if options.fetch {
+        println!("{}", fetch::weights()?.display());
+        return Ok(());
+    }
+    if options.rank {
+        // Ranking needs cards, not weights: nobody is called and nothing is fetched.
+        let router = options.settings(presets::catalog()?).build()?;
+        router.refresh_grid().await;
+        print!("{}", router.advisor().advise(&options.prompt, &Objective::balanced())?);
+        return Ok(());
+    }
+
+    let path = match options.model.clone() {
+        Some(path) => path,
+        None => fetch::weights()?,
+    };
+    let router = options.settings(presets::local(path)?).build()?;
+    let mut stream = router.chat_stream(options.prompt).await?;
+    while let Some(event) = stream.next().await {
+        match event? {
+            AnswerEvent::Text(text) => {
+                print!("{text}");
+                io::stdout().flush()?;
+            }
+            AnswerEvent::Done(answer) => println!("\n\n{}\n\n{:#}", answer.receipt, answer.receipt),
+            _ => {}
+        }
+    }
+    router.close().await;
+    Ok(())
+}

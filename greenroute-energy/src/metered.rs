@@ -1,0 +1,140 @@
+use crate::counter::{Bracket, Brackets, Counter};
+use async_trait::async_trait;
+use futures_core::Stream;
+use futures_core::stream::BoxStream;
+use futures_util::StreamExt;
+use greenroute_core::chat::{ChatEvent, ChatRequest, ChatResponse, Spent};
+use greenroute_core::model::ProviderName;
+use greenroute_core::{Error, ModelCard, ModelProvider, Reading, Result};
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// A provider whose models run on this machine, with a counter around every call.
+///
+/// The reading stands on the answer, on the stream's last event, or on the error; a call that is dropped leaves it
+/// in [`ChatRequest::spent`]. A counter that fails costs the reading, never the call. Concurrent calls share what
+/// the counter shows.
+#[derive(Debug)]
+pub struct Metered<P> {
+    provider: P,
+    brackets: Brackets,
+}
+
+impl<P: ModelProvider> Metered<P> {
+    /// `provider` with `counter` around its calls.
+    #[must_use]
+    pub fn new(provider: P, counter: Arc<dyn Counter>) -> Self {
+        Self { provider, brackets: Brackets::new(counter) }
+    }
+}
+
+impl<P: ModelProvider> fmt::Display for Metered<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, metered by {}", self.provider, self.brackets.meter())
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<P: ModelProvider> ModelProvider for Metered<P> {
+    fn name(&self) -> ProviderName {
+        self.provider.name()
+    }
+
+    fn models(&self) -> Vec<Arc<ModelCard>> {
+        self.provider.models()
+    }
+
+    async fn chat(&self, request: ChatRequest) -> Result<ChatResponse> {
+        let call = Metering::begin(&self.brackets, &request);
+        match self.provider.chat(request).await {
+            Ok(response) => Ok(call.answered(response)),
+            Err(error) => Err(call.failed(error)),
+        }
+    }
+
+    async fn chat_stream(&self, request: ChatRequest) -> Result<BoxStream<'static, Result<ChatEvent>>> {
+        let call = Metering::begin(&self.brackets, &request);
+        match self.provider.chat_stream(request).await {
+            Ok(events) => Ok(MeteredStream { events: Some(events), call: Some(call) }.boxed()),
+            Err(error) => Err(call.failed(error)),
+        }
+    }
+}
+
+/// A call being metered. Dropped before its end, it leaves its reading where the caller finds it.
+struct Metering {
+    bracket: Option<Bracket>,
+    spent: Spent,
+}
+
+impl Metering {
+    fn begin(brackets: &Brackets, request: &ChatRequest) -> Self {
+        Self { bracket: Some(brackets.open()), spent: request.spent.clone() }
+    }
+
+    /// What the provider reported itself is its own word, and stays.
+    fn answered(mut self, response: ChatResponse) -> ChatResponse {
+        let reading = self.close();
+        ChatResponse { reading: response.reading.or(reading), ..response }
+    }
+
+    fn failed(mut self, error: Error) -> Error {
+        match self.close() {
+            Some(reading) => error.with_spent(reading),
+            None => error,
+        }
+    }
+
+    fn close(&mut self) -> Option<Reading> {
+        self.bracket.take().and_then(Bracket::close)
+    }
+}
+
+impl Drop for Metering {
+    fn drop(&mut self) {
+        if let Some(reading) = self.close() {
+            self.spent.leave(reading);
+        }
+    }
+}
+
+/// The events of a metered call. The inner stream is dropped first, so that its work has ended when the bracket
+/// closes.
+struct MeteredStream {
+    events: Option<BoxStream<'static, Result<ChatEvent>>>,
+    call: Option<Metering>,
+}
+
+impl Stream for MeteredStream {
+    type Item = Result<ChatEvent>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Some(events) = &mut self.events else { return Poll::Ready(None) };
+        let Poll::Ready(event) = events.poll_next_unpin(context) else { return Poll::Pending };
+        Poll::Ready(match (event, self.call.take()) {
+            (Some(Ok(ChatEvent::Done(response))), Some(call)) => {
+                Some(Ok(ChatEvent::Done(Box::new(call.answered(*response)))))
+            }
+            (Some(Err(error)), Some(call)) => Some(Err(call.failed(error))),
+            (None, call) => {
+                self.events = None;
+                drop(call);
+                None
+            }
+            (event, call) => {
+                self.call = call;
+                event
+            }
+        })
+    }
+}
+
+impl Drop for MeteredStream {
+    fn drop(&mut self) {
+        self.events = None;
+        self.call = None;
+    }
+}

@@ -1,0 +1,7 @@
+//! Model providers for greenroute: one folder each, all behind one trait.
+
+mod cards;
+#[cfg(feature = "local")]
+pub mod local;
+
+pub use cards::{cards, parse as parse_cards};

@@ -1,0 +1,126 @@
+use super::card::card;
+use super::model::LocalModel;
+use super::provider::LocalProvider;
+use super::worker::Workers;
+use super::{NAME, Precision, PromptStyle};
+use greenroute_core::model::{ModelCard, ModelId};
+use greenroute_core::{Error, ErrorKind, Result};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+/// Settings of a [`LocalProvider`]; all but the file have a default.
+///
+/// Each product uses as many threads as the machine has cores, for all models of the process together;
+/// the environment variable `CANDLE_NUM_THREADS`, read at the first product, sets another number.
+#[derive(Debug, Clone)]
+pub struct LocalProviderBuilder {
+    path: PathBuf,
+    model_id: Option<ModelId>,
+    display_name: Option<String>,
+    context_tokens: Option<u64>,
+    max_output_tokens: Option<u64>,
+    style: Option<PromptStyle>,
+    precision: Precision,
+    concurrency: NonZeroUsize,
+}
+
+impl LocalProviderBuilder {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            model_id: None,
+            display_name: None,
+            context_tokens: None,
+            max_output_tokens: None,
+            style: None,
+            precision: Precision::default(),
+            concurrency: NonZeroUsize::MIN.saturating_add(1),
+        }
+    }
+
+    /// Under what id the model is asked for; by default that of the model's card, or the file's name.
+    #[must_use]
+    pub fn model_id(mut self, id: impl AsRef<str>) -> Self {
+        self.model_id = Some(ModelId::new(id));
+        self
+    }
+
+    /// The model's name for people.
+    #[must_use]
+    pub fn display_name(mut self, name: impl Into<String>) -> Self {
+        self.display_name = Some(name.into());
+        self
+    }
+
+    /// The most tokens that a prompt and its answer may have together, at most what the file says. A request
+    /// of Gemma 3 270M takes about 6 kB per token, and 30 kB for each of the last 512.
+    #[must_use]
+    pub fn context_tokens(mut self, tokens: u64) -> Self {
+        self.context_tokens = Some(tokens);
+        self
+    }
+
+    /// The longest answer, also where a request sets no limit.
+    #[must_use]
+    pub fn max_output_tokens(mut self, tokens: u64) -> Self {
+        self.max_output_tokens = Some(tokens);
+        self
+    }
+
+    /// How conversations are written for the model; by default as its file suggests.
+    #[must_use]
+    pub fn style(mut self, style: PromptStyle) -> Self {
+        self.style = Some(style);
+        self
+    }
+
+    /// How weights are held; by default as they are stored.
+    #[must_use]
+    pub fn precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
+    }
+
+    /// How many requests are computed at the same time; others wait. Two by default.
+    #[must_use]
+    pub fn concurrency(mut self, requests: NonZeroUsize) -> Self {
+        self.concurrency = requests;
+        self
+    }
+
+    /// Loads the file. It takes about a second per gigabyte, and blocks.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`], naming the file and what is wrong with it, or the setting and what is allowed.
+    pub fn build(self) -> Result<LocalProvider> {
+        let model = LocalModel::open(&self.path, self.precision)?;
+        let card = self.card(&model)?;
+        let workers = Workers::start(&model, self.concurrency)?;
+        let style = self.style.unwrap_or(model.style());
+        Ok(LocalProvider::new(model, card, style, workers))
+    }
+
+    fn card(&self, model: &LocalModel) -> Result<ModelCard> {
+        let mut card = card(model, &self.path)?;
+        let fault = |message: String| Err(Error::new(ErrorKind::Config, NAME, message));
+        let most = card.window.context;
+        if let Some(asked) = self.context_tokens {
+            if !(2..=most).contains(&asked) {
+                return fault(format!("`context_tokens` must be between 2 and the file's {most}, not {asked}"));
+            }
+            card.window.context = asked;
+        }
+        if self.max_output_tokens == Some(0) {
+            return fault("`max_output_tokens` must be at least 1".into());
+        }
+        card.window.max_output = self.max_output_tokens.or(card.window.max_output);
+        if let Some(id) = &self.model_id {
+            card.key.model = id.clone();
+        }
+        if let Some(name) = &self.display_name {
+            card.display_name.clone_from(name);
+        }
+        card.validate()?;
+        Ok(card)
+    }
+}

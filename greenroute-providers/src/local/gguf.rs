@@ -1,0 +1,377 @@
+//! The head of a GGUF file, read as if a stranger had written it.
+//!
+//! Every length is held against the bytes that are left before anything is allocated, so that a broken or
+//! hostile file costs at most its own size and ends in a [`FileFault`], never in a panic. candle's own reader
+//! spends 32 bytes on every byte of an array, divides by an alignment of zero and multiplies dimensions
+//! unchecked, so only its kernels are used here.
+
+use super::fault::FileFault;
+use candle_core::quantized::GgmlDType;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+
+const MAX_ENTRIES: u64 = 1 << 16;
+const MAX_NAME_BYTES: u64 = 1 << 16;
+const MAX_DIMS: u32 = 4;
+const DEFAULT_ALIGNMENT: u64 = 32;
+
+/// A value of the metadata, in the few shapes that models use. What nobody reads is skipped, not kept.
+#[derive(Debug)]
+pub(super) enum Value {
+    Unsigned(u64),
+    Signed(i64),
+    Float(f64),
+    Bool(bool),
+    Text(String),
+    Texts(Texts),
+    Ints(Vec<i32>),
+    Floats(Vec<f32>),
+    Skipped,
+}
+
+/// Many short texts in one allocation.
+#[derive(Debug, Default)]
+pub(super) struct Texts {
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl Texts {
+    pub(super) fn push(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.ends.push(self.text.len());
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(super) fn get(&self, index: usize) -> Option<&str> {
+        let end = *self.ends.get(index)?;
+        let start = index.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied())?;
+        self.text.get(start..end)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+        (0..self.len()).filter_map(|index| self.get(index))
+    }
+}
+
+/// Where one tensor lies in the file; its bytes are known to be there.
+#[derive(Debug, Clone)]
+pub(super) struct TensorEntry {
+    pub(super) dtype: GgmlDType,
+    /// Outermost first: rows, then columns.
+    pub(super) dims: Vec<usize>,
+    start: u64,
+    bytes: usize,
+}
+
+/// An open file with its metadata and its table of tensors.
+#[derive(Debug)]
+pub(super) struct Gguf {
+    metadata: HashMap<String, Value>,
+    tensors: HashMap<String, TensorEntry>,
+    file: File,
+}
+
+impl Gguf {
+    pub(super) fn open(path: &Path) -> Result<Self, FileFault> {
+        let file = File::open(path)?;
+        let size = file.metadata()?.len();
+        let mut reader = Reader { inner: BufReader::with_capacity(1 << 16, file), at: 0, size };
+        let (metadata, tensors) = head(&mut reader)?;
+        Ok(Self { metadata, tensors, file: reader.inner.into_inner() })
+    }
+
+    /// Takes a value out of the metadata, so that large ones are not held twice.
+    pub(super) fn take(&mut self, key: &str) -> Option<Value> {
+        self.metadata.remove(key)
+    }
+
+    pub(super) fn text(&self, key: &str) -> Option<&str> {
+        match self.metadata.get(key) {
+            Some(Value::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(super) fn boolean(&self, key: &str) -> Option<bool> {
+        match self.metadata.get(key) {
+            Some(Value::Bool(value)) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// A whole number, or `None` where the key is missing.
+    pub(super) fn whole(&self, key: &str) -> Result<Option<u64>, FileFault> {
+        match self.metadata.get(key) {
+            None => Ok(None),
+            Some(Value::Unsigned(value)) => Ok(Some(*value)),
+            Some(Value::Signed(value)) if *value >= 0 => Ok(Some(value.unsigned_abs())),
+            Some(_) => {
+                Err(FileFault::WrongValue { key: key.to_owned(), allowed: "a whole number, not negative" })
+            }
+        }
+    }
+
+    /// A finite number, or `None` where the key is missing.
+    pub(super) fn number(&self, key: &str) -> Result<Option<f64>, FileFault> {
+        match self.metadata.get(key) {
+            None => Ok(None),
+            Some(Value::Float(value)) if value.is_finite() => Ok(Some(*value)),
+            Some(_) => Err(FileFault::WrongValue { key: key.to_owned(), allowed: "a finite number" }),
+        }
+    }
+
+    pub(super) fn tensor(&self, name: &str) -> Option<&TensorEntry> {
+        self.tensors.get(name)
+    }
+
+    /// How many numbers all tensors hold together, and in how many bytes.
+    pub(super) fn size(&self) -> (u64, u64) {
+        let count = |entry: &TensorEntry| entry.dims.iter().map(|dim| u64::try_from(*dim).unwrap_or(u64::MAX)).product();
+        let bytes = |entry: &TensorEntry| u64::try_from(entry.bytes).unwrap_or(u64::MAX);
+        let entries = self.tensors.values();
+        (entries.clone().map(count).fold(0, u64::saturating_add), entries.map(bytes).fold(0, u64::saturating_add))
+    }
+
+    /// The bytes of a tensor as they are in the file.
+    pub(super) fn bytes(&mut self, entry: &TensorEntry) -> Result<Vec<u8>, FileFault> {
+        let mut bytes = vec![0; entry.bytes];
+        self.file.seek(SeekFrom::Start(entry.start))?;
+        self.file.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+type Head = (HashMap<String, Value>, HashMap<String, TensorEntry>);
+
+fn head(reader: &mut Reader) -> Result<Head, FileFault> {
+    let magic = reader.array::<4>()?;
+    if magic != *b"GGUF" {
+        return Err(FileFault::NotGguf);
+    }
+    let version = reader.u32()?;
+    if !(2..=3).contains(&version) {
+        return Err(FileFault::Version(version));
+    }
+    let tensor_count = reader.count("tensors", MAX_ENTRIES)?;
+    let value_count = reader.count("metadata entries", MAX_ENTRIES)?;
+    let mut metadata = HashMap::new();
+    for _ in 0..value_count {
+        let key = reader.name()?;
+        let kind = reader.u32()?;
+        let value = reader.value(kind)?;
+        if metadata.insert(key.clone(), value).is_some() {
+            return Err(FileFault::Twice(key));
+        }
+    }
+    let mut found = Vec::new();
+    for _ in 0..tensor_count {
+        found.push(raw_entry(reader)?);
+    }
+    let alignment = match metadata.get("general.alignment") {
+        None => DEFAULT_ALIGNMENT,
+        Some(Value::Unsigned(alignment)) if alignment.is_power_of_two() && *alignment <= 1 << 20 => {
+            *alignment
+        }
+        Some(_) => {
+            let key = "general.alignment".to_owned();
+            return Err(FileFault::WrongValue { key, allowed: "a power of two up to 1048576" });
+        }
+    };
+    let data = reader.at.next_multiple_of(alignment);
+    let mut tensors = HashMap::new();
+    for (name, dtype, dims, offset) in found {
+        let entry = place(&name, dtype, dims, data.checked_add(offset), reader.size)?;
+        if tensors.insert(name.clone(), entry).is_some() {
+            return Err(FileFault::Twice(name));
+        }
+    }
+    Ok((metadata, tensors))
+}
+
+fn raw_entry(reader: &mut Reader) -> Result<(String, GgmlDType, Vec<u64>, u64), FileFault> {
+    let name = reader.name()?;
+    let rank = reader.u32()?;
+    if rank == 0 || rank > MAX_DIMS {
+        return Err(FileFault::Tensor { name, fault: "must have one to four dimensions" });
+    }
+    // The file counts from the innermost dimension.
+    let mut dims = Vec::new();
+    for _ in 0..rank {
+        dims.insert(0, reader.u64()?);
+    }
+    let Some(dtype) = dtype(reader.u32()?) else {
+        return Err(FileFault::Tensor { name, fault: "has a number format that is not known here" });
+    };
+    let offset = reader.u64()?;
+    Ok((name, dtype, dims, offset))
+}
+
+/// Checks that a tensor's shape can be, and that all of its bytes lie in the file.
+fn place(
+    name: &str,
+    dtype: GgmlDType,
+    dims: Vec<u64>,
+    start: Option<u64>,
+    file_size: u64,
+) -> Result<TensorEntry, FileFault> {
+    let fault = |fault| FileFault::Tensor { name: name.to_owned(), fault };
+    let columns = dims.last().copied().unwrap_or(0);
+    let block = u64::try_from(dtype.block_size()).unwrap_or(u64::MAX);
+    if columns == 0 || columns % block != 0 {
+        return Err(fault("has rows that are no whole number of blocks"));
+    }
+    let elements = dims.iter().try_fold(1_u64, |product, dim| product.checked_mul(*dim));
+    let type_size = u64::try_from(dtype.type_size()).unwrap_or(u64::MAX);
+    let bytes =
+        elements.and_then(|elements| (elements / block).checked_mul(type_size)).filter(|bytes| *bytes > 0);
+    let (Some(start), Some(bytes)) = (start, bytes) else { return Err(fault("has an impossible size")) };
+    let end = start.checked_add(bytes);
+    if end.is_none_or(|end| end > file_size) {
+        return Err(fault("reaches beyond the end of the file"));
+    }
+    let dims = dims.into_iter().map(usize::try_from).collect::<Result<Vec<_>, _>>();
+    match (dims, usize::try_from(bytes)) {
+        (Ok(dims), Ok(bytes)) => Ok(TensorEntry { dtype, dims, start, bytes }),
+        _ => Err(fault("is too large for this machine")),
+    }
+}
+
+/// The number formats of weights, by their number in the file.
+fn dtype(number: u32) -> Option<GgmlDType> {
+    Some(match number {
+        0 => GgmlDType::F32,
+        1 => GgmlDType::F16,
+        2 => GgmlDType::Q4_0,
+        3 => GgmlDType::Q4_1,
+        6 => GgmlDType::Q5_0,
+        7 => GgmlDType::Q5_1,
+        8 => GgmlDType::Q8_0,
+        10 => GgmlDType::Q2K,
+        11 => GgmlDType::Q3K,
+        12 => GgmlDType::Q4K,
+        13 => GgmlDType::Q5K,
+        14 => GgmlDType::Q6K,
+        30 => GgmlDType::BF16,
+        _ => return None,
+    })
+}
+
+/// Reads little-endian values and knows how many bytes are left.
+struct Reader {
+    inner: BufReader<File>,
+    at: u64,
+    size: u64,
+}
+
+impl Reader {
+    /// Takes note that `bytes` are about to be read.
+    fn claim(&mut self, bytes: u64) -> Result<usize, FileFault> {
+        let at = self.at;
+        let end = at.checked_add(bytes).filter(|end| *end <= self.size);
+        self.at = end.ok_or(FileFault::Truncated { at, needed: bytes, size: self.size })?;
+        usize::try_from(bytes).map_err(|_| FileFault::Truncated { at, needed: bytes, size: self.size })
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], FileFault> {
+        let mut bytes = [0; N];
+        self.claim(u64::try_from(N).unwrap_or(u64::MAX))?;
+        self.inner.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn bytes(&mut self, count: u64) -> Result<Vec<u8>, FileFault> {
+        let mut bytes = vec![0; self.claim(count)?];
+        self.inner.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn skip(&mut self, count: u64) -> Result<(), FileFault> {
+        let bytes = self.claim(count)?;
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        Ok(self.inner.seek_relative(bytes)?)
+    }
+
+    fn u32(&mut self) -> Result<u32, FileFault> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    fn u64(&mut self) -> Result<u64, FileFault> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    fn count(&mut self, what: &'static str, most: u64) -> Result<u64, FileFault> {
+        let count = self.u64()?;
+        if count > most { Err(FileFault::TooMany { what, count, most }) } else { Ok(count) }
+    }
+
+    fn name(&mut self) -> Result<String, FileFault> {
+        let bytes = self.count("bytes in a name", MAX_NAME_BYTES)?;
+        let at = self.at;
+        String::from_utf8(self.bytes(bytes)?).map_err(|_| FileFault::NotUtf8 { at })
+    }
+
+    fn value(&mut self, kind: u32) -> Result<Value, FileFault> {
+        Ok(match kind {
+            0 => Value::Unsigned(u8::from_le_bytes(self.array()?).into()),
+            1 => Value::Signed(i8::from_le_bytes(self.array()?).into()),
+            2 => Value::Unsigned(u16::from_le_bytes(self.array()?).into()),
+            3 => Value::Signed(i16::from_le_bytes(self.array()?).into()),
+            4 => Value::Unsigned(self.u32()?.into()),
+            5 => Value::Signed(i32::from_le_bytes(self.array()?).into()),
+            6 => Value::Float(f32::from_le_bytes(self.array()?).into()),
+            7 => Value::Bool(self.array::<1>()? != [0]),
+            8 => {
+                let count = self.u64()?;
+                // Descriptions in the wild are not always valid UTF-8, and nothing depends on them.
+                Value::Text(String::from_utf8_lossy(&self.bytes(count)?).into_owned())
+            }
+            9 => self.values()?,
+            10 => Value::Unsigned(self.u64()?),
+            11 => Value::Signed(i64::from_le_bytes(self.array()?)),
+            12 => Value::Float(f64::from_le_bytes(self.array()?)),
+            kind => return Err(FileFault::ValueKind { kind, at: self.at }),
+        })
+    }
+
+    fn values(&mut self) -> Result<Value, FileFault> {
+        let kind = self.u32()?;
+        let count = self.u64()?;
+        let width = match kind {
+            0 | 1 | 7 => 1,
+            2 | 3 => 2,
+            4..=6 => 4,
+            8 => return self.texts(count),
+            10..=12 => 8,
+            // An array of arrays: no model that is known here has one.
+            kind => return Err(FileFault::ValueKind { kind, at: self.at }),
+        };
+        let bytes = count.checked_mul(width).unwrap_or(u64::MAX);
+        if !matches!(kind, 5 | 6) {
+            self.skip(bytes)?;
+            return Ok(Value::Skipped);
+        }
+        let bytes = self.bytes(bytes)?;
+        let words = bytes.as_chunks::<4>().0.iter();
+        Ok(match kind {
+            5 => Value::Ints(words.map(|word| i32::from_le_bytes(*word)).collect()),
+            _ => Value::Floats(words.map(|word| f32::from_le_bytes(*word)).collect()),
+        })
+    }
+
+    fn texts(&mut self, count: u64) -> Result<Value, FileFault> {
+        let mut texts = Texts::default();
+        for _ in 0..count {
+            let bytes = self.u64()?;
+            let at = self.at;
+            let bytes = self.bytes(bytes)?;
+            texts.push(std::str::from_utf8(&bytes).map_err(|_| FileFault::NotUtf8 { at })?);
+        }
+        Ok(Value::Texts(texts))
+    }
+}

@@ -1,0 +1,147 @@
+//! Which token comes next.
+
+use greenroute_core::chat::Sampling;
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+/// Google's advice for Gemma 3, for what a request with a temperature leaves open.
+const TOP_K: u32 = 64;
+const TOP_P: f64 = 0.95;
+
+/// Chooses tokens: the same settings, seed and logits give the same choices.
+#[derive(Debug, Clone)]
+pub(super) struct Sampler {
+    temperature: f64,
+    top_k: usize,
+    top_p: f64,
+    random: SplitMix64,
+}
+
+impl Sampler {
+    /// No temperature is greedy, as zero is: a small model is at its best so, and its answers repeat.
+    pub(super) fn new(sampling: Sampling) -> Self {
+        let seed = sampling.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish());
+        Self {
+            temperature: sampling.temperature.unwrap_or(0.0),
+            top_k: usize::try_from(sampling.top_k.unwrap_or(TOP_K)).unwrap_or(usize::MAX),
+            top_p: sampling.top_p.unwrap_or(TOP_P),
+            random: SplitMix64(seed),
+        }
+    }
+
+    /// The next token, or `None` where no logit is finite or one is not a number.
+    pub(super) fn next(&mut self, logits: &[f32]) -> Option<u32> {
+        if logits.iter().any(|logit| logit.is_nan()) {
+            return None;
+        }
+        if self.temperature <= 0.0 {
+            return best(logits);
+        }
+        let mut candidates: Vec<(u32, f32)> = (0..).zip(logits.iter().copied()).collect();
+        let order = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+        if self.top_k < candidates.len() {
+            candidates.select_nth_unstable_by(self.top_k, order);
+            candidates.truncate(self.top_k);
+        }
+        candidates.sort_unstable_by(order);
+        let max = f64::from(candidates.first()?.1);
+        if !max.is_finite() {
+            return None;
+        }
+        let weight = |logit: f32| ((f64::from(logit) - max) / self.temperature).exp();
+        let mut weighted: Vec<(u32, f64)> =
+            candidates.iter().map(|(id, logit)| (*id, weight(*logit))).collect();
+        let enough = self.top_p * weighted.iter().map(|(_, weight)| weight).sum::<f64>();
+        let mut sum = 0.0;
+        let mut nucleus = 0;
+        for (_, weight) in &weighted {
+            sum += weight;
+            nucleus += 1;
+            if sum >= enough {
+                break;
+            }
+        }
+        weighted.truncate(nucleus);
+        let mut left = self.random.fraction() * sum;
+        let drawn = weighted.iter().find(|(_, weight)| {
+            left -= weight;
+            left < 0.0
+        });
+        // Rounding may leave a little after the last one.
+        drawn.or(weighted.last()).map(|(id, _)| *id)
+    }
+}
+
+fn best(logits: &[f32]) -> Option<u32> {
+    let first = (None, f32::NEG_INFINITY);
+    let best = (0..)
+        .zip(logits)
+        .fold(first, |best, (id, logit)| if *logit > best.1 { (Some(id), *logit) } else { best });
+    best.0.filter(|_| best.1.is_finite())
+}
+
+/// Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014. Good enough to draw tokens, and
+/// the same on every machine for ever.
+#[derive(Debug, Clone)]
+struct SplitMix64(u64);
+
+impl SplitMix64 {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// Evenly from 0 up to but not including 1: 52 random bits behind the exponent of 1.
+    fn fraction(&mut self) -> f64 {
+        f64::from_bits(1.0_f64.to_bits() | (self.next() >> 12)) - 1.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sampler(temperature: f64, top_k: u32, top_p: f64, seed: u64) -> Sampler {
+        let sampling = Sampling {
+            temperature: Some(temperature),
+            top_k: Some(top_k),
+            top_p: Some(top_p),
+            seed: Some(seed),
+        };
+        Sampler::new(sampling)
+    }
+
+    #[test]
+    fn splitmix_gives_its_published_numbers() {
+        let mut random = SplitMix64(1_234_567);
+        let drawn: Vec<u64> = (0..3).map(|_| random.next()).collect();
+        assert_eq!(drawn, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]);
+    }
+
+    #[test]
+    fn greedy_takes_the_first_of_the_best() {
+        let mut greedy = Sampler::new(Sampling::default());
+        assert_eq!(greedy.next(&[0.0, 3.0, 3.0, -1.0]), Some(1));
+        assert_eq!(greedy.next(&[0.0, f32::NAN]), None);
+        assert_eq!(greedy.next(&[f32::NEG_INFINITY; 3]), None);
+    }
+
+    #[test]
+    fn drawn_shares_follow_the_softmax_within_the_cut() {
+        // Shares of 0.6, 0.3 and 0.1 by their logarithms; a fourth token is cut by top_k.
+        let logits = [0.6_f32.ln(), 0.3_f32.ln(), 0.1_f32.ln(), 0.01_f32.ln()];
+        let counts = |mut sampler: Sampler| {
+            let mut counts = [0_u32; 4];
+            for _ in 0..20_000 {
+                counts[usize::try_from(sampler.next(&logits).unwrap()).unwrap()] += 1;
+            }
+            counts.map(|count| f64::from(count) / 20_000.0)
+        };
+        let all = counts(sampler(1.0, 3, 1.0, 7));
+        assert!((all[0] - 0.6).abs() < 0.02 && (all[2] - 0.1).abs() < 0.02 && all[3] == 0.0, "{all:?}");
+        let nucleus = counts(sampler(1.0, 3, 0.85, 7));
+        assert!((nucleus[0] - 2.0 / 3.0).abs() < 0.02 && nucleus[2] == 0.0, "{nucleus:?}");
+        assert_eq!(counts(sampler(1.0, 3, 1.0, 7)), all, "the seed decides");
+    }
+}

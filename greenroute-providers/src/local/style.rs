@@ -1,0 +1,116 @@
+use super::NAME;
+use super::tokenizer::Tokenizer;
+use greenroute_core::chat::{Block, Message, Role};
+use greenroute_core::{Error, ErrorKind, Result};
+
+/// How a conversation becomes the one text that a model continues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PromptStyle {
+    /// `Question: …` and `Answer: …` in turn, for models that were never tuned for chat. The answer ends at a
+    /// blank line or at the next `Question:`.
+    QuestionAnswer,
+    /// The texts of all messages as they are, joined by blank lines: the model goes on from there.
+    Raw,
+    /// Gemma's own turns, for models that were tuned for chat. What the user writes can open no turn.
+    GemmaTurns,
+}
+
+impl PromptStyle {
+    /// The tokens of `messages`.
+    pub(super) fn render(self, messages: &[Message], tokenizer: &Tokenizer) -> Result<Vec<u32>> {
+        let turns = messages.iter().map(Turn::of).collect::<Result<Vec<_>>>()?;
+        if turns.iter().all(|turn| turn.role == Role::System || turn.text.trim().is_empty()) {
+            return Err(Error::new(ErrorKind::InvalidRequest, NAME, "the prompt must not be empty"));
+        }
+        let mut ids = Vec::from_iter(tokenizer.start());
+        match self {
+            Self::QuestionAnswer => tokenizer.encode(&questions(&turns), &mut ids),
+            Self::Raw => {
+                let texts: Vec<&str> = turns.iter().map(|turn| turn.text.as_str()).collect();
+                tokenizer.encode(&texts.join("\n\n"), &mut ids);
+            }
+            Self::GemmaTurns => gemma_turns(&turns, tokenizer, &mut ids)?,
+        }
+        Ok(ids)
+    }
+
+    /// Texts that end an answer in this style, besides those of the request.
+    pub(super) fn stops(self) -> &'static [&'static str] {
+        match self {
+            Self::QuestionAnswer => &["\n\n", "Question:"],
+            Self::Raw | Self::GemmaTurns => &[],
+        }
+    }
+
+    /// Whether the space before and after an answer belongs to the style, not to the answer.
+    pub(super) fn trims(self) -> bool {
+        self == Self::QuestionAnswer
+    }
+}
+
+/// A message as text.
+struct Turn {
+    role: Role,
+    text: String,
+}
+
+impl Turn {
+    fn of(message: &Message) -> Result<Self> {
+        let text = |block: &Block| match block {
+            Block::Text { text } => Some(Ok(text.clone())),
+            // Another model's private notes; the rule for them is to be dropped.
+            Block::Opaque { .. } => None,
+            other => {
+                let message =
+                    format!("a {} is more than a model that reads only text can take", other.kind());
+                Some(Err(Error::new(ErrorKind::Unsupported, NAME, message)))
+            }
+        };
+        let texts = message.blocks.iter().filter_map(text).collect::<Result<Vec<_>>>()?;
+        Ok(Self { role: message.role, text: texts.join("\n\n") })
+    }
+}
+
+fn questions(turns: &[Turn]) -> String {
+    let mut text = String::new();
+    for turn in turns {
+        let line = match turn.role {
+            Role::System => format!("{}\n\n", turn.text.trim()),
+            Role::User => format!("Question: {}\n", turn.text.trim()),
+            Role::Assistant => format!("Answer: {}\n\n", turn.text.trim()),
+        };
+        text.push_str(&line);
+    }
+    // No space at the end: the vocabulary's words begin with theirs.
+    text.push_str("Answer:");
+    text
+}
+
+fn gemma_turns(turns: &[Turn], tokenizer: &Tokenizer, ids: &mut Vec<u32>) -> Result<()> {
+    let marker = |text: &str| {
+        let message = format!("the vocabulary has no `{text}`: choose another prompt style");
+        tokenizer.control(text).ok_or_else(|| Error::new(ErrorKind::Config, NAME, message))
+    };
+    let (open, close) = (marker("<start_of_turn>")?, marker("<end_of_turn>")?);
+    // Gemma knows no system turn: its instructions stand before the first thing that the user says.
+    let mut preface = String::new();
+    for turn in turns {
+        let (who, text) = match turn.role {
+            Role::System => {
+                preface.push_str(turn.text.trim());
+                preface.push_str("\n\n");
+                continue;
+            }
+            Role::User => ("user", std::mem::take(&mut preface) + turn.text.trim()),
+            Role::Assistant => ("model", turn.text.trim().to_owned()),
+        };
+        ids.push(open);
+        tokenizer.encode(&format!("{who}\n{text}"), ids);
+        ids.push(close);
+        tokenizer.encode("\n", ids);
+    }
+    ids.push(open);
+    tokenizer.encode("model\n", ids);
+    Ok(())
+}

@@ -1,0 +1,51 @@
+//! Routers that are ready to use: meters, grid averages and a runtime wired together.
+
+use crate::TokioRuntime;
+use greenroute_core::{Accountant, Result, Router, RouterBuilder};
+use greenroute_energy::grid::YearlyAverages;
+use greenroute_energy::{Machine, hosted_overheads, ladder, local_overheads};
+use std::sync::Arc;
+
+/// A router without providers: the ladder of meters, yearly grid averages, tokio.
+///
+/// # Errors
+/// [`ErrorKind::Config`](crate::ErrorKind::Config) outside a tokio runtime.
+pub fn bare() -> Result<RouterBuilder> {
+    on(&Machine::detect())
+}
+
+/// A router over the shipped catalog, of which it serves nothing: its [advisor](Router::advisor) ranks all the same.
+///
+/// # Errors
+/// As [`bare`].
+pub fn catalog() -> Result<RouterBuilder> {
+    Ok(greenroute_providers::cards()?.into_iter().fold(bare()?, RouterBuilder::card))
+}
+
+/// A router over the GGUF file at `path`, whose model answers in this process and is metered by the best counter of
+/// this machine.
+///
+/// # Errors
+/// [`ErrorKind::Config`](crate::ErrorKind::Config) outside a tokio runtime or for a file that is no model,
+/// [`ErrorKind::Meter`](crate::ErrorKind::Meter) where this machine has no counter at all.
+#[cfg(feature = "local")]
+pub fn local(path: impl Into<std::path::PathBuf>) -> Result<RouterBuilder> {
+    use greenroute_core::{Note, NoteCode};
+    use greenroute_energy::{Metered, counter};
+    use greenroute_providers::local::LocalProvider;
+
+    let machine = Machine::detect();
+    let detected = counter::detect(&machine)?;
+    let provider = LocalProvider::open(path)?;
+    let builder = on(&machine)?.provider(Metered::new(provider, detected.counter));
+    Ok(match detected.degraded {
+        Some(why) => builder.note(Note::new(NoteCode::MeterDegraded, why)),
+        None => builder,
+    })
+}
+
+fn on(machine: &Machine) -> Result<RouterBuilder> {
+    let accountant = Accountant::new(ladder(machine), hosted_overheads(), local_overheads());
+    let runtime = Arc::new(TokioRuntime::current()?);
+    Ok(Router::builder(accountant, YearlyAverages::world(), runtime).grid(YearlyAverages))
+}
