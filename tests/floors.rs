@@ -48,7 +48,9 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
     let packages = metadata["packages"].as_array().expect("packages");
     let normal = |package: &Value| {
         let all = package["dependencies"].as_array().expect("dependencies").iter();
-        all.filter(|dependency| dependency["kind"].is_null()).map(|dependency| text(&dependency["name"])).collect()
+        all.filter(|dependency| dependency["kind"].is_null())
+            .map(|dependency| text(&dependency["name"]))
+            .collect()
     };
     packages.iter().map(|package| (text(&package["name"]), normal(package))).collect()
 }
@@ -67,7 +69,8 @@ fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
 #[test]
 fn every_crate_has_a_floor_and_knows_only_those_below() {
     for (name, used) in dependencies() {
-        let (_, below) = FLOORS.iter().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("{name} has no floor"));
+        let (_, below) =
+            FLOORS.iter().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("{name} has no floor"));
         let house: Vec<_> = used.iter().filter(|used| used.starts_with("greenroute")).collect();
         let strangers: Vec<_> = house.iter().filter(|used| !below.contains(&used.as_str())).collect();
         assert!(strangers.is_empty(), "{name} may not know {strangers:?}");
@@ -77,7 +80,8 @@ fn every_crate_has_a_floor_and_knows_only_those_below() {
 #[test]
 fn core_uses_nothing_but_what_is_listed() {
     let all = dependencies();
-    let extra: Vec<_> = all["greenroute-core"].iter().filter(|used| !CORE_MAY_USE.contains(&used.as_str())).collect();
+    let extra: Vec<_> =
+        all["greenroute-core"].iter().filter(|used| !CORE_MAY_USE.contains(&used.as_str())).collect();
     assert!(extra.is_empty(), "core may not use {extra:?}");
 }
 
@@ -93,10 +97,13 @@ fn each_heavy_dependency_has_one_door() {
 #[test]
 fn without_the_local_feature_no_candle_is_compiled() {
     let tree = |features: &[&str]| {
-        let plain = ["tree", "-p", "greenroute", "-e", "normal,build", "--prefix", "none", "--locked", "--offline"];
+        let plain =
+            ["tree", "-p", "greenroute", "-e", "normal,build", "--prefix", "none", "--locked", "--offline"];
         cargo(&[&plain[..], features].concat())
     };
-    let heavy = |tree: &str| tree.lines().any(|line| line.starts_with("candle-core ") || line.starts_with("tokenizers "));
+    let heavy = |tree: &str| {
+        tree.lines().any(|line| line.starts_with("candle-core ") || line.starts_with("tokenizers "))
+    };
     assert!(!heavy(&tree(&["--no-default-features"])), "the facade without `local` compiles candle");
     assert!(heavy(&tree(&["--features", "local"])), "the check above cannot see candle at all");
 }

@@ -1,7 +1,7 @@
 use crate::change::Change;
-use crate::estimate::{Estimate, Method};
+use crate::estimate::{Estimate, Method, Spread};
 use crate::forecast::Forecast;
-use crate::grid::{GridReading, GridSnapshot, Zone};
+use crate::grid::{GridReading, GridSnapshot, Known, Zone};
 use crate::meter::{Ladder, Skipped, Work};
 use crate::model::{Cost, ModelCard, Pricing, Privacy};
 use crate::reading::{Boundary, Overheads, Reading};
@@ -27,8 +27,8 @@ pub struct Accountant {
 #[derive(Debug, Clone)]
 struct Prepared {
     overheads: Overheads,
-    device_to_facility: Estimate<Factor>,
-    server_to_facility: Estimate<Factor>,
+    device_to_facility: (Factor, Spread),
+    server_to_facility: (Factor, Spread),
 }
 
 /// What one piece of finished work took, at the facility.
@@ -46,8 +46,9 @@ pub struct Accounted {
 
 impl Prepared {
     fn new(overheads: Overheads) -> Self {
-        let device_to_facility = overheads.device_to_facility();
-        let server_to_facility = overheads.pue.map(|pue| Factor::from_ratio(pue.as_ratio()));
+        let prepared = |factor: Estimate<Factor>| (factor.value(), factor.spread());
+        let device_to_facility = prepared(overheads.device_to_facility());
+        let server_to_facility = prepared(overheads.pue.map(|pue| Factor::from_ratio(pue.as_ratio())));
         Self { overheads, device_to_facility, server_to_facility }
     }
 }
@@ -102,23 +103,25 @@ impl Accountant {
     }
 
     /// What a call with these tokens is expected to take; `None` where no meter can say.
-    #[must_use]
-    pub fn forecast(
+    pub(crate) fn forecast(
         &self,
         card: &ModelCard,
         success: Estimate<Probability>,
         input: Estimate<Tokens>,
         output: Estimate<Tokens>,
-        grid: &GridReading,
+        grid: &Known,
         day: Date,
     ) -> Option<Forecast> {
         let reading = self.ladder.read(&Work::expected(card, input, output))?;
-        let energy = self.energy_at_facility(card, &reading);
+        let (energy, spread) = self.energy_at_facility(card, &reading);
+        let intensity = &grid.reading.intensity;
+        let method = energy.method().min(intensity.method());
+        let grams = energy.value() * intensity.value();
         Some(Forecast {
             success,
             output,
             energy,
-            emissions: energy * grid.intensity,
+            emissions: Estimate::spread_out(grams, spread.and(grid.spread), method),
             cost: self.expected_cost(card, input, output, energy, day),
             duration: expected_duration(card, output),
             meter: reading.meter,
@@ -193,8 +196,8 @@ impl Accountant {
         let works = (Work::done(actual.0, usage), Work::done(other.0, usage));
         let (ours, theirs) = self.ladder.compare(&works.0, &works.1)?;
         let meter = theirs.meter.clone();
-        let ours = self.energy_at_facility(actual.0, &ours);
-        let theirs = self.energy_at_facility(other.0, &theirs);
+        let (ours, _) = self.energy_at_facility(actual.0, &ours);
+        let (theirs, _) = self.energy_at_facility(other.0, &theirs);
         let usd = |card, energy| self.cost(card, usage.usage(), Some(energy), day, Method::Modelled).usd();
         let costs = usd(other.0, theirs).zip(usd(actual.0, ours));
         let grams = |energy: Estimate<Energy>, grid: &GridReading| (energy * grid.intensity).value();
@@ -228,15 +231,15 @@ impl Accountant {
     }
 
     /// As [`Reading::to_facility`] does, with the factors worked out beforehand.
-    fn energy_at_facility(&self, card: &ModelCard, reading: &Reading) -> Estimate<Energy> {
-        let prepared = self.prepared(card);
-        let (energy, method) = (reading.energy, reading.energy.method());
-        let wide = match reading.boundary {
-            Boundary::Device => energy * prepared.device_to_facility,
-            Boundary::Server => energy * prepared.server_to_facility,
-            Boundary::Facility => energy,
+    fn energy_at_facility(&self, card: &ModelCard, reading: &Reading) -> (Estimate<Energy>, Spread) {
+        let (prepared, energy) = (self.prepared(card), reading.energy);
+        let (factor, spread) = match reading.boundary {
+            Boundary::Device => prepared.device_to_facility,
+            Boundary::Server => prepared.server_to_facility,
+            Boundary::Facility => return (energy, energy.spread()),
         };
-        Estimate::banded(wide.low(), wide.value(), wide.high(), method)
+        let spread = energy.spread().and(spread);
+        (Estimate::spread_out(energy.value() * factor, spread, energy.method()), spread)
     }
 
     fn expected_cost(

@@ -187,7 +187,7 @@ impl Advisor {
             Some(limit) => expectation.output.map(|tokens| tokens.min(Tokens::new(limit))),
             None => expectation.output,
         };
-        let zone = grid.get(self.accountant.zone_of(card));
+        let zone = grid.known(self.accountant.zone_of(card));
         let forecast = self
             .accountant
             .forecast(card, expectation.success, profile.input, output, zone, today)

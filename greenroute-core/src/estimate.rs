@@ -138,32 +138,44 @@ where
     type Output = Estimate<<A as Mul<B>>::Output>;
 
     fn mul(self, other: Estimate<B>) -> Self::Output {
-        let method = self.method.min(other.method);
         let value = self.value * other.value;
-        let exact = |low: f64, high: f64| low == high;
-        // One exact factor scales the band as it is; this also keeps the common case free of logarithms.
-        if exact(other.low.base(), other.high.base()) {
-            return Estimate::banded(self.low * other.value, value, self.high * other.value, method);
-        }
-        if exact(self.low.base(), self.high.base()) {
-            return Estimate::banded(self.value * other.low, value, self.value * other.high, method);
-        }
+        let method = self.method.min(other.method);
         if value.base() == 0.0 {
             return Estimate::banded(value, value, self.high * other.high, method);
         }
-        let down = quadrature(log_ratio(self.value, self.low), log_ratio(other.value, other.low));
-        let up = quadrature(log_ratio(self.high, self.value), log_ratio(other.high, other.value));
-        Estimate::scaled(value, (-down).exp(), up.exp(), method)
+        Estimate::spread_out(value, self.spread().and(other.spread()), method)
     }
 }
 
-/// ln(upper / lower); infinite where the lower end is zero.
-fn log_ratio<T: Quantity>(upper: T, lower: T) -> f64 {
-    (upper.base() / lower.base()).ln()
+/// The squares of an estimate's log-widths: what independent errors add up. Worked out once for a factor that many
+/// estimates are multiplied by, it spares the logarithms.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Spread {
+    down: f64,
+    up: f64,
 }
 
-fn quadrature(a: f64, b: f64) -> f64 {
-    a.mul_add(a, b * b).sqrt()
+impl Spread {
+    /// Of a product.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self { down: self.down + other.down, up: self.up + other.up }
+    }
+}
+
+impl<T: Quantity> Estimate<T> {
+    /// How wide it is. An end at zero is infinitely wide.
+    pub(crate) fn spread(&self) -> Spread {
+        let square = |upper: T, lower: T| {
+            if upper == lower { 0.0 } else { (upper.base() / lower.base()).ln().powi(2) }
+        };
+        Spread { down: square(self.value, self.low), up: square(self.high, self.value) }
+    }
+
+    /// A number of this spread.
+    pub(crate) fn spread_out(value: T, spread: Spread, method: Method) -> Self {
+        let (down, up) = (spread.down.sqrt(), spread.up.sqrt());
+        Self::scaled(value, (-down).exp(), up.exp(), method)
+    }
 }
 
 impl<T: Quantity + Add<Output = T>> Add for Estimate<T> {

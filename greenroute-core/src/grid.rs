@@ -1,5 +1,5 @@
 use crate::error::{Error, ErrorKind, Result};
-use crate::estimate::Estimate;
+use crate::estimate::{Estimate, Spread};
 use crate::units::CarbonIntensity;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -149,16 +149,29 @@ impl<T: GridIntensity + ?Sized> GridIntensity for Arc<T> {
 /// The intensities that deciding and accounting read, gathered beforehand so that both stay synchronous.
 #[derive(Debug, Clone)]
 pub struct GridSnapshot {
-    world: Arc<GridReading>,
-    zones: HashMap<Zone, Arc<GridReading>>,
+    world: Known,
+    zones: HashMap<Zone, Known>,
     unknown: HashMap<Zone, String>,
+}
+
+/// A reading, with what every forecast needs of it worked out once.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    pub(crate) reading: Arc<GridReading>,
+    pub(crate) spread: Spread,
+}
+
+impl Known {
+    fn new(reading: GridReading) -> Self {
+        Self { spread: reading.intensity.spread(), reading: Arc::new(reading) }
+    }
 }
 
 impl GridSnapshot {
     /// Nothing but the world average.
     #[must_use]
     pub fn new(world: GridReading) -> Self {
-        Self { world: Arc::new(world), zones: HashMap::new(), unknown: HashMap::new() }
+        Self { world: Known::new(world), zones: HashMap::new(), unknown: HashMap::new() }
     }
 
     /// Asks `source` for each of `zones`. A zone that it cannot give falls back to the world average, and says so
@@ -184,12 +197,16 @@ impl GridSnapshot {
     /// Sets the reading of a zone, beating whatever a source said.
     pub fn set(&mut self, zone: Zone, reading: GridReading) {
         self.unknown.remove(&zone);
-        self.zones.insert(zone, Arc::new(reading));
+        self.zones.insert(zone, Known::new(reading));
     }
 
     /// The reading for `zone`, or the world's.
     #[must_use]
     pub fn get(&self, zone: Option<&Zone>) -> &Arc<GridReading> {
+        &self.known(zone).reading
+    }
+
+    pub(crate) fn known(&self, zone: Option<&Zone>) -> &Known {
         zone.and_then(|zone| self.zones.get(zone)).unwrap_or(&self.world)
     }
 
@@ -221,7 +238,7 @@ impl GridSnapshot {
     #[must_use]
     pub fn valid_until(&self) -> Option<SystemTime> {
         let readings = self.zones.values().chain([&self.world]);
-        readings.filter_map(|reading| reading.valid_until).min()
+        readings.filter_map(|known| known.reading.valid_until).min()
     }
 }
 

@@ -10,6 +10,6 @@ pub fn ladder(machine: &Machine) -> Ladder {
         Arc::new(Instrument),
         Arc::new(Reported),
         Arc::new(RuntimePower::of(machine)),
-        Arc::new(Blind),
+        Arc::new(Blind::of(machine)),
     ])
 }

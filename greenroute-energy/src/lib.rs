@@ -13,6 +13,7 @@ mod metered;
 mod overheads;
 mod reported;
 mod runtime_power;
+mod spread;
 mod table;
 
 pub use blind::Blind;

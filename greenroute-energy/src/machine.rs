@@ -102,7 +102,7 @@ fn thermal_design_power(name: &str) -> Option<Power> {
 }
 
 fn table() -> impl Iterator<Item = (&'static str, f64)> {
-    rows(TABLE).filter_map(|row| Some((*row.first()?, number(&row, 1)?)))
+    rows(TABLE).filter_map(|row| Some((*row.first()?, number(&row, 1).filter(|&watts| watts > 0.0)?)))
 }
 
 /// Without `(R)`, ` CPU` and the clock after ` @ `.

@@ -28,6 +28,13 @@ impl<P: ModelProvider> Metered<P> {
     pub fn new(provider: P, counter: Arc<dyn Counter>) -> Self {
         Self { provider, brackets: Brackets::new(counter) }
     }
+
+    /// Another provider on the same counter: its calls and this one's share what the counter shows. Two of
+    /// [`Metered::new`] with one counter would each count all of it.
+    #[must_use]
+    pub fn beside<Q: ModelProvider>(&self, provider: Q) -> Metered<Q> {
+        Metered { provider, brackets: self.brackets.clone() }
+    }
 }
 
 impl<P: ModelProvider> fmt::Display for Metered<P> {

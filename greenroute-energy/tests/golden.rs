@@ -1,5 +1,7 @@
 //! Against what codecarbon 3.3.2 answers for the same places.
 
+#![cfg(test)]
+
 use greenroute_core::{ErrorKind, GridIntensity, GridReading, Result};
 use greenroute_energy::grid::YearlyAverages;
 use serde_json::Value;
@@ -103,7 +105,10 @@ async fn states_and_provinces_have_codecarbons_intensity_and_no_other_places() {
             // Codecarbon answers with the country's value; a place without its own has none here.
             Err(error) => {
                 assert_eq!(error.kind(), &ErrorKind::Unsupported);
-                assert!(["SE-xx", "DE-se1", "CN-NOWHERE", "US-USA"].contains(&zone.as_str()), "{zone}: {error}");
+                assert!(
+                    ["SE-xx", "DE-se1", "CN-NOWHERE", "US-USA"].contains(&zone.as_str()),
+                    "{zone}: {error}"
+                );
             }
         }
     }

@@ -1,5 +1,7 @@
 //! What must hold for every card and every number of tokens.
 
+#![cfg(test)]
+
 use greenroute_core::conformance::{grid, meter, run, run_async};
 use greenroute_core::model::{Privacy, Size, Span, Speed, Window};
 use greenroute_core::units::{Power, Tokens};
@@ -15,6 +17,10 @@ use std::time::{Duration, SystemTime};
 fn machine() -> Machine {
     let watts_per_thread = Estimate::scaled(Power::from_watts(4.0), 0.3, 3.0, Method::Modelled);
     Machine { cpu: "test".into(), threads: 8, tdp: None, is_virtual: false, watts_per_thread }
+}
+
+fn blind() -> Blind {
+    Blind::of(&machine())
 }
 
 fn card(privacy: Privacy, size: Option<Size>) -> ModelCard {
@@ -55,9 +61,9 @@ proptest! {
     ) {
         let card = card(if local { Privacy::Local } else { Privacy::Remote }, size);
         let total = [0, 1, 2].map(|at| tokens[at] + more[at]);
-        prop_assert!(joules(&Blind, &card, total) >= joules(&Blind, &card, tokens));
+        prop_assert!(joules(&blind(), &card, total) >= joules(&blind(), &card, tokens));
         let [input, cached, output] = tokens;
-        prop_assert!(joules(&Blind, &card, [input, cached, output]) <= joules(&Blind, &card, [input + cached, 0, output]));
+        prop_assert!(joules(&blind(), &card, [input, cached, output]) <= joules(&blind(), &card, [input + cached, 0, output]));
         if local {
             let power = RuntimePower::of(&machine());
             prop_assert!(joules(&power, &card, total) >= joules(&power, &card, tokens));
@@ -70,7 +76,7 @@ proptest! {
             let size = Size {
                 total: Span::known(billions), active: Span::known(billions), bytes_per_parameter: None,
             };
-            joules(&Blind, &card(Privacy::Remote, Some(size)), [100, 0, output])
+            joules(&blind(), &card(Privacy::Remote, Some(size)), [100, 0, output])
         };
         prop_assert!(of(size * larger) >= of(size));
     }
@@ -78,13 +84,47 @@ proptest! {
     #[test]
     fn readings_come_to_the_facility_once(size in sizes(), output in 1u64..100_000) {
         let card = card(Privacy::Remote, size);
-        let reading = Blind.read(&Work::expected(&card, exact(10), exact(output))).unwrap();
+        let reading = blind().read(&Work::expected(&card, exact(10), exact(output))).unwrap();
         for overheads in [hosted_overheads(), local_overheads()] {
             let facility = reading.to_facility(&overheads);
             prop_assert_eq!(facility.to_facility(&overheads), facility.clone());
             prop_assert!(facility.energy.value() >= reading.energy.value());
         }
     }
+}
+
+#[test]
+fn tokens_that_are_only_expected_widen_the_band() {
+    let band = |meter: &dyn EnergyMeter, card: &ModelCard, output| {
+        let energy = meter.read(&Work::expected(card, exact(0), output)).unwrap().energy;
+        energy.high().as_joules() / energy.low().as_joules()
+    };
+    let unsure = Estimate::scaled(Tokens::new(1000), 0.2, 5.0, Method::Proxy);
+    let local = card(Privacy::Local, None);
+    let power = RuntimePower::of(&machine());
+    let pairs: [(&dyn EnergyMeter, ModelCard); 3] =
+        [(&blind(), card(Privacy::Remote, None)), (&blind(), local.clone()), (&power, local)];
+    for (meter, card) in pairs {
+        let (counted, expected) = (band(meter, &card, exact(1000)), band(meter, &card, unsure));
+        assert!(expected > 1.3 * counted, "{expected} {counted} by {}", meter.id());
+    }
+}
+
+#[test]
+fn what_runs_here_and_elsewhere_is_compared_at_what_each_takes() {
+    let local = card(
+        Privacy::Local,
+        Some(Size { total: Span::known(0.27), active: Span::known(0.27), bytes_per_parameter: Some(2.0) }),
+    );
+    let hosted = card(
+        Privacy::Remote,
+        Some(Size { total: Span::known(8.0), active: Span::known(8.0), bytes_per_parameter: Some(2.0) }),
+    );
+    let work = |card| Work::expected(card, exact(50), exact(200));
+    let (ours, theirs) = ladder(&machine()).compare(&work(&local), &work(&hosted)).unwrap();
+    let forecast = ladder(&machine()).read(&work(&local)).unwrap();
+    assert_eq!(ours.energy.value(), forecast.energy.value(), "the comparison claims what the forecast says");
+    assert!(ours.energy.value() > theirs.energy.value());
 }
 
 /// How many times the device's energy the facility's is.
@@ -104,7 +144,7 @@ fn a_provider_has_a_facility_and_this_machine_has_none() {
 fn the_meters_conform() {
     let (local, remote) = (card(Privacy::Local, None), card(Privacy::Remote, None));
     for card in [remote, local.clone()] {
-        run(meter::ALL, &meter::Subject::new(Arc::new(Blind), card), &[]).conforms().unwrap();
+        run(meter::ALL, &meter::Subject::new(Arc::new(blind()), card), &[]).conforms().unwrap();
     }
     let power: Arc<dyn EnergyMeter> = Arc::new(RuntimePower::of(&machine()));
     run(meter::ALL, &meter::Subject::new(power, local), &[]).conforms().unwrap();

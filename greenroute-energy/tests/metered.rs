@@ -1,5 +1,7 @@
 //! [`Metered`] around a provider that answers, streams, fails and is dropped.
 
+#![cfg(test)]
+
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt, stream};
@@ -7,14 +9,14 @@ use greenroute_core::chat::{Block, ChatEvent, ChatRequest, ChatResponse, FinishR
 use greenroute_core::model::{Privacy, ProviderName, Window};
 use greenroute_core::units::{Energy, Tokens};
 use greenroute_core::{
-    Boundary, Counted, Error, ErrorKind, Estimate, MeterId, Method, ModelCard, ModelKey, ModelProvider, Reading,
-    Result, Usage,
+    Boundary, Counted, Error, ErrorKind, Estimate, MeterId, Method, ModelCard, ModelKey, ModelProvider,
+    Reading, Result, Usage,
 };
 use greenroute_energy::Metered;
 use greenroute_energy::counter::{Counter, Sample};
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// A counter that the test turns by hand.
 #[derive(Debug, Default)]
@@ -154,7 +156,10 @@ fn the_provider_shows_through() {
     let (provider, _, _) = metered(Does::Answers);
     assert_eq!(provider.name().as_str(), "local");
     assert_eq!(provider.models().len(), 1);
-    assert!(provider.to_string().contains("scripted") && provider.to_string().contains("dial@1"), "{provider}");
+    assert!(
+        provider.to_string().contains("scripted") && provider.to_string().contains("dial@1"),
+        "{provider}"
+    );
 }
 
 #[tokio::test]
@@ -163,7 +168,7 @@ async fn an_answer_carries_its_reading() {
     let spent = request.spent.clone();
     let reading = provider.chat(request).await.unwrap().reading.unwrap();
     dial.turn(50);
-    assert_eq!(joules(&[reading.clone()]), [3.0]);
+    assert_eq!(joules(std::slice::from_ref(&reading)), [3.0]);
     assert_eq!((reading.boundary, reading.meter.name.as_ref()), (Boundary::Device, "dial"));
     assert!(spent.take().is_empty(), "it is on the answer, and nowhere else");
 }
@@ -256,6 +261,17 @@ async fn a_broken_counter_costs_the_reading_and_not_the_answer() {
     // The counter is still broken when the next call begins.
     assert_eq!(provider.chat(request).await.unwrap().reading, None);
     dial.broken.store(false, Ordering::SeqCst);
+}
+
+#[tokio::test]
+async fn two_providers_on_one_counter_share_it() {
+    let (provider, dial, request) = metered(Does::Answers);
+    let other = provider.beside(Scripted { does: Does::Answers, dial: dial.clone() });
+    let mut first = provider.chat_stream(request.clone()).await.unwrap();
+    assert!(first.next().await.is_some());
+    let second = other.chat(request).await.unwrap().reading;
+    let Some(Ok(ChatEvent::Done(first))) = first.next().await else { panic!() };
+    assert_eq!((joules(first.reading.as_slice()), joules(second.as_slice())), (vec![4.5], vec![1.5]));
 }
 
 #[tokio::test]

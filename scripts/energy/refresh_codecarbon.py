@@ -22,6 +22,10 @@ DATA = pathlib.Path(__file__).resolve().parents[2] / "greenroute-energy" / "data
 POUNDS_PER_MWH_TO_GRAMS_PER_KWH = 0.45359237
 # kgCO2 per kWh of fossil generation, as codecarbon applies them to the mix of a Canadian province.
 FUELS = {"coal": 0.995725971, "petroleum": 0.8166885263, "naturalGas": 0.7438415916}
+# Between two good sources, as in src/grid/yearly.rs.
+BAND = (0.70, 1.16)
+# gCO2e/kWh of hydro and wind over their life: carbon_intensity_per_source.json of codecarbon.
+CLEAN_LIFECYCLE = 26.0
 PROVINCES = {
     "british columbia": "BC", "newfoundland and labrador": "NL", "nova scotia": "NS",
     "prince edward island": "PE", "new brunswick": "NB", "quebec": "QC", "ontario": "ON",
@@ -46,6 +50,10 @@ def countries(archive, alpha_2):
     mix = json.loads(archive.read("codecarbon/data/private_infra/global_energy_mix.json"))
     rows, weights = [], []
     for alpha_3, row in sorted(mix.items()):
+        if row["carbon_intensity"] < 1:
+            # A grid of less than 0.2 TWh, rounded to nothing; no generation is without lifecycle emissions.
+            print(row["country_name"], "left out:", row["carbon_intensity"], "g/kWh")
+            continue
         rows.append((alpha_2[alpha_3], alpha_3, row["country_name"], row["carbon_intensity"], row["year"], "owid"))
         weights.append((row["carbon_intensity"], row["total_TWh"] or 0.0))
     return rows, weights
@@ -70,7 +78,7 @@ def world(weights):
 def states(archive):
     table = json.loads(archive.read("codecarbon/data/private_infra/2023/usa_emissions.json"))
     for name, row in sorted(table.items()):
-        if name.startswith("_") or not row.get("regionCode") or row["regionCode"] == "US":
+        if name.startswith("_") or not row.get("regionCode") or row["regionCode"] == "usa":
             continue
         grams = row["emissions"] * POUNDS_PER_MWH_TO_GRAMS_PER_KWH
         yield f"US-{row['regionCode']}", "", name.title(), round(grams, 9), 2023, "egrid"
@@ -92,6 +100,23 @@ def provinces(archive):
             yield f"{zone[:2]}-{zone}", "", row["description"], row["emission_factor"], row["year"], "nordic"
 
 
+def banded(row):
+    """A table of stack emissions leaves out fuel supply and plants: up to what clean generation emits in its life."""
+    *_, grams, _, source = row
+    if source == "nordic":
+        return (*row, "", "")
+    high = max(grams * BAND[1], grams + CLEAN_LIFECYCLE)
+    return (*row, round(grams * BAND[0], 3), round(high, 3))
+
+
+def is_power(cell):
+    """Whether a cell is a positive number: a few are `27.29.5`, one is 0."""
+    try:
+        return float(cell) > 0
+    except ValueError:
+        return False
+
+
 def write(path, head, columns, rows):
     with open(path, "w", newline="", encoding="utf-8") as out:
         out.writelines(f"# {line}\n" for line in head)
@@ -109,7 +134,8 @@ def main():
         iso = json.loads(names.read("pycountry/databases/iso3166-1.json"))["3166-1"]
         alpha_2 = {row["alpha_3"]: row["alpha_2"] for row in iso} | {"XKX": "XK"}
         rows, weights = countries(archive, alpha_2)
-        rows += [*states(archive), *provinces(archive)]
+        rows = [(*row, "", "") for row in rows]
+        rows += [banded(row) for row in [*states(archive), *provinces(archive)]]
         mean, low, high = world(weights)
         head = [
             f"source: {by}",
@@ -123,11 +149,12 @@ def main():
         ]
         columns = ["zone", "alpha_3", "name", "grams_co2e_per_kwh", "year", "source", "low", "high"]
         first = ("WORLD", "", "World", round(mean, 1), 2022, "mean", round(low, 1), round(high, 1))
-        write(DATA / "grid/yearly.csv", head, columns, [first, *((*row, "", "") for row in rows)])
+        write(DATA / "grid/yearly.csv", head, columns, [first, *rows])
         print(len(rows) + 1, "zones; world", round(mean, 1), "from", low, "to", high)
 
         cpus = archive.read("codecarbon/data/hardware/cpu_power.csv").decode("utf-8")
         named = [(row["Name"].replace(",", " "), row["TDP"]) for row in csv.DictReader(cpus.splitlines())]
+        named = [(name, watts) for name, watts in named if is_power(watts)]
         head = [f"source: {by}", f"as_of: {today}", "thermal design power of one processor package"]
         write(DATA / "cpu/tdp.csv", head, ["name", "watts"], named)
         print(len(named), "processors")

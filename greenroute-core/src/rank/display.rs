@@ -1,43 +1,67 @@
 use super::{Ranked, Ranking};
+use crate::units::Quantity;
 use std::fmt;
+use std::time::Duration;
+
+const HEAD: [&str; 6] = ["model", "success", "energy (5–95 %)", "emissions", "cost", "time"];
 
 /// A table for people: the candidates best first, the excluded with their rules, the notes.
 impl fmt::Display for Ranking {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self.ranked.iter().map(|ranked| ranked.candidate.card.key.to_string());
-        let width = names.map(|name| name.chars().count()).max().unwrap_or(0).max("model".len());
-        if !self.ranked.is_empty() {
-            writeln!(
-                f,
-                "   {:width$}  success  {:>26}  {:>10}  {:>10}  {:>8}",
-                "model", "energy (5–95 %)", "emissions", "cost", "time"
-            )?;
+        let mut lines = Vec::new();
+        let rows: Vec<[String; 6]> = self.ranked.iter().map(cells).collect();
+        let length = |text: &str| text.chars().count();
+        let mut widths = HEAD.map(length);
+        for row in &rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = length(cell).max(*width);
+            }
         }
-        for (place, ranked) in self.ranked.iter().enumerate() {
-            row(f, place + 1, ranked, width)?;
+        let [model, ..] = &mut widths;
+        let excluded = self.excluded.iter().map(|excluded| length(&excluded.model.to_string()));
+        *model = excluded.max().unwrap_or(0).max(*model);
+        let name = *model;
+        if !rows.is_empty() {
+            lines.push(format!("   {}", columns(&HEAD.map(str::to_owned), widths)));
+        }
+        for (place, (row, ranked)) in rows.iter().zip(&self.ranked).enumerate() {
+            let floor = if ranked.meets_floor { "" } else { "  below the floor" };
+            lines.push(format!("{:2} {}{floor}", place + 1, columns(row, widths)));
         }
         for excluded in &self.excluded {
-            writeln!(f, " – {:width$}  {}", excluded.model.to_string(), excluded.rule)?;
+            lines.push(format!(" – {:name$}  {}", excluded.model.to_string(), excluded.rule));
         }
-        for note in &self.notes {
-            writeln!(f, "   note: {note}")?;
-        }
-        Ok(())
+        lines.extend(self.notes.iter().map(|note| format!("   note: {note}")));
+        f.write_str(&lines.join("\n"))
     }
 }
 
-fn row(f: &mut fmt::Formatter<'_>, place: usize, ranked: &Ranked, width: usize) -> fmt::Result {
+fn cells(ranked: &Ranked) -> [String; 6] {
     let forecast = &ranked.candidate.forecast;
     let energy = forecast.energy;
-    let energy = format!("{} ({}–{})", energy.value(), energy.low(), energy.high());
-    let cost = forecast.cost.usd().map_or("unpriced".to_owned(), |usd| usd.value().to_string());
-    let seconds = format!("{:.1} s", forecast.duration.value().as_secs_f64());
-    writeln!(
-        f,
-        "{place:2} {:width$}  {:>7}  {energy:>26}  {:>10}  {cost:>10}  {seconds:>8}{}",
+    [
         ranked.candidate.card.key.to_string(),
         forecast.success.value().to_string(),
+        format!("{} ({}–{})", energy.value(), energy.low(), energy.high()),
         forecast.emissions.value().to_string(),
-        if ranked.meets_floor { "" } else { "  below the floor" },
-    )
+        forecast.cost.usd().map_or("unpriced".to_owned(), |usd| usd.value().to_string()),
+        Time(forecast.duration.value()).to_string(),
+    ]
+}
+
+/// The name on the left, all numbers on the right of their columns.
+fn columns([model, numbers @ ..]: &[String; 6], [width, widths @ ..]: [usize; 6]) -> String {
+    let mut line = format!("{model:width$}");
+    for (number, width) in numbers.iter().zip(widths) {
+        line.push_str(&format!("  {number:>width$}"));
+    }
+    line
+}
+
+struct Time(Duration);
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.write(f)
+    }
 }

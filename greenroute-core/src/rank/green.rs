@@ -1,4 +1,4 @@
-use super::{Candidate, Ranked, Ranker, Ranking, tie_break};
+use super::{Candidate, Ranked, Ranker, Ranking};
 use crate::note::{Note, NoteCode};
 use crate::objective::{Floor, Objective};
 use crate::profile::PromptProfile;
@@ -15,18 +15,20 @@ pub struct GreenRanker;
 impl Ranker for GreenRanker {
     fn rank(&self, _profile: &PromptProfile, objective: &Objective, candidates: Vec<Candidate>) -> Ranking {
         let threshold = threshold(objective.floor, &candidates);
+        let joules = |candidate: &Candidate| candidate.forecast.energy.value().as_joules();
+        let most_energy = candidates.iter().map(joules).fold(0.0, f64::max);
         let mut ranking = Ranking::default();
         ranking.ranked.extend(candidates.into_iter().map(|candidate| {
             let meets_floor = candidate.forecast.success.low() >= threshold;
-            // Less energy is better; below the floor, success decides.
+            // Less energy is better; below the floor success decides, at less than everybody who meets it.
             let score = if meets_floor {
-                -candidate.forecast.energy.value().as_joules()
+                -joules(&candidate)
             } else {
-                candidate.forecast.success.low().as_fraction()
+                candidate.forecast.success.low().as_fraction() - 1.0 - most_energy
             };
             Ranked { candidate, score, meets_floor }
         }));
-        ranking.ranked.sort_unstable_by(order);
+        ranking.sort(order);
         if let Some(best) = ranking.ranked.first().filter(|best| !best.meets_floor) {
             let text = format!(
                 "nobody is known to reach a success of {threshold}: {} is the most likely",
@@ -61,6 +63,7 @@ pub(super) fn threshold(floor: Floor, candidates: &[Candidate]) -> Probability {
 
 fn order(a: &Ranked, b: &Ranked) -> Ordering {
     let by_floor = b.meets_floor.cmp(&a.meets_floor);
-    let by_score = || if a.meets_floor { Ordering::Equal } else { b.score.total_cmp(&a.score) };
-    by_floor.then_with(by_score).then_with(|| tie_break(&a.candidate, &b.candidate))
+    let low = |ranked: &Ranked| ranked.candidate.forecast.success.low().as_fraction();
+    let by_success = || if a.meets_floor { Ordering::Equal } else { low(b).total_cmp(&low(a)) };
+    by_floor.then_with(by_success)
 }

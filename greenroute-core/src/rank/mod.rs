@@ -13,6 +13,7 @@ use crate::profile::PromptProfile;
 use crate::time::Date;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
@@ -140,16 +141,20 @@ impl Ranking {
 
     /// Best score first, and by name where scores are equal, so that the order given does not matter.
     fn sort_by_score(&mut self) {
-        self.ranked.sort_unstable_by(|a, b| {
-            let by_score = b.score.total_cmp(&a.score);
-            by_score.then_with(|| tie_break(&a.candidate, &b.candidate))
-        });
+        self.sort(|a, b| b.score.total_cmp(&a.score));
+    }
+
+    /// By `order`, then by [`tie_break`]. A candidate is large: places are sorted, and each is moved once.
+    fn sort(&mut self, order: impl Fn(&Ranked, &Ranked) -> Ordering) {
+        let mut places: Vec<&Ranked> = self.ranked.iter().collect();
+        places.sort_unstable_by(|a, b| order(a, b).then_with(|| tie_break(&a.candidate, &b.candidate)));
+        self.ranked = places.into_iter().cloned().collect();
     }
 }
 
 /// The order of two candidates that a ranker finds equal: by what they are forecast, then by name. It respects
 /// dominance, which a sum of normalised values loses where a weight is zero.
-fn tie_break(a: &Candidate, b: &Candidate) -> std::cmp::Ordering {
+fn tie_break(a: &Candidate, b: &Candidate) -> Ordering {
     let (x, y) = (&a.forecast, &b.forecast);
     let usd = |forecast: &Forecast| forecast.cost.usd().map_or(f64::INFINITY, |usd| usd.value().as_usd());
     let success = |bound: fn(&Forecast) -> f64| bound(y).total_cmp(&bound(x));

@@ -1,7 +1,7 @@
 use crate::change::Change;
 use crate::model::ModelKey;
 use crate::reading::MeterId;
-use crate::units::{Emissions, Energy, Usd};
+use crate::units::{Emissions, Energy, Quantity, Usd};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -37,9 +37,39 @@ pub enum BaselineRule {
     MostLikelyToSucceed,
 }
 
+/// `4.19 kJ, 560 mgCO2e and $0.000029 saved against cloud/large, by roofline@1`
 impl fmt::Display for Baseline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, {} against {}", self.energy, self.emissions, self.model)?;
+        let mut saved = Vec::new();
+        let mut added = Vec::new();
+        sort(self.energy, &mut saved, &mut added);
+        sort(self.emissions, &mut saved, &mut added);
+        if let Some(cost) = self.cost {
+            sort(cost, &mut saved, &mut added);
+        }
+        let phrase = |amounts: &[String], verb: &str| listed(amounts).map(|list| format!("{list} {verb}"));
+        let parts: Vec<_> =
+            [phrase(&saved, "saved"), phrase(&added, "added")].into_iter().flatten().collect();
+        let change = if parts.is_empty() { "no change".to_owned() } else { parts.join(", ") };
+        write!(f, "{change} against {}, by {}", self.model, self.meter)?;
         if self.uncertain { f.write_str(" (bands overlap)") } else { Ok(()) }
+    }
+}
+
+/// Files an amount under its sign; nothing is neither saved nor added.
+fn sort<T: Quantity + fmt::Display>(change: Change<T>, saved: &mut Vec<String>, added: &mut Vec<String>) {
+    match change {
+        Change::Saved(amount) if amount.base() > 0.0 => saved.push(amount.to_string()),
+        Change::Added(amount) if amount.base() > 0.0 => added.push(amount.to_string()),
+        _ => {}
+    }
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn listed(amounts: &[String]) -> Option<String> {
+    match amounts {
+        [] => None,
+        [only] => Some(only.clone()),
+        [first @ .., last] => Some(format!("{} and {last}", first.join(", "))),
     }
 }

@@ -1,10 +1,17 @@
-use super::{Attempt, Outcome, Receipt};
+use super::{Attempt, Outcome, Purpose, Receipt};
 use crate::model::Cost;
-use std::fmt;
+use crate::units::Quantity;
+use std::fmt::{self, Write};
+use std::time::Duration;
 
 impl fmt::Display for Receipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if f.alternate() { table(f, self) } else { line(f, self) }
+        if !f.alternate() {
+            return line(f, self);
+        }
+        let mut table = String::new();
+        write_table(&mut table, self)?;
+        f.write_str(table.trim_end())
     }
 }
 
@@ -17,13 +24,13 @@ fn line(f: &mut fmt::Formatter<'_>, receipt: &Receipt) -> fmt::Result {
     write!(f, " · {} · {} · {}", receipt.energy, receipt.emissions.value(), short(&receipt.cost))
 }
 
-fn table(f: &mut fmt::Formatter<'_>, receipt: &Receipt) -> fmt::Result {
+fn write_table(f: &mut String, receipt: &Receipt) -> fmt::Result {
     writeln!(f, "receipt    {}", receipt.id)?;
     for (place, attempt) in receipt.attempts.iter().enumerate() {
         attempt_rows(f, place + 1, attempt)?;
     }
     let deciding = &receipt.deciding;
-    writeln!(f, "deciding   {} in {:.1?}", deciding.energy.value(), deciding.duration)?;
+    writeln!(f, "deciding   {} in {}", deciding.energy, Took(deciding.duration))?;
     writeln!(f, "total      {} at the facility", receipt.energy)?;
     writeln!(f, "           {}", receipt.emissions)?;
     writeln!(f, "           {}", receipt.cost)?;
@@ -36,18 +43,21 @@ fn table(f: &mut fmt::Formatter<'_>, receipt: &Receipt) -> fmt::Result {
     Ok(())
 }
 
-fn attempt_rows(f: &mut fmt::Formatter<'_>, place: usize, attempt: &Attempt) -> fmt::Result {
-    let took = attempt.duration;
+fn attempt_rows(f: &mut String, place: usize, attempt: &Attempt) -> fmt::Result {
+    let purpose = match attempt.purpose {
+        Purpose::Answer => "",
+        Purpose::Retry => " (retry)",
+        Purpose::FallBack => " (fall back)",
+    };
+    write!(f, "attempt {place:<2} {}{purpose} ", attempt.requested)?;
+    let took = Took(attempt.duration);
     match &attempt.outcome {
-        Outcome::Answered { .. } => {
-            writeln!(f, "attempt {place}  {} answered in {took:.2?}", attempt.requested)?
-        }
-        Outcome::Failed { kind, message } => {
-            writeln!(f, "attempt {place}  {} failed in {took:.2?}: {kind}, {message}", attempt.requested)?;
-        }
-        Outcome::Cancelled => {
-            writeln!(f, "attempt {place}  {} cancelled after {took:.2?}", attempt.requested)?
-        }
+        Outcome::Answered { .. } => match attempt.returned.as_ref().filter(|by| **by != attempt.requested) {
+            Some(by) => writeln!(f, "answered as {by} in {took}")?,
+            None => writeln!(f, "answered in {took}")?,
+        },
+        Outcome::Failed { kind, message } => writeln!(f, "failed after {took}: {kind}, {message}")?,
+        Outcome::Cancelled => writeln!(f, "cancelled after {took}")?,
     }
     if let Some(counted) = &attempt.usage {
         let (usage, about) = (counted.usage(), if counted.is_approximate() { "about " } else { "" });
@@ -57,12 +67,15 @@ fn attempt_rows(f: &mut fmt::Formatter<'_>, place: usize, attempt: &Attempt) -> 
     writeln!(f, "  forecast {} by {}", attempt.forecast.energy, attempt.forecast.meter)?;
     match &attempt.reading {
         Some(reading) => {
-            writeln!(f, "  reading  {reading}")?;
+            writeln!(f, "  reading  {} by {}", reading.energy, reading.meter)?;
             if let Some(idle) = reading.idle {
-                writeln!(f, "           of it {} would have been drawn idle", idle.value())?;
+                writeln!(f, "           of it {idle} would have been drawn idle")?;
             }
         }
         None => writeln!(f, "  reading  none")?,
+    }
+    for skipped in &attempt.skipped {
+        writeln!(f, "           not by {}: {}", skipped.meter, skipped.why.0)?;
     }
     if let Some(device) = &attempt.device {
         writeln!(f, "  device   {device}")?;
@@ -78,4 +91,13 @@ fn attempt_rows(f: &mut fmt::Formatter<'_>, place: usize, attempt: &Attempt) -> 
 
 fn short(cost: &Cost) -> String {
     cost.usd().map_or_else(|| "unpriced".to_owned(), |usd| usd.value().to_string())
+}
+
+/// A duration in the units of estimates: `1.24 s`.
+struct Took(Duration);
+
+impl fmt::Display for Took {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.write(f)
+    }
 }

@@ -2,9 +2,10 @@ use super::call::Call;
 use crate::chat::{ChatEvent, ChatRequest, ChatResponse};
 use crate::compose::compose;
 use crate::error::{Error, ErrorKind, Result};
-use crate::note::{Note, NoteCode};
+use crate::note::NoteCode;
 use crate::provider::ModelProvider;
 use crate::receipt::Purpose;
+use crate::runtime::Runtime;
 use futures_core::stream::BoxStream;
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
@@ -85,14 +86,15 @@ impl Call {
                         "{} blocks that only another model can read were left out",
                         composed.opaque_dropped
                     );
-                    self.notes.push(Note::new(NoteCode::OpaqueDropped, text));
+                    self.note(NoteCode::OpaqueDropped, text);
                 }
                 self.begin(candidate.clone(), purpose, composed.request.spent.clone());
                 let sent = send(provider.clone(), composed.request, mode);
-                let error = match self.within(left, &candidate.card.key.to_string(), sent).await {
-                    Ok(acted) => return Ok(acted),
-                    Err(error) => error,
-                };
+                let error =
+                    match within(&*self.inner.runtime, left, &candidate.card.key.to_string(), sent).await {
+                        Ok(acted) => return Ok(acted),
+                        Err(error) => error,
+                    };
                 self.book_failure(&error);
                 let next = self.next(&error, retries, left_to_try);
                 match next {
@@ -118,22 +120,8 @@ impl Call {
         let wait = self.inner.policy.backoff(error, retries, random);
         match wait.filter(|wait| *wait < self.left() && left_to_try > 0) {
             Some(wait) => Next::Again(wait),
-            None if error.can_fall_back() => Next::FallBack,
+            None if error.can_fall_back() || unheard(error) => Next::FallBack,
             None => Next::GiveUp,
-        }
-    }
-
-    /// `work`, or a timeout where it takes longer than `left`. What times out is dropped, and so cancelled.
-    pub(super) async fn within<T>(
-        &self,
-        left: Duration,
-        origin: &str,
-        work: impl Future<Output = Result<T>>,
-    ) -> Result<T> {
-        let sleep = self.inner.runtime.sleep(left);
-        match select(pin!(work), sleep).await {
-            Either::Left((result, _)) => result,
-            Either::Right(((), _)) => Err(deadline_passed(origin)),
         }
     }
 
@@ -149,6 +137,20 @@ impl Call {
     }
 }
 
+/// `work`, or a timeout where it takes longer than `left`. What times out is dropped, and so cancelled.
+pub(super) async fn within<T>(
+    runtime: &dyn Runtime,
+    left: Duration,
+    origin: &str,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let sleep = runtime.sleep(left);
+    match select(pin!(work), sleep).await {
+        Either::Left((result, _)) => result,
+        Either::Right(((), _)) => Err(deadline_passed(origin)),
+    }
+}
+
 async fn send(provider: Arc<dyn ModelProvider>, request: ChatRequest, mode: Mode) -> Result<Acted> {
     match mode {
         Mode::Whole => Ok(Acted::Whole(Box::new(provider.chat(request).await?))),
@@ -159,6 +161,11 @@ async fn send(provider: Arc<dyn ModelProvider>, request: ChatRequest, mode: Mode
             Ok(Acted::Stream(Events { first: Some(first), rest }))
         }
     }
+}
+
+/// A stream that broke before the caller has heard any of it: to them, it never began.
+fn unheard(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::StreamTruncated { .. } | ErrorKind::StreamError)
 }
 
 pub(super) fn truncated(origin: &str, partial: &str) -> Error {

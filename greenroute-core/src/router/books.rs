@@ -32,13 +32,7 @@ impl Call {
         let accountant = self.inner.advisor.accountant();
         let ChatResponse { usage, timing, reading, .. } = response;
         let accounted = accountant.account(&card, usage, timing.as_ref(), reading.as_ref(), &grid, today);
-        if usage.is_approximate() {
-            self.note(
-                NoteCode::UsageApproximate,
-                "the tokens were not counted by the model's own tokenizer".into(),
-            );
-        }
-        self.note_gaps(&card, &accounted);
+        self.note_gaps(&card, usage.is_approximate(), &grid, &accounted);
         let finish_reason = response.finish_reason.clone();
         let mut attempt = self.attempt(live, Outcome::Answered { finish_reason }, &card, accounted);
         attempt.returned = Some(response.returned.clone());
@@ -67,9 +61,16 @@ impl Call {
         let accounted = match (spent, &usage) {
             (Some(reading), usage) => {
                 let counted = usage.map(|counted| *counted.usage()).unwrap_or_default();
+                // A price list needs tokens; without them nobody knows what is billed, and that is not nothing.
+                let uncounted = usage.is_none() && ran && matches!(card.pricing, Pricing::Listed(_));
+                let cost = if uncounted {
+                    perhaps(&live.candidate, &grid).cost
+                } else {
+                    accountant.cost(&card, &counted, Some(reading.energy), today, Method::Proxy)
+                };
                 Accounted {
                     emissions: Some(reading.energy * grid.intensity),
-                    cost: accountant.cost(&card, &counted, Some(reading.energy), today, Method::Proxy),
+                    cost,
                     reading: Some(reading),
                     skipped: Vec::new(),
                 }
@@ -92,6 +93,9 @@ impl Call {
                 cost: Cost::Priced(Estimate::exact(Usd::ZERO, Method::Reported)),
             },
         };
+        if ran || accounted.reading.is_some() {
+            self.note_gaps(&card, usage.is_some(), &grid, &accounted);
+        }
         let mut attempt = self.attempt(&live, outcome, &card, accounted);
         attempt.usage = usage;
         self.attempts.push(attempt);
@@ -129,12 +133,13 @@ impl Call {
         let emissions = total(parts, self.deciding.energy * own.intensity);
         let costs = self.attempts.iter().map(|attempt| attempt.cost);
         let nothing = Cost::Priced(Estimate::exact(Usd::ZERO, Method::Reported));
+        let cost = costs.reduce(|sum, cost| sum + cost).unwrap_or(nothing);
         let mut asked = self.attempts.iter().map(|attempt| &attempt.requested);
         if let (Some(first), Some(last)) = (asked.next(), asked.next_back())
             && first != last
         {
             let text = format!("{first} failed, so {last} was asked");
-            self.notes.push(Note::new(NoteCode::FellBack, text));
+            self.note(NoteCode::FellBack, text);
         }
         Receipt {
             id: self.id.clone(),
@@ -142,7 +147,7 @@ impl Call {
             deciding: self.deciding,
             energy,
             emissions,
-            cost: costs.reduce(|sum, cost| sum + cost).unwrap_or(nothing),
+            cost,
             baseline: self.baseline(),
             attempts: std::mem::take(&mut self.attempts),
             notes: std::mem::take(&mut self.notes),
@@ -154,6 +159,8 @@ impl Call {
     fn baseline(&self) -> Option<Baseline> {
         let answered = self.attempts.iter().find(|attempt| attempt.returned.is_some())?;
         let catalog = self.inner.advisor.catalog().snapshot();
+        let returned = answered.returned.as_ref().and_then(|key| catalog.get(key));
+        let card = returned.or_else(|| catalog.get(&answered.requested))?;
         let (rule, other) = match &self.inner.baseline {
             Some(key) => (BaselineRule::Configured, catalog.get(key)?),
             None => {
@@ -165,10 +172,9 @@ impl Call {
                 (BaselineRule::MostLikelyToSucceed, &best.candidate.card)
             }
         };
-        if other.key == answered.requested {
+        if other.key == card.key {
             return None;
         }
-        let card = catalog.get(&answered.requested)?;
         let grids = (self.grid(card), self.grid(other));
         let today = Date::of(self.inner.runtime.now());
         let accountant = self.inner.advisor.accountant();
@@ -189,7 +195,16 @@ impl Call {
         known.unwrap_or_else(|| Arc::clone(asked))
     }
 
-    fn note_gaps(&mut self, card: &ModelCard, accounted: &Accounted) {
+    fn note_gaps(&mut self, card: &ModelCard, approximate: bool, used: &GridReading, accounted: &Accounted) {
+        if approximate {
+            let text = "the tokens were not counted by the model's own tokenizer";
+            self.note(NoteCode::UsageApproximate, text.to_owned());
+        }
+        if used.valid_until.is_some_and(|until| until <= self.inner.runtime.now()) {
+            let text =
+                format!("the carbon intensity of {} is out of date: no newer one could be read", used.zone);
+            self.note(NoteCode::GridDegraded, text);
+        }
         let grid = self.inner.advisor.grid();
         if let (_, Some(text)) = self.inner.advisor.accountant().grid(card, &grid) {
             self.note(NoteCode::ZoneUnknown, text);
@@ -206,8 +221,12 @@ impl Call {
         }
     }
 
-    fn note(&mut self, code: NoteCode, text: String) {
-        self.notes.push(Note::new(code, text));
+    /// Once, however many attempts give reason for it.
+    pub(super) fn note(&mut self, code: NoteCode, text: String) {
+        let note = Note::new(code, text);
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
     }
 
     fn grid(&self, card: &ModelCard) -> Arc<GridReading> {

@@ -1,9 +1,10 @@
 use super::Inner;
+use super::act::within;
 use super::answer::{Advice, Answer};
 use super::settle::{Settlement, Settling};
 use crate::advisor::Rules;
 use crate::chat::{Block, ChatResponse, FinishReason, Spent};
-use crate::conversation::Turn;
+use crate::conversation::{ConversationId, Turn};
 use crate::error::{Error, Result};
 use crate::estimate::Estimate;
 use crate::model::ModelKey;
@@ -41,7 +42,7 @@ pub(super) struct Live {
     pub(super) started_at: SystemTime,
     pub(super) started: Duration,
     pub(super) spent: Spent,
-    /// What was streamed so far.
+    /// What was streamed so far, thinking included.
     pub(super) text: String,
 }
 
@@ -53,21 +54,18 @@ impl Call {
         objective.validate()?;
         let runtime = &inner.runtime;
         let (created_at, started) = (runtime.now(), runtime.elapsed());
+        let time = prompt.deadline.unwrap_or(inner.policy.deadline);
         let (history, head) = match &prompt.conversation {
-            Some(id) => {
-                let store = inner.conversations()?;
-                let head = store.find(id).await?.head;
-                (store.tail(id, usize::try_from(head).unwrap_or(usize::MAX)).await?, head)
-            }
+            Some(id) => within(&**runtime, time, "router", history(inner, id)).await?,
             None => (Vec::new(), 0),
         };
-        inner.grid.refresh(inner).await;
+        let left = time.saturating_sub(runtime.elapsed().saturating_sub(started));
+        inner.grid.refresh(inner, left).await;
         let begun = runtime.elapsed();
         let profile = inner.advisor.profile_with(&prompt, &history);
         let rules = Rules { registry: Some(&inner.registry), pinned: pinned(&history) };
         let ranking = inner.advisor.decide(&profile, objective, &rules);
         let deciding = inner.advisor.accountant().deciding(runtime.elapsed().saturating_sub(begun));
-        let time = prompt.deadline.unwrap_or(inner.policy.deadline);
         let told = ranking.notes.iter().filter(|note| {
             matches!(note.code, NoteCode::FloorMissed | NoteCode::AbilityGuessed | NoteCode::Setting)
         });
@@ -109,7 +107,7 @@ impl Call {
         self.live.as_ref().map(|live| &live.candidate.card.key)
     }
 
-    /// What was heard of an answer so far: an answer that breaks off is booked by it.
+    /// What was heard of an answer so far, thinking included: an answer that breaks off is booked by it.
     pub(super) fn heard(&mut self, text: &str) {
         if let Some(live) = &mut self.live {
             live.text.push_str(text);
@@ -189,6 +187,13 @@ impl Answering {
         let receipt = self.settling.write().await;
         Answer::new(self.blocks, self.finish_reason, receipt, self.advice)
     }
+}
+
+/// Everything that was said, and how many turns that are.
+async fn history(inner: &Inner, id: &ConversationId) -> Result<(Vec<Turn>, u64)> {
+    let store = inner.conversations()?;
+    let head = store.find(id).await?.head;
+    Ok((store.tail(id, usize::try_from(head).unwrap_or(usize::MAX)).await?, head))
 }
 
 /// The model that waits for the results of its tools, if the conversation ends so.

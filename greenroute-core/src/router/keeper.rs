@@ -1,7 +1,15 @@
 use super::Inner;
 use crate::grid::{GridIntensity, GridReading, GridSnapshot, Zone};
+use futures_util::future::{Either, select};
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+/// The longest that a call waits for the grid; and never more than half of its time.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a source is left alone that could not be read.
+const PAUSE: Duration = Duration::from_secs(300);
 
 /// Keeps the advisor's picture of the grid fresh, so that deciding and accounting never wait for it.
 pub(super) struct GridKeeper {
@@ -9,6 +17,8 @@ pub(super) struct GridKeeper {
     source: Option<Arc<dyn GridIntensity>>,
     /// Readings set by the user, which beat every source.
     overrides: Vec<(Zone, GridReading)>,
+    /// When to ask again, where the source could not give every zone.
+    again: Mutex<Option<SystemTime>>,
 }
 
 impl GridKeeper {
@@ -17,7 +27,7 @@ impl GridKeeper {
         source: Option<Arc<dyn GridIntensity>>,
         overrides: Vec<(Zone, GridReading)>,
     ) -> Self {
-        Self { world, source, overrides }
+        Self { world, source, overrides, again: Mutex::default() }
     }
 
     /// What is known before any source was asked.
@@ -25,8 +35,9 @@ impl GridKeeper {
         self.overridden(GridSnapshot::new(self.world.clone()))
     }
 
-    /// Asks the source again where a reading has run out or the catalog names a zone never asked for.
-    pub(super) async fn refresh(&self, inner: &Inner) {
+    /// Asks the source again where a reading has run out, could not be read, or the catalog names a zone never
+    /// asked for. `left` is the time that the call has left.
+    pub(super) async fn refresh(&self, inner: &Inner, left: Duration) {
         let Some(source) = &self.source else { return };
         let grid = inner.advisor.grid();
         let catalog = inner.advisor.catalog().snapshot();
@@ -34,12 +45,36 @@ impl GridKeeper {
         let zones = || catalog.cards().filter_map(|card| card.zone.as_ref()).chain(own);
         let now = inner.runtime.now();
         let fresh = grid.valid_until().is_none_or(|until| now < until);
-        if fresh && zones().all(|zone| grid.covers(zone)) {
+        let due = match self.again() {
+            Some(again) => again <= now,
+            None => !(fresh && zones().all(|zone| grid.covers(zone))),
+        };
+        if !due {
             return;
         }
         let wanted: BTreeSet<Zone> = zones().cloned().collect();
-        let gathered = GridSnapshot::gather(self.world.clone(), &**source, wanted, now).await;
-        inner.advisor.set_grid(self.overridden(gathered));
+        let gathering = GridSnapshot::gather(self.world.clone(), &**source, wanted.iter().cloned(), now);
+        let patience = inner.runtime.sleep(PATIENCE.min(left / 2));
+        let Either::Left((gathered, _)) = select(pin!(gathering), patience).await else {
+            self.set_again(Some(now + PAUSE));
+            return;
+        };
+        let mut gathered = self.overridden(gathered);
+        let missing: Vec<&Zone> = wanted.iter().filter(|zone| gathered.is_degraded(Some(zone))).collect();
+        self.set_again((!missing.is_empty()).then(|| now + PAUSE));
+        for zone in missing.into_iter().filter(|zone| !grid.is_degraded(Some(zone))) {
+            // An old reading of the zone is nearer to the truth than the world's.
+            gathered.set(zone.clone(), GridReading::clone(grid.get(Some(zone))));
+        }
+        inner.advisor.set_grid(gathered);
+    }
+
+    fn again(&self) -> Option<SystemTime> {
+        *self.again.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_again(&self, again: Option<SystemTime>) {
+        *self.again.lock().unwrap_or_else(PoisonError::into_inner) = again;
     }
 
     fn overridden(&self, mut snapshot: GridSnapshot) -> GridSnapshot {

@@ -111,6 +111,12 @@ impl Router {
         Ok(id)
     }
 
+    /// Asks the grid sources for what is not known yet or has run out. Every call does this by itself; an
+    /// [`Advisor`] that is asked directly does not.
+    pub async fn refresh_grid(&self) {
+        self.0.grid.refresh(&self.0, self.0.policy.deadline).await;
+    }
+
     /// The advisor, which decides without calling anybody.
     #[must_use]
     pub fn advisor(&self) -> &Advisor {

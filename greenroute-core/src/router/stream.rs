@@ -1,4 +1,4 @@
-use super::act::{Events, truncated};
+use super::act::{Events, truncated, within};
 use super::answer::AnswerEvent;
 use super::call::Call;
 use crate::chat::ChatEvent;
@@ -18,17 +18,20 @@ use std::task::{Context, Poll};
 pub struct AnswerStream(BoxStream<'static, Result<AnswerEvent>>);
 
 struct Streaming {
+    /// Before the call, because fields are dropped in order: a meter leaves what a dropped stream had spent, and
+    /// then the call books it.
+    events: Events,
     call: Call,
     origin: String,
     text: String,
-    events: Events,
 }
 
 impl AnswerStream {
     pub(super) fn new(call: Call, events: Events) -> Self {
         let origin = call.asked().map_or_else(String::new, |key| key.to_string());
-        let streaming = Streaming { call, origin, text: String::new(), events };
-        Self(stream::unfold(Some(streaming), |state| async move { Some(state?.step().await) }).boxed())
+        let streaming = Streaming { events, call, origin, text: String::new() };
+        let events = stream::unfold(Some(streaming), |state| async move { Some(state?.step().await) });
+        Self(events.fuse().boxed())
     }
 }
 
@@ -41,7 +44,7 @@ impl Streaming {
                 let left = self.call.left();
                 let next = self.events.rest.next();
                 let next = async { next.await.unwrap_or_else(|| Err(truncated(&self.origin, &self.text))) };
-                self.call.within(left, &self.origin, next).await
+                within(&*self.call.inner.runtime, left, &self.origin, next).await
             }
         };
         match event {
@@ -50,7 +53,10 @@ impl Streaming {
                 self.text.push_str(&text);
                 (Ok(AnswerEvent::Text(text)), Some(self))
             }
-            Ok(ChatEvent::Thinking(text)) => (Ok(AnswerEvent::Thinking(text)), Some(self)),
+            Ok(ChatEvent::Thinking(text)) => {
+                self.call.heard(&text);
+                (Ok(AnswerEvent::Thinking(text)), Some(self))
+            }
             Ok(ChatEvent::Done(response)) => {
                 let answer = self.call.account(*response).remember().await;
                 (Ok(AnswerEvent::Done(Box::new(answer))), None)

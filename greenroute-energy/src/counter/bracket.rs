@@ -15,7 +15,8 @@ pub(crate) struct Brackets {
 #[derive(Debug, Default)]
 struct Open {
     last: Option<Sample>,
-    calls: BTreeMap<u64, Sample>,
+    /// What each call has spent; `None` once a part of its time was missed.
+    calls: BTreeMap<u64, Option<Sample>>,
     next: u64,
 }
 
@@ -42,10 +43,12 @@ impl Brackets {
     /// Begins to meter a call. A counter that fails gives a bracket without a reading: the call goes on.
     pub(crate) fn open(&self) -> Bracket {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let call = self.share_out(&mut open).ok().map(|()| {
+        // What was missed before the call is not the call's: a second look begins after it.
+        let counted = self.share_out(&mut open).or_else(|_| self.share_out(&mut open));
+        let call = counted.ok().map(|()| {
             let call = open.next;
             open.next += 1;
-            open.calls.insert(call, NOTHING);
+            open.calls.insert(call, Some(NOTHING));
             call
         });
         drop(open);
@@ -57,11 +60,14 @@ impl Brackets {
         let sample = self.counter.sample();
         // What a failing counter missed must not be given to anybody later.
         let last = std::mem::replace(&mut open.last, sample.as_ref().ok().copied());
-        let now = sample?;
+        let Ok(now) = sample else {
+            open.calls.values_mut().for_each(|call| *call = None);
+            return sample.map(drop);
+        };
         if let (Some(last), Ok(count)) = (last, u32::try_from(open.calls.len())) {
             let share =
                 |now: Energy, last: Energy| now.saturating_sub(last) * (1.0 / f64::from(count.max(1)));
-            for call in open.calls.values_mut() {
+            for call in open.calls.values_mut().flatten() {
                 call.energy = call.energy + share(now.energy, last.energy);
                 call.idle = call.idle + share(now.idle, last.idle);
             }
@@ -76,7 +82,7 @@ impl Bracket {
         let call = self.call.take()?;
         let mut open = self.brackets.open.lock().unwrap_or_else(PoisonError::into_inner);
         let counted = self.brackets.share_out(&mut open);
-        let spent = open.calls.remove(&call)?;
+        let spent = open.calls.remove(&call).flatten()?;
         drop(open);
         counted.ok().map(|()| self.brackets.counter.reading(spent))
     }
@@ -157,6 +163,20 @@ mod tests {
         let broken = brackets.open();
         told.show(None);
         assert_eq!(joules(broken), None);
+    }
+
+    #[test]
+    fn a_call_that_missed_a_part_of_its_time_has_no_reading() {
+        let told = Arc::new(Told::default());
+        let brackets = Brackets::new(told.clone());
+        told.show(Some(5.0));
+        let long = brackets.open();
+        told.show(None);
+        let blind = brackets.open();
+        told.show(Some(9.0));
+        let late = brackets.open();
+        told.show(Some(10.0));
+        assert_eq!((joules(long), joules(blind), joules(late)), (None, None, Some(0.5)));
     }
 
     proptest! {

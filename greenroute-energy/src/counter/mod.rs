@@ -4,6 +4,7 @@ mod bracket;
 mod cpu;
 mod process;
 mod rapl;
+mod zones;
 
 use crate::Machine;
 use greenroute_core::units::Energy;

@@ -1,0 +1,9 @@
+//! A world in virtual time: a clock, a provider that plays a script, a meter that multiplies, a grid that is set.
+
+mod scripted;
+mod stores;
+mod world;
+
+pub(crate) use scripted::{Play, Scripted, fails, never, says};
+pub(crate) use stores::Difficult;
+pub(crate) use world::*;

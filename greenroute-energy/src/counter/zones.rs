@@ -1,0 +1,203 @@
+//! The energy counters of the processor packages, as Linux shows them under `/sys/class/powercap`.
+
+use super::process::fault;
+use greenroute_core::units::{Energy, Power};
+use greenroute_core::{Boundary, Result};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind as IoErrorKind;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Short peaks of a package may pass its limit, though not by this factor.
+const PEAK: f64 = 3.0;
+
+/// One counter, in microjoules.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Zone {
+    /// Its folder.
+    pub(super) id: String,
+    name: String,
+    energy: PathBuf,
+    /// Where it begins again at zero.
+    max: Option<u64>,
+    /// The long-term power limit, where the zone has one.
+    limit: Option<Power>,
+}
+
+impl Zone {
+    /// What it shows now.
+    pub(super) fn read(&self) -> Result<u64> {
+        let path = self.energy.display();
+        let text = fs::read_to_string(&self.energy).map_err(|error| {
+            let what = if error.kind() == IoErrorKind::PermissionDenied {
+                format!("RAPL may not be read: allow it with `sudo chmod a+r {path}`")
+            } else {
+                format!("RAPL cannot be read: {path}")
+            };
+            fault(what).with_source(error)
+        })?;
+        let number = text.trim().parse();
+        number.map_err(|error| fault(format!("RAPL shows no number in {path}")).with_source(error))
+    }
+
+    /// From `last` to `now`, over one wrap at the most. `None` where that is impossible: the counter was reset, or
+    /// has no known end, or may have wrapped twice.
+    pub(super) fn step(&self, last: u64, now: u64, time: Duration) -> Option<Energy> {
+        let most = self.limit.map(|limit| limit * PEAK * time);
+        let range = self.max.map(Energy::from_microjoules);
+        if most.zip(range).is_some_and(|(most, range)| most > range) {
+            return None;
+        }
+        let microjoules = now.checked_sub(last).or_else(|| now.checked_add(self.max?)?.checked_sub(last))?;
+        Some(Energy::from_microjoules(microjoules))
+    }
+}
+
+/// The zones that together are all packages once and their memory once, or the platform where there is no package,
+/// with what they include.
+pub(super) fn zones(folder: &Path) -> Result<(Vec<Zone>, Boundary)> {
+    let missing = |why: String| fault(format!("RAPL is not there: {} {why}", folder.display()));
+    let entries = fs::read_dir(folder).map_err(|error| missing(format!("cannot be listed ({error})")))?;
+    // By interface, then by number: the model-specific registers come before the memory-mapped copies.
+    let mut found: BTreeMap<(bool, String), Zone> = BTreeMap::new();
+    for entry in entries.flatten() {
+        let id = entry.file_name().to_string_lossy().into_owned();
+        if id.starts_with("intel-rapl")
+            && id.contains(':')
+            && let Some(zone) = zone(&entry.path(), &id)
+        {
+            found.insert((id.contains("-mmio"), id), zone);
+        }
+    }
+    let found: Vec<Zone> = found.into_values().collect();
+    let mut taken = named(&found, |name| name.starts_with("package"));
+    if taken.is_empty() {
+        let platform = named(&found, |name| name == "psys");
+        return match platform.is_empty() {
+            true => Err(missing("has no processor package".to_owned())),
+            false => Ok((platform, Boundary::Server)),
+        };
+    }
+    unmirror(&mut taken)?;
+    let memory = named(&found, |name| name == "dram");
+    if memory.is_empty() {
+        let inside =
+            |zone: &&Zone| taken.iter().any(|package| zone.id.starts_with(&format!("{}:", package.id)));
+        let memory: Vec<Zone> =
+            found.iter().filter(inside).filter(|zone| zone.name == "dram").cloned().collect();
+        taken.extend(memory);
+    } else {
+        taken.extend(memory);
+    }
+    Ok((taken, Boundary::Device))
+}
+
+fn zone(folder: &Path, id: &str) -> Option<Zone> {
+    let name = file(folder, "name")?;
+    let limit = ["constraint_0_max_power_uw", "constraint_0_power_limit_uw"];
+    let limit = limit.iter().find_map(|name| file::<f64>(folder, name).filter(|&watts| watts > 0.0));
+    Some(Zone {
+        id: id.to_owned(),
+        name,
+        energy: folder.join("energy_uj"),
+        max: file(folder, "max_energy_range_uj"),
+        limit: limit.map(|microwatts| Power::from_watts(microwatts / 1e6)),
+    })
+}
+
+fn file<T: FromStr>(folder: &Path, name: &str) -> Option<T> {
+    fs::read_to_string(folder.join(name)).ok()?.trim().parse().ok()
+}
+
+/// The zones with exactly one colon whose name fits, each name once.
+fn named(found: &[Zone], fits: impl Fn(&str) -> bool) -> Vec<Zone> {
+    let mut taken: Vec<Zone> = Vec::new();
+    for zone in found.iter().filter(|zone| zone.id.matches(':').count() == 1 && fits(&zone.name)) {
+        if taken.iter().all(|other| other.name != zone.name) {
+            taken.push(zone.clone());
+        }
+    }
+    taken
+}
+
+/// Drops a die that shows the same counter as another of its package: the same number twice, to a millionth or a
+/// joule.
+fn unmirror(zones: &mut Vec<Zone>) -> Result<()> {
+    let package = |zone: &Zone| zone.name.split_once("-die-").map(|(package, _)| package.to_owned());
+    if !zones.iter().any(|zone| package(zone).is_some()) {
+        return Ok(());
+    }
+    let show = |zones: &[Zone]| zones.iter().map(Zone::read).collect::<Result<Vec<u64>>>();
+    let (first, second) = (show(zones)?, show(zones)?);
+    let shown: Vec<_> = zones.drain(..).zip(first).zip(second).collect();
+    let mut kept: Vec<((Zone, u64), u64)> = Vec::new();
+    for die in shown {
+        let ((zone, first), second) = &die;
+        let mirrored = kept.iter().any(|((other, before), after)| {
+            package(zone).is_some()
+                && package(zone) == package(other)
+                && same(*first, *before)
+                && same(*second, *after)
+        });
+        if !mirrored {
+            kept.push(die);
+        }
+    }
+    zones.extend(kept.into_iter().map(|((zone, _), _)| zone));
+    Ok(())
+}
+
+fn same(a: u64, b: u64) -> bool {
+    let difference = a.abs_diff(b);
+    difference <= 1_000_000 || difference <= a / 1_000_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn zone(max: Option<u64>, limit: Option<f64>) -> Zone {
+        let limit = limit.map(Power::from_watts);
+        Zone { id: "intel-rapl:0".into(), name: "package-0".into(), energy: PathBuf::new(), max, limit }
+    }
+
+    #[test]
+    fn a_window_in_which_a_counter_may_wrap_twice_gives_nothing() {
+        let step = |seconds| {
+            zone(Some(262_143_328_850), Some(65.0)).step(5, 1_000_005, Duration::from_secs(seconds))
+        };
+        assert_eq!(step(60), Some(Energy::from_joules(1.0)));
+        assert_eq!(step(3600), None);
+        let unlimited = zone(Some(262_143_328_850), None);
+        assert_eq!(unlimited.step(5, 1_000_005, Duration::from_secs(3600)), Some(Energy::from_joules(1.0)));
+        assert_eq!(zone(Some(u64::MAX), None).step(u64::MAX, 7, Duration::ZERO), None);
+    }
+
+    #[test]
+    fn steps_are_those_of_codecarbon() {
+        let golden: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/fixtures/codecarbon.json")).unwrap();
+        let mut compared = 0;
+        for case in golden["rapl_sequence"].as_array().unwrap() {
+            let readings: Vec<Option<u64>> =
+                case["inputs"]["readings_uj"].as_array().unwrap().iter().map(|now| now.as_u64()).collect();
+            let zone = zone(case["inputs"]["max_energy_range_uj"].as_u64(), None);
+            for (pair, expected) in readings.windows(2).zip(case["expect"]["deltas"].as_array().unwrap()) {
+                let ours = pair[0].zip(pair[1]);
+                let ours = ours.and_then(|(last, now)| zone.step(last, now, Duration::from_secs(15)));
+                let skipped = expected["skipped"].as_bool().unwrap();
+                assert_eq!(ours.is_none(), skipped, "{}", case["id"]);
+                if let Some(ours) = ours.filter(|&ours| ours > Energy::ZERO) {
+                    // Their constant from joules to kWh is off by 8e-7.
+                    let theirs = expected["energy_kwh"].as_f64().unwrap();
+                    let kwh = ours.as_kwh();
+                    assert!((kwh / theirs - 1.0).abs() < 1e-6, "{}: {kwh} {theirs}", case["id"]);
+                    compared += 1;
+                }
+            }
+        }
+        assert!(compared > 60, "{compared}");
+    }
+}
