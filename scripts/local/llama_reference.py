@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Greedy continuations and token ids from llama.cpp, for `tests/gemma_parity.rs` to be held against.
 
-    pip install xllamacpp==2026.10.11549
+    pip install numpy==2.4.6 gguf==0.19.0 xllamacpp==2026.10.11549
     python scripts/local/llama_reference.py gemma-3-270m-q4_k_m.gguf
 
-writes `greenroute-providers/tests/fixtures/gemma3_270m_llama_cpp.json`: five prompts with their ids, 48 greedy
-tokens each with the five best log-probabilities of every step, and the ids of some hundred awkward texts.
+writes `greenroute-providers/tests/fixtures/gemma3_270m_llama_cpp.json`: five prompts with their ids; for each, 48
+greedy tokens with the five best log-probabilities of every step, once from the file as it is and once from the
+same weights in f32, where no input of a product is rounded; and the ids of some hundred awkward texts.
 The KV cache is f32 and flash attention is off, so that what differs is the arithmetic of the layers alone.
 """
 
@@ -14,6 +15,7 @@ import hashlib
 import importlib.metadata
 import json
 import pathlib
+import tempfile
 import urllib.request
 
 from texts import TEXTS
@@ -98,6 +100,38 @@ def greedy(server, ids, tokens, best):
     return answer["tokens"], steps
 
 
+def in_floats(path, out):
+    """The same model with every weight in f32."""
+    import gguf
+
+    reader, writer = gguf.GGUFReader(path), gguf.GGUFWriter(out, "gemma3")
+    for key, field in reader.fields.items():
+        if key.startswith("GGUF.") or key in ("general.architecture", "general.file_type"):
+            continue
+        kind = field.types[0]
+        sub_type = field.types[-1] if kind == gguf.GGUFValueType.ARRAY else None
+        writer.add_key_value(key, field.contents(), kind, sub_type=sub_type)
+    for tensor in reader.tensors:
+        shape = [int(size) for size in reversed(tensor.shape)]
+        floats = gguf.quants.dequantize(tensor.data, tensor.tensor_type)
+        writer.add_tensor(tensor.name, floats.astype("float32").reshape(shape))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def answers(server):
+    """What the server makes of every prompt."""
+    found = []
+    for name, prompt in PROMPTS.items():
+        tokens, steps = greedy(server, tokenize(server, prompt), TOKENS, 5)
+        # llama.cpp gives none for a token that ends within a character.
+        assert len(steps) == len(tokens) == TOKENS, name
+        found.append({"ids": tokens, "top": steps})
+    return found
+
+
 def sha256(path):
     """The digest of a file."""
     return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
@@ -109,14 +143,18 @@ def main():
     parser.add_argument("gguf", type=pathlib.Path)
     gguf = parser.parse_args().gguf
     server = serve(gguf)
-    runs = []
-    for name, prompt in PROMPTS.items():
-        ids = tokenize(server, prompt)
-        tokens, steps = greedy(server, ids, TOKENS, 5)
-        # llama.cpp gives none for a token that ends within a character.
-        assert len(steps) == len(tokens) == TOKENS, name
-        runs.append({"name": name, "prompt": prompt, "prompt_ids": ids, "ids": tokens, "top": steps})
+    stored = answers(server)
+    prompts = [(name, prompt, tokenize(server, prompt)) for name, prompt in PROMPTS.items()]
     texts = [[text, tokenize(server, text, special=False)] for text in TEXTS]
+    del server
+    with tempfile.TemporaryDirectory() as folder:
+        floats = pathlib.Path(folder) / "floats.gguf"
+        in_floats(gguf, floats)
+        exact = answers(serve(floats))
+    runs = [
+        {"name": name, "prompt": prompt, "prompt_ids": ids, "stored": stored[index], "floats": exact[index]}
+        for index, (name, prompt, ids) in enumerate(prompts)
+    ]
     fixture = {
         "made_by": "scripts/local/llama_reference.py",
         "xllamacpp": importlib.metadata.version("xllamacpp"),

@@ -50,8 +50,9 @@ def vocabulary():
     return tokens, scores, types
 
 
-def weights(vocabulary_size):
+def weights(types):
     """Random weights with the sizes at which attention and the answer depend on the whole prompt."""
+    vocabulary_size = len(types)
     random = np.random.default_rng(20261121)
 
     def matrix(rows, columns, gain=1.0):
@@ -61,6 +62,9 @@ def weights(vocabulary_size):
         return (around + 0.1 * random.standard_normal(size)).astype(np.float32)
 
     found = {"token_embd": matrix(vocabulary_size, WIDTH), "output_norm": norm(WIDTH, 2.0)}
+    # Words are said, and line ends; bytes and controls are only read, so that answers are text and do not end.
+    spoken = np.isin(types, [int(gguf.TokenType.NORMAL), int(gguf.TokenType.USER_DEFINED)])
+    found["token_embd"][~spoken] *= 0.02
     for layer in range(LAYERS):
         part = f"blk.{layer}."
         found[part + "attn_q"] = matrix(HEADS * HEAD_DIM, WIDTH)
@@ -191,7 +195,7 @@ def main():
     """Writes the three files."""
     words = vocabulary()
     size = len(words[0])
-    found = weights(size)
+    found = weights(words[2])
     plain, quantised = FIXTURES / "tiny-gemma3.gguf", FIXTURES / "tiny-gemma3-quantised.gguf"
     held = {"plain": write(plain, words, found, {}), "quantised": write(quantised, words, found, FORMATS)}
     fixture = {"made_by": "scripts/local/make_tiny_gemma.py", "xllamacpp": importlib.metadata.version("xllamacpp")}

@@ -54,40 +54,39 @@ fn of(reading: &Reading, joules: f64) -> Result<Reading, Skip> {
 
 #[test]
 fn a_crooked_meter_is_caught() {
-    let flaws: [(&str, (&'static str, Twist)); 9] =
-        [
-            ("has_a_stable_id", (" ", |_, reading| Ok(reading))),
-            ("reads_what_it_can", ("crooked", |_, _| Err(Skip("never".into())))),
-            (
-                "gives_the_same_reading_for_the_same_work",
-                ("crooked", |_, reading| of(&reading, f64::from(CALLS.fetch_add(1, Ordering::SeqCst)))),
-            ),
-            (
-                "never_takes_less_for_more_output",
-                ("crooked", |work, reading| of(&reading, 1.0 / (1.0 + work.output.value().base()))),
-            ),
-            (
-                "never_takes_less_for_more_input",
-                ("crooked", |work, reading| of(&reading, 1.0 / (1.0 + work.input.value().base()))),
-            ),
-            (
-                "never_takes_more_for_cached_input",
-                ("crooked", |work, reading| {
-                    of(&reading, 1.0 + work.input.value().base() + 2.0 * work.cached_input.value().base())
-                }),
-            ),
-            (
-                "widens_with_uncertain_tokens",
-                ("crooked", |work, reading| {
-                    if work.output.low() == work.output.high() { Ok(reading) } else { of(&reading, 1e6) }
-                }),
-            ),
-            (
-                "has_finite_quantiles",
-                ("crooked", |work, reading| of(&reading, 1.0 + work.output.value().base().powi(20))),
-            ),
-            ("skips_what_it_cannot_read", ("crooked", |_, reading| of(&reading, 1.0))),
-        ];
+    let flaws: [(&str, (&'static str, Twist)); 9] = [
+        ("has_a_stable_id", (" ", |_, reading| Ok(reading))),
+        ("reads_what_it_can", ("crooked", |_, _| Err(Skip("never".into())))),
+        (
+            "gives_the_same_reading_for_the_same_work",
+            ("crooked", |_, reading| of(&reading, f64::from(CALLS.fetch_add(1, Ordering::SeqCst)))),
+        ),
+        (
+            "never_takes_less_for_more_output",
+            ("crooked", |work, reading| of(&reading, 1.0 / (1.0 + work.output.value().base()))),
+        ),
+        (
+            "never_takes_less_for_more_input",
+            ("crooked", |work, reading| of(&reading, 1.0 / (1.0 + work.input.value().base()))),
+        ),
+        (
+            "never_takes_more_for_cached_input",
+            ("crooked", |work, reading| {
+                of(&reading, 1.0 + work.input.value().base() + 2.0 * work.cached_input.value().base())
+            }),
+        ),
+        (
+            "widens_with_uncertain_tokens",
+            ("crooked", |work, reading| {
+                if work.output.low() == work.output.high() { Ok(reading) } else { of(&reading, 1e6) }
+            }),
+        ),
+        (
+            "has_finite_quantiles",
+            ("crooked", |work, reading| of(&reading, 1.0 + work.output.value().base().powi(20))),
+        ),
+        ("skips_what_it_cannot_read", ("crooked", |_, reading| of(&reading, 1.0))),
+    ];
     catches(meter::ALL, &flaws, |(name, twist)| {
         let crooked = Crooked { name, twist: *twist };
         Box::new(meter::Subject::new(Arc::new(crooked), sized()))
