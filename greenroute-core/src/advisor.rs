@@ -1,6 +1,6 @@
 use crate::accountant::Accountant;
 use crate::catalog::{Catalog, CatalogSnapshot};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::expect::{Expecter, HeuristicExpecter};
 use crate::grid::GridSnapshot;
 use crate::model::{ModelCard, ModelKey, Privacy};
@@ -105,7 +105,7 @@ impl Advisor {
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a bad objective.
     pub fn rank(&self, task: &Task) -> Result<Ranking> {
         task.objective.validate()?;
-        let mut ranking = self.decide(&task.profile, &task.objective, &Rules::default());
+        let mut ranking = self.decide(&task.profile, &task.objective, &Rules::default())?;
         ranking.ranked.truncate(task.top);
         Ok(ranking)
     }
@@ -119,7 +119,7 @@ impl Advisor {
         prompt.validate()?;
         let objective = prompt.objective.as_ref().unwrap_or(objective);
         objective.validate()?;
-        Ok(self.decide(&self.profile(prompt), objective, &Rules::default()))
+        self.decide(&self.profile(prompt), objective, &Rules::default())
     }
 
     pub(crate) fn profile_with(
@@ -136,11 +136,11 @@ impl Advisor {
         profile: &PromptProfile,
         objective: &Objective,
         rules: &Rules<'_>,
-    ) -> Ranking {
+    ) -> Result<Ranking> {
         let catalog = self.catalog.snapshot();
         let grid = self.grid();
         let today = Date::of(self.runtime.now());
-        let named = Named::resolve(objective, &catalog);
+        let named = Named::resolve(objective, &catalog)?;
         let mut candidates = Vec::with_capacity(catalog.cards().len());
         let mut excluded = Vec::new();
         let mut without_zone = 0_usize;
@@ -171,7 +171,7 @@ impl Advisor {
             );
             ranking.notes.push(Note::new(NoteCode::ZoneUnknown, text));
         }
-        ranking
+        Ok(ranking)
     }
 
     fn candidate(
@@ -268,18 +268,26 @@ struct Named {
 }
 
 impl Named {
-    fn resolve(objective: &Objective, catalog: &CatalogSnapshot) -> Self {
+    /// A wish that names nobody is noted; a ban that does is an error, for it would let somebody in.
+    fn resolve(objective: &Objective, catalog: &CatalogSnapshot) -> Result<Self> {
         let mut named = Self::default();
-        let lists = [(&objective.prefer, &mut named.preferred), (&objective.exclude, &mut named.excluded)];
-        for (names, keys) in lists {
-            for name in names {
-                match catalog.find(name) {
-                    Ok(card) => keys.push(card.key.clone()),
-                    Err(error) => named.notes.push(Note::new(NoteCode::Setting, error.message().to_owned())),
+        for name in &objective.prefer {
+            match catalog.find(name) {
+                Ok(card) => named.preferred.push(card.key.clone()),
+                Err(error) => {
+                    let text = format!("`prefer`: {}", error.message());
+                    named.notes.push(Note::new(NoteCode::Setting, text));
                 }
             }
         }
-        named
+        for name in &objective.exclude {
+            let card = catalog.find(name).map_err(|error| {
+                let message = format!("`exclude`: {}", error.message());
+                Error::new(ErrorKind::Config, "objective", message)
+            })?;
+            named.excluded.push(card.key.clone());
+        }
+        Ok(named)
     }
 
     fn put_preferred_first(&self, ranking: &mut Ranking) {

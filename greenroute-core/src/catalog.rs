@@ -23,7 +23,7 @@ impl Catalog {
     /// A catalog of these cards.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] for a bad card, a key given twice, or an alias of two models.
+    /// [`ErrorKind::Config`] for a bad card; [`ErrorKind::Conflict`] for a key given twice or an alias of two models.
     pub fn new(cards: impl IntoIterator<Item = Arc<ModelCard>>) -> Result<Self> {
         let catalog = Self::default();
         catalog.change(|snapshot| cards.into_iter().try_for_each(|card| snapshot.create(card)))?;

@@ -1,5 +1,6 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::estimate::{Estimate, Spread};
+use crate::time::option_rfc3339;
 use crate::units::CarbonIntensity;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -113,7 +114,7 @@ pub struct GridReading {
     /// The year or time that it describes.
     pub vintage: Cow<'static, str>,
     /// When it should be asked again; `None` for a bundled average.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(with = "option_rfc3339", default, skip_serializing_if = "Option::is_none")]
     pub valid_until: Option<SystemTime>,
 }
 

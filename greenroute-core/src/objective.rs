@@ -1,5 +1,6 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::ModelKey;
+use crate::time::option_seconds;
 use crate::units::{Emissions, Energy, Probability, Usd};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -78,7 +79,7 @@ pub struct Caps {
     #[serde(rename = "cost_usd", default)]
     pub cost: Option<Usd>,
     /// Time until the answer is complete.
-    #[serde(default)]
+    #[serde(rename = "duration_seconds", with = "option_seconds", default)]
     pub duration: Option<Duration>,
 }
 

@@ -1,5 +1,6 @@
 //! Tokens and time of one call, in buckets that never overlap.
 
+use crate::time::option_seconds;
 use crate::units::Tokens;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -93,16 +94,36 @@ pub enum TimingSource {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerTiming {
     /// Waiting for a slot.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "queue_seconds",
+        with = "option_seconds",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub queue: Option<Duration>,
     /// Reading the input.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "prefill_seconds",
+        with = "option_seconds",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub prefill: Option<Duration>,
     /// Writing the output.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "decode_seconds",
+        with = "option_seconds",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub decode: Option<Duration>,
     /// From arrival to the end, by `source`'s clock.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "elapsed_seconds",
+        with = "option_seconds",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub elapsed: Option<Duration>,
     /// Who measured.
     pub source: TimingSource,

@@ -58,12 +58,17 @@ mod tests {
             parse("mine", &change(text)).and_then(CardFile::into_cards).unwrap_err().to_string()
         };
         let negative = bad(&|text| text.replace("input_usd_per_mtok = 0.075", "input_usd_per_mtok = -0.075"));
-        assert!(negative.contains("money in US dollars must be finite and at least 0, not -0.075"), "{negative}");
+        assert!(
+            negative.contains("money in US dollars must be finite and at least 0, not -0.075"),
+            "{negative}"
+        );
         let typo = bad(&|text| text.replace("privacy =", "privvacy ="));
         assert!(typo.contains("unknown field `privvacy`"), "{typo}");
         let window = bad(&|text| text.replace("context = 131072", "context = 0"));
         assert!(window.contains("`window.context` of the card must be at least 1 token"), "{window}");
-        let undated = bad(&|text| text.replace("as_of = \"2026-11-21\"\n\n[[model]]\nkey = { provider = \"groq\", model = \"openai/gpt-oss-20b\" }", "[[model]]\nkey = { provider = \"groq\", model = \"openai/gpt-oss-20b\" }"));
+        let undated = bad(&|text| {
+            text.replace("as_of = \"2026-11-21\"\n\n[[model]]\nkey = { provider = \"groq\", model = \"openai/gpt-oss-20b\" }", "[[model]]\nkey = { provider = \"groq\", model = \"openai/gpt-oss-20b\" }")
+        });
         assert!(undated.contains("missing field `as_of`"), "{undated}");
     }
 }

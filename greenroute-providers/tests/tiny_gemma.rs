@@ -1,5 +1,6 @@
 //! A tiny random Gemma 3 beside llama.cpp and numpy; made by `scripts/local/make_tiny_gemma.py`.
 
+#![cfg(test)]
 #![cfg(feature = "local")]
 
 use greenroute_providers::local::{LocalModel, Precision};
@@ -44,7 +45,10 @@ fn log_probabilities(logits: &[f32]) -> Vec<f64> {
 }
 
 fn best(logits: &[f32]) -> u32 {
-    (0..).zip(logits).fold((0, f32::NEG_INFINITY), |best, (id, l)| if *l > best.1 { (id, *l) } else { best }).0
+    (0..)
+        .zip(logits)
+        .fold((0, f32::NEG_INFINITY), |best, (id, l)| if *l > best.1 { (id, *l) } else { best })
+        .0
 }
 
 fn largest_difference(ours: &[f64], theirs: &[f64]) -> f64 {
@@ -196,12 +200,11 @@ fn a_bad_file_is_named_and_told_what_is_wrong() {
     let other = says(&changed(b"\x06\0\0\0\0\0\0\0gemma3", b"\x06\0\0\0\0\0\0\0qwen33"));
     assert!(other.contains("`qwen33`") && other.contains("supported here: gemma3"), "{other}");
     assert!(says(&changed(b"blk.3.attn_q.", b"blk.3.attn_x.")).contains("lacks `blk.3.attn_q.weight`"));
-    // Half an exabyte of metadata and of tensors is claimed.
-    assert!(says(&changed(b"GGUF\x03\0\0\0", b"GGUF\x03\0\0\0\xff\xff\xff\xff\xff\xff\xff\x7f")).contains("claims"));
-    // `general.alignment` of zero, in place of another key of the same length and kind.
-    let mut aligned = changed(b"gemma3.block_count", b"gemma3.block_coun\0");
-    aligned.truncate(good.len());
-    assert!(says(&aligned).contains("lacks `gemma3.block_count`"));
+    // Eight exa tensors are claimed.
+    assert!(
+        says(&changed(b"GGUF\x03\0\0\0", b"GGUF\x03\0\0\0\xff\xff\xff\xff\xff\xff\xff\x7f"))
+            .contains("claims")
+    );
     let missing = LocalModel::open("no/such/file.gguf", Precision::Stored).unwrap_err();
     assert!(missing.to_string().contains("`no/such/file.gguf` cannot be read"), "{missing}");
 }

@@ -6,7 +6,7 @@ use crate::grid::GridReading;
 use crate::meter::Skipped;
 use crate::model::{Cost, ModelKey};
 use crate::reading::Reading;
-use crate::time::rfc3339;
+use crate::time::{rfc3339, seconds};
 use crate::units::Emissions;
 use crate::usage::{Counted, ServerTiming};
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,7 @@ pub struct Attempt {
     #[serde(with = "rfc3339")]
     pub started_at: SystemTime,
     /// How long it took by our own clock.
+    #[serde(rename = "duration_seconds", with = "seconds")]
     pub duration: Duration,
     /// Where the time went by the server's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]

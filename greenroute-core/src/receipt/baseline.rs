@@ -5,7 +5,8 @@ use crate::units::{Emissions, Energy, Quantity, Usd};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What the same tokens would have taken at a named other model, by the weakest meter that can read both.
+/// What the tokens of the attempt that answered would have taken at a named other model, by the weakest meter that
+/// can read both. What failed attempts spent comes on top of both, and is in the receipt's totals.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Baseline {
     /// The other model.

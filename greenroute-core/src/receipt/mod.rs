@@ -7,7 +7,7 @@ mod display;
 use crate::estimate::Estimate;
 use crate::model::Cost;
 use crate::note::{Note, NoteCode};
-use crate::time::rfc3339;
+use crate::time::{rfc3339, seconds};
 use crate::units::{Emissions, Energy, Tokens};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -47,6 +47,7 @@ impl fmt::Display for ReceiptId {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Deciding {
     /// From the prompt to the ranking.
+    #[serde(rename = "duration_seconds", with = "seconds")]
     pub duration: Duration,
     /// That time at the power of one busy processor core.
     pub energy: Estimate<Energy>,

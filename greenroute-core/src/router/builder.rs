@@ -174,7 +174,7 @@ impl RouterBuilder {
     ///
     /// # Errors
     /// [`ErrorKind::Config`] for two providers of one name, a bad card, objective or policy, and
-    /// for a baseline that is not in the catalog.
+    /// for a baseline that is not in the catalog; [`ErrorKind::Conflict`] for two models of one key or alias.
     pub fn build(self) -> Result<Router> {
         self.objective.validate()?;
         self.policy.validate()?;

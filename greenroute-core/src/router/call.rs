@@ -4,7 +4,7 @@ use super::answer::{Advice, Answer};
 use super::settle::{Settlement, Settling};
 use crate::advisor::Rules;
 use crate::chat::{Block, ChatResponse, FinishReason, Spent};
-use crate::conversation::{ConversationId, Turn};
+use crate::conversation::{Conversation, ConversationId, Turn};
 use crate::error::{Error, Result};
 use crate::estimate::Estimate;
 use crate::model::ModelKey;
@@ -26,6 +26,7 @@ pub(super) struct Call {
     /// The moment, on the runtime's clock, at which the call must end.
     pub(super) deadline: Duration,
     head: u64,
+    active: Option<ModelKey>,
     pub(super) input: Estimate<Tokens>,
     pub(super) id: ReceiptId,
     pub(super) created_at: SystemTime,
@@ -33,6 +34,14 @@ pub(super) struct Call {
     pub(super) attempts: Vec<Attempt>,
     pub(super) live: Option<Live>,
     pub(super) settled: bool,
+}
+
+/// A conversation as the call found it.
+#[derive(Default)]
+struct Loaded {
+    history: Vec<Turn>,
+    head: u64,
+    active: Option<ModelKey>,
 }
 
 /// The attempt under way.
@@ -55,16 +64,16 @@ impl Call {
         let runtime = &inner.runtime;
         let (created_at, started) = (runtime.now(), runtime.elapsed());
         let time = prompt.deadline.unwrap_or(inner.policy.deadline);
-        let (history, head) = match &prompt.conversation {
-            Some(id) => within(&**runtime, time, "router", history(inner, id)).await?,
-            None => (Vec::new(), 0),
+        let Loaded { history, head, active } = match &prompt.conversation {
+            Some(id) => within(&**runtime, time, "router", load(inner, id)).await?,
+            None => Loaded::default(),
         };
         let left = time.saturating_sub(runtime.elapsed().saturating_sub(started));
         inner.grid.refresh(inner, left).await;
         let begun = runtime.elapsed();
         let profile = inner.advisor.profile_with(&prompt, &history);
         let rules = Rules { registry: Some(&inner.registry), pinned: pinned(&history) };
-        let ranking = inner.advisor.decide(&profile, objective, &rules);
+        let ranking = inner.advisor.decide(&profile, objective, &rules)?;
         let deciding = inner.advisor.accountant().deciding(runtime.elapsed().saturating_sub(begun));
         let told = ranking.notes.iter().filter(|note| {
             matches!(note.code, NoteCode::FloorMissed | NoteCode::AbilityGuessed | NoteCode::Setting)
@@ -82,6 +91,7 @@ impl Call {
             history,
             ranking,
             head,
+            active,
             created_at,
             deciding,
         })
@@ -155,7 +165,10 @@ impl Call {
 
     fn settling(&mut self, receipt: Receipt, answered: Option<(ModelKey, Vec<Block>)>) -> Settling {
         let prompt = std::mem::take(&mut self.prompt);
-        Settling::new(&self.inner, Settlement { prompt, head: self.head, receipt, answered })
+        Settling::new(
+            &self.inner,
+            Settlement { prompt, head: self.head, active: self.active.take(), receipt, answered },
+        )
     }
 }
 
@@ -189,11 +202,12 @@ impl Answering {
     }
 }
 
-/// Everything that was said, and how many turns that are.
-async fn history(inner: &Inner, id: &ConversationId) -> Result<(Vec<Turn>, u64)> {
+/// Everything that was said, and by which model the conversation goes on.
+async fn load(inner: &Inner, id: &ConversationId) -> Result<Loaded> {
     let store = inner.conversations()?;
-    let head = store.find(id).await?.head;
-    Ok((store.tail(id, usize::try_from(head).unwrap_or(usize::MAX)).await?, head))
+    let Conversation { head, active_model: active, .. } = store.find(id).await?;
+    let history = store.tail(id, usize::try_from(head).unwrap_or(usize::MAX)).await?;
+    Ok(Loaded { history, head, active })
 }
 
 /// The model that waits for the results of its tools, if the conversation ends so.

@@ -1,13 +1,17 @@
 use super::Inner;
 use crate::chat::{Block, Message, Role};
 use crate::conversation::{Append, Turn};
+use crate::error::ErrorKind;
 use crate::model::ModelKey;
 use crate::note::{Note, NoteCode};
 use crate::prompt::Prompt;
 use crate::receipt::Receipt;
+use futures_util::future::{Either, select};
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 /// Everything that is to be remembered of one call, however it ended.
 #[derive(Clone)]
@@ -15,6 +19,8 @@ pub(super) struct Settlement {
     pub(super) prompt: Prompt,
     /// How many turns the conversation had when the call began.
     pub(super) head: u64,
+    /// The conversation's model when the call began.
+    pub(super) active: Option<ModelKey>,
     pub(super) receipt: Receipt,
     /// What the model said, and which; `None` where nobody answered.
     pub(super) answered: Option<(ModelKey, Vec<Block>)>,
@@ -25,7 +31,7 @@ impl Settlement {
     ///
     /// Writing the same settlement twice changes nothing: both stores know its receipt's id.
     async fn write(&mut self, inner: &Inner) {
-        let Self { prompt, head, receipt, answered } = self;
+        let Self { prompt, head, active, receipt, answered } = self;
         if let (Some(store), Some(id), Some((model, blocks))) =
             (&inner.conversations, &prompt.conversation, answered)
         {
@@ -34,7 +40,16 @@ impl Settlement {
             let said = Message { role: Role::Assistant, blocks: blocks.clone() };
             let turns = vec![turn(prompt.message(), None), turn(said, Some(model.clone()))];
             let append = Append { expected_head: *head, turns, receipt: Some(receipt.clone()) };
-            if let Err(error) = store.append(id, append).await {
+            let stored = match store.append(id, append).await {
+                Ok(_) if active.as_ref() == Some(model) => Ok(()),
+                // Whoever named another model meanwhile has the last word.
+                Ok(_) => match store.set_active_model(id, active.as_ref(), model).await {
+                    Err(error) if *error.kind() != ErrorKind::Conflict => Err(error),
+                    _ => Ok(()),
+                },
+                Err(error) => Err(error),
+            };
+            if let Err(error) = stored {
                 let text = format!("the turn is not in the conversation: {error}");
                 receipt.notes.push(Note::new(NoteCode::NotStored, text));
             }
@@ -48,6 +63,9 @@ impl Settlement {
     }
 }
 
+/// How long an answer waits for its turn and receipt to be stored.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// A settlement that is written when asked, and by a task of its own where the asker is dropped before the end.
 pub(super) struct Settling {
     inner: Arc<Inner>,
@@ -60,11 +78,22 @@ impl Settling {
         Self { inner: Arc::clone(inner), settlement, written: false }
     }
 
-    /// Writes, and gives the receipt with notes on what could not be written.
+    /// Writes, and gives the receipt with notes on what could not be written. A store that takes too long goes on
+    /// without the caller: it must not withhold an answer that exists.
     pub(super) async fn write(mut self) -> Receipt {
-        self.settlement.write(&self.inner).await;
-        self.written = true;
-        self.settlement.receipt.clone()
+        if self.inner.ledger.is_none() && self.inner.conversations.is_none() {
+            return self.settlement.receipt.clone();
+        }
+        let sleep = self.inner.runtime.sleep(PATIENCE);
+        let in_time =
+            matches!(select(pin!(self.settlement.write(&self.inner)), sleep).await, Either::Left(_));
+        self.written = in_time;
+        let mut receipt = self.settlement.receipt.clone();
+        if !in_time {
+            let text = format!("not stored after {PATIENCE:?}: the store is still being waited for");
+            receipt.notes.push(Note::new(NoteCode::NotStored, text));
+        }
+        receipt
     }
 }
 

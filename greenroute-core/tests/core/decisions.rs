@@ -151,8 +151,15 @@ async fn names_prefer_exclude_and_allow() {
     assert_eq!(rule(&excluded, "house/small"), Rule::Excluded);
     let only = advise(Objective { only: Some(vec![key("cloud/medium")]), ..anybody() });
     assert_eq!((order(&only), rule(&only, "cloud/large")), (vec!["cloud/medium".into()], Rule::NotAllowed));
-    let typo = advise(Objective { exclude: vec!["smal".into()], ..anybody() });
+    let typo = advise(Objective { prefer: vec!["smal".into()], ..anybody() });
     assert!(typo.notes.iter().any(|note| note.code == NoteCode::Setting && note.text.contains("`smal`")));
+    // A ban that names nobody would let somebody in.
+    let ban = Objective { exclude: vec!["smal".into()], ..anybody() };
+    let error = advisor.advise(&"Why?".into(), &ban).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.message()),
+        (&ErrorKind::Config, "`exclude`: `smal` is no model of the catalog")
+    );
     // A preference does not lift a model over the floor.
     let strict = Objective { prefer: vec!["small".into()], ..Objective::performance() };
     assert_eq!(order(&advise(strict))[0], "cloud/large");

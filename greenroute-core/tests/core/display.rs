@@ -120,10 +120,7 @@ async fn a_receipt_is_json() {
             }
           },
           "started_at": "2026-11-21T10:00:00.000Z",
-          "duration": {
-            "secs": 1,
-            "nanos": 240000000
-          },
+          "duration_seconds": 1.24,
           "device": "AMD EPYC 9B14",
           "usage": {
             "reported": {
@@ -221,10 +218,7 @@ async fn a_receipt_is_json() {
         }
       ],
       "deciding": {
-        "duration": {
-          "secs": 0,
-          "nanos": 0
-        },
+        "duration_seconds": 0.0,
         "energy": {
           "joules": 0.0,
           "joules_low": 0.0,

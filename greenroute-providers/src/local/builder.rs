@@ -88,7 +88,7 @@ impl LocalProviderBuilder {
         self
     }
 
-    /// Loads the file. It takes about a second per gigabyte, and blocks.
+    /// Loads the file. It takes about two seconds per gigabyte, and blocks.
     ///
     /// # Errors
     /// [`ErrorKind::Config`], naming the file and what is wrong with it, or the setting and what is allowed.
@@ -106,7 +106,9 @@ impl LocalProviderBuilder {
         let most = card.window.context;
         if let Some(asked) = self.context_tokens {
             if !(2..=most).contains(&asked) {
-                return fault(format!("`context_tokens` must be between 2 and the file's {most}, not {asked}"));
+                return fault(format!(
+                    "`context_tokens` must be between 2 and the file's {most}, not {asked}"
+                ));
             }
             card.window.context = asked;
         }

@@ -39,14 +39,16 @@ fn known() -> Result<Vec<ModelCard>> {
 
 /// Counted from the file. Every parameter is used for every token; the embedding by its output side.
 fn size(model: &LocalModel) -> Option<Size> {
-    let float = |count: u64| u32::try_from(count / 1000).map(|thousands| f64::from(thousands) * 1000.0);
-    let (parameters, bytes) = (float(model.parameters()).ok()?, float(model.file_bytes()).ok()?);
+    let (parameters, bytes) = (float(model.parameters()), float(model.file_bytes()));
     let billions = Span::known(parameters / 1e9);
-    (parameters > 0.0).then(|| Size {
-        total: billions,
-        active: billions,
-        bytes_per_parameter: Some(bytes / parameters).filter(|bytes| *bytes > 0.0),
-    })
+    let bytes_per_parameter = Some(bytes / parameters);
+    (parameters > 0.0).then_some(Size { total: billions, active: billions, bytes_per_parameter })
+}
+
+/// Exact up to 2⁵³, far above every file.
+fn float(count: u64) -> f64 {
+    let half = |bits: u64| u32::try_from(bits).map_or(f64::INFINITY, f64::from);
+    half(count >> 32) * 2_f64.powi(32) + half(count & u64::from(u32::MAX))
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ impl Config {
         }
         let kv_heads = size("attention.head_count_kv", heads, Some(heads))?;
         let heads = saturate(heads);
-        if heads % kv_heads != 0 {
+        if !heads.is_multiple_of(kv_heads) {
             return Err(FileFault::WrongValue {
                 key: key("attention.head_count_kv"),
                 allowed: "a divisor of head_count",
@@ -148,8 +148,9 @@ impl Gemma {
             Some(_) => linear(gguf, precision, "output.weight", vocabulary, width)?,
             None => embedding.clone(),
         };
-        let layers =
-            (0..config.layers).map(|index| Layer::load(gguf, precision, &config, index)).collect::<Result<_, _>>()?;
+        let layers = (0..config.layers)
+            .map(|index| Layer::load(gguf, precision, &config, index))
+            .collect::<Result<_, _>>()?;
         let output_norm = vector(gguf, "output_norm.weight", width)?;
         Ok(Self { config, embedding, layers, output_norm, output })
     }

@@ -14,6 +14,7 @@ use std::path::Path;
 
 const MAX_ENTRIES: u64 = 1 << 16;
 const MAX_NAME_BYTES: u64 = 1 << 16;
+const MAX_TEXT_BYTES: u64 = 1 << 24;
 const MAX_DIMS: u32 = 4;
 const DEFAULT_ALIGNMENT: u64 = 32;
 
@@ -132,10 +133,15 @@ impl Gguf {
 
     /// How many numbers all tensors hold together, and in how many bytes.
     pub(super) fn size(&self) -> (u64, u64) {
-        let count = |entry: &TensorEntry| entry.dims.iter().map(|dim| u64::try_from(*dim).unwrap_or(u64::MAX)).product();
+        let count = |entry: &TensorEntry| {
+            entry.dims.iter().map(|dim| u64::try_from(*dim).unwrap_or(u64::MAX)).product()
+        };
         let bytes = |entry: &TensorEntry| u64::try_from(entry.bytes).unwrap_or(u64::MAX);
         let entries = self.tensors.values();
-        (entries.clone().map(count).fold(0, u64::saturating_add), entries.map(bytes).fold(0, u64::saturating_add))
+        (
+            entries.clone().map(count).fold(0, u64::saturating_add),
+            entries.map(bytes).fold(0, u64::saturating_add),
+        )
     }
 
     /// The bytes of a tensor as they are in the file.
@@ -327,7 +333,7 @@ impl Reader {
             6 => Value::Float(f32::from_le_bytes(self.array()?).into()),
             7 => Value::Bool(self.array::<1>()? != [0]),
             8 => {
-                let count = self.u64()?;
+                let count = self.count("bytes in a text", MAX_TEXT_BYTES)?;
                 // Descriptions in the wild are not always valid UTF-8, and nothing depends on them.
                 Value::Text(String::from_utf8_lossy(&self.bytes(count)?).into_owned())
             }
@@ -351,7 +357,7 @@ impl Reader {
             // An array of arrays: no model that is known here has one.
             kind => return Err(FileFault::ValueKind { kind, at: self.at }),
         };
-        let bytes = count.checked_mul(width).unwrap_or(u64::MAX);
+        let bytes = count.saturating_mul(width);
         if !matches!(kind, 5 | 6) {
             self.skip(bytes)?;
             return Ok(Value::Skipped);
@@ -373,5 +379,84 @@ impl Reader {
             texts.push(std::str::from_utf8(&bytes).map_err(|_| FileFault::NotUtf8 { at })?);
         }
         Ok(Value::Texts(texts))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn text(text: &str) -> Vec<u8> {
+        [&u64::try_from(text.len()).unwrap().to_le_bytes(), text.as_bytes()].concat()
+    }
+
+    /// A key, the number of its kind, and its bytes.
+    fn entry(key: &str, kind: u32, value: &[u8]) -> Vec<u8> {
+        [text(key), kind.to_le_bytes().to_vec(), value.to_vec()].concat()
+    }
+
+    fn tensor(name: &str, dims: &[u64], dtype: u32, offset: u64) -> Vec<u8> {
+        let dims: Vec<u8> = dims.iter().flat_map(|dim| dim.to_le_bytes()).collect();
+        let rank = u32::try_from(dims.len() / 8).unwrap().to_le_bytes();
+        [text(name), rank.to_vec(), dims, dtype.to_le_bytes().to_vec(), offset.to_le_bytes().to_vec()]
+            .concat()
+    }
+
+    fn opened(entries: &[Vec<u8>], tensors: &[Vec<u8>]) -> Result<Gguf, FileFault> {
+        let mut bytes = b"GGUF\x03\0\0\0".to_vec();
+        bytes.extend(u64::try_from(tensors.len()).unwrap().to_le_bytes());
+        bytes.extend(u64::try_from(entries.len()).unwrap().to_le_bytes());
+        bytes.extend(entries.concat());
+        bytes.extend(tensors.concat());
+        bytes.resize(bytes.len().next_multiple_of(32) + 256, 7);
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&bytes).unwrap();
+        Gguf::open(file.path())
+    }
+
+    fn fault(entries: &[Vec<u8>], tensors: &[Vec<u8>]) -> String {
+        opened(entries, tensors).unwrap_err().to_string()
+    }
+
+    fn array(kind: u32, count: u64) -> Vec<u8> {
+        [kind.to_le_bytes().to_vec(), count.to_le_bytes().to_vec()].concat()
+    }
+
+    #[test]
+    fn a_good_file_gives_its_values_and_bytes() {
+        let entries = [entry("a", 4, &7_u32.to_le_bytes()), entry("b", 8, &text("hi")), entry("c", 7, &[1])];
+        let mut gguf = opened(&entries, &[tensor("t", &[4, 2], 0, 0), tensor("u", &[32], 8, 32)]).unwrap();
+        assert_eq!(
+            (gguf.whole("a").unwrap(), gguf.text("b"), gguf.boolean("c")),
+            (Some(7), Some("hi"), Some(true))
+        );
+        assert_eq!((gguf.whole("z").unwrap(), gguf.size()), (None, (40, 66)));
+        let entry = gguf.tensor("t").unwrap().clone();
+        assert_eq!((entry.dims.as_slice(), gguf.bytes(&entry).unwrap()), ([2, 4].as_slice(), vec![7; 32]));
+        assert!(gguf.whole("b").is_err());
+    }
+
+    #[test]
+    fn numbers_that_cannot_be_are_refused_before_they_cost_anything() {
+        let huge = u64::MAX / 2;
+        assert!(
+            fault(&[entry("general.alignment", 4, &0_u32.to_le_bytes())], &[]).contains("general.alignment")
+        );
+        for kind in [0, 4, 5, 6, 8, 10] {
+            assert!(fault(&[entry("a", 9, &array(kind, huge))], &[]).contains("cut short"), "{kind}");
+        }
+        assert!(fault(&[entry("a", 9, &array(9, 1))], &[]).contains("unknown kind 9"));
+        assert!(fault(&[entry("a", 77, &[])], &[]).contains("unknown kind 77"));
+        assert!(fault(&[entry("a", 8, &huge.to_le_bytes())], &[]).contains("bytes in a text"));
+        assert!(fault(&[entry("a", 7, &[1]), entry("a", 7, &[1])], &[]).contains("`a` twice"));
+        assert!(fault(&[], &[tensor("t", &[1 << 33, 1 << 33], 0, 0)]).contains("impossible size"));
+        assert!(fault(&[], &[tensor("t", &[1 << 32, 1 << 29], 0, 0)]).contains("beyond the end"));
+        assert!(fault(&[], &[tensor("t", &[4], 0, u64::MAX)]).contains("impossible size"));
+        assert!(fault(&[], &[tensor("t", &[33], 8, 0)]).contains("whole number of blocks"));
+        assert!(fault(&[], &[tensor("t", &[0], 0, 0)]).contains("whole number of blocks"));
+        assert!(fault(&[], &[tensor("t", &[4, 0], 0, 0)]).contains("impossible size"));
+        assert!(fault(&[], &[tensor("t", &[], 0, 0)]).contains("one to four dimensions"));
+        assert!(fault(&[], &[tensor("t", &[4], 99, 0)]).contains("number format"));
     }
 }

@@ -30,7 +30,7 @@ struct Loaded {
 }
 
 impl LocalModel {
-    /// Loads a GGUF file of the architecture `gemma3`. It takes about a second per gigabyte, and blocks.
+    /// Loads a GGUF file of the architecture `gemma3`. It takes about two seconds per gigabyte, and blocks.
     ///
     /// # Errors
     /// [`ErrorKind::Config`], naming the file and what is wrong with it.

@@ -10,7 +10,7 @@ use std::collections::{BinaryHeap, HashMap};
 
 /// SentencePiece writes a space as U+2581.
 const SPACE: &str = "\u{2581}";
-const MAX_VOCABULARY: usize = 1 << 24;
+const MAX_VOCABULARY: usize = 1 << 20;
 
 /// What an entry of the vocabulary is; the numbers are those of the file.
 const CONTROL: i32 = 3;
@@ -46,7 +46,7 @@ impl Tokenizer {
         };
         let count = texts.len();
         if count == 0 || count > MAX_VOCABULARY {
-            return Err(wrong("tokens", "between 1 and 16777216 texts"));
+            return Err(wrong("tokens", "between 1 and 1048576 texts"));
         }
         let Some(Value::Floats(scores)) = gguf.take(&key("scores")) else {
             return Err(FileFault::Missing(key("scores")));

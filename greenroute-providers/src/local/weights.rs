@@ -39,7 +39,11 @@ impl Linear {
 
 /// The matrix `name`, which must have `rows` and `columns`.
 pub(super) fn linear(
-    gguf: &mut Gguf, precision: Precision, name: &str, rows: usize, columns: usize,
+    gguf: &mut Gguf,
+    precision: Precision,
+    name: &str,
+    rows: usize,
+    columns: usize,
 ) -> Result<Linear, FileFault> {
     let entry = entry(gguf, name, &[rows, columns])?;
     if precision == Precision::Floats {

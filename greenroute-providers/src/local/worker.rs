@@ -40,16 +40,22 @@ impl Workers {
                     serve(&model, job);
                 }
             };
-            thread::Builder::new().name(format!("greenroute-local-{index}")).spawn(work).map_err(|source| {
-                Error::new(ErrorKind::Config, NAME, "a thread for the model would not start").with_source(source)
-            })?;
+            thread::Builder::new().name(format!("greenroute-local-{index}")).spawn(work).map_err(
+                |source| {
+                    Error::new(ErrorKind::Config, NAME, "a thread for the model would not start")
+                        .with_source(source)
+                },
+            )?;
         }
         Ok(Self(sender))
     }
 
     /// Queues a request. Its events come by the receiver; dropping that cancels it between two tokens.
     pub(super) fn submit(
-        &self, key: ModelKey, plan: Plan, timeout: Option<Duration>,
+        &self,
+        key: ModelKey,
+        plan: Plan,
+        timeout: Option<Duration>,
     ) -> Result<UnboundedReceiver<Result<ChatEvent>>> {
         let (events, receiver) = unbounded();
         let job = Job { key, plan, timeout, arrived: Instant::now(), events };
@@ -86,7 +92,11 @@ fn answer(model: &LocalModel, job: Job) -> Result<Option<ChatResponse>> {
         let done = generate(model, plan, |text| {
             timed_out = late();
             let told = text.is_empty() || events.unbounded_send(Ok(ChatEvent::Text(text.to_owned()))).is_ok();
-            if timed_out || !told || events.is_closed() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if timed_out || !told || events.is_closed() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         })?;
         if done.finish_reason.is_some() {
             return Ok(response(key, done, queue, arrived.elapsed()));
