@@ -1,6 +1,12 @@
 //! What deciding and a whole chat cost, without any model's own time: p50 and p99, with the machine's load.
 //!
 //! `cargo bench --bench decide`
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a benchmark prints its figures, and stops where it cannot go on"
+)]
 
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;

@@ -1,6 +1,7 @@
 //! Asks a real model on this machine, and prints what the answer took.
 //!
 //! `cargo run --release --features local --example quickstart -- "What is the capital of France?"`
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
 
 mod fetch;
 mod options;

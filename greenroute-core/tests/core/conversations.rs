@@ -18,6 +18,22 @@ fn call(id: &str) -> Block {
     Block::ToolCall { id: id.into(), name: "weather".into(), arguments }
 }
 
+/// An answer that exists is handed out, and what is slow to store is stored all the same.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_slow_withholds_no_answer() {
+    let (house, cloud) = players();
+    let store = Difficult { recording: Duration::from_secs(60), ..Difficult::default() };
+    let kept = Arc::clone(&store.inner);
+    let runtime = TestRuntime::new();
+    let router = router_at(&runtime, &house, &cloud).store(store).build().unwrap();
+    let answer = router.chat("Why?").await.unwrap();
+    assert_eq!(runtime.elapsed(), Duration::from_secs(10));
+    assert!(answer.receipt.has_note(NoteCode::NotStored), "{:#}", answer.receipt);
+    assert_eq!(kept.receipt(&answer.receipt.id).await.unwrap(), None);
+    router.close().await;
+    assert!(kept.receipt(&answer.receipt.id).await.unwrap().is_some());
+}
+
 fn result(id: &str) -> Block {
     Block::ToolResult { id: id.into(), content: "4 °C, rain".into(), is_error: false }
 }
@@ -55,7 +71,8 @@ async fn turns_are_stored_and_said_again() {
     assert_eq!(said, expected.map(|(role, text)| (role, text.to_owned())));
     assert_eq!((turns[0].model.clone(), turns[1].model.clone()), (None, Some(key("house/small"))));
     assert_eq!(turns[1].receipt, Some(first.receipt.id.clone()));
-    assert_eq!(store.find(&id).await.unwrap().head, 4);
+    let conversation = store.find(&id).await.unwrap();
+    assert_eq!((conversation.head, conversation.active_model), (4, Some(key("house/small"))));
     assert_eq!(store.recent(9).await.unwrap(), [second.receipt, first.receipt]);
 
     let request = house.requests().remove(1);
