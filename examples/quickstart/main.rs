@@ -46,7 +46,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         // Ranking needs cards, not weights: nobody is called and nothing is fetched.
         let router = options.settings(presets::catalog()?).build()?;
         router.refresh_grid().await;
-        print!("{}", router.advisor().advise(&options.prompt, &Objective::balanced())?);
+        println!("{}", router.advisor().advise(&options.prompt, &Objective::balanced())?);
         return Ok(());
     }
 
