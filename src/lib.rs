@@ -36,7 +36,7 @@ pub use greenroute_core::{
     GridIntensity, GridReading, GridSnapshot, HeuristicExpecter, HeuristicProfiler, Ladder, Ledger,
     MemoryStore, MeterId, Method, ModelCard, ModelKey, ModelProvider, Note, NoteCode, Objective, Overheads,
     Policy, Prompt, PromptProfile, PromptProfiler, Quality, Ranker, Ranking, Reading, Receipt, ReceiptId,
-    Registry, Result, Router, RouterBuilder, Runtime, Sensitivity, ServerTiming, Skip, Skipped, Task,
+    Registry, Result, Router, RouterBuilder, Runtime, Sensitivity, ServerTiming, Skip, Skipped, Spread, Task,
     TimingSource, TokenCounter, Usage, Verdict, WeightedRanker, Weights, Work, Zone,
 };
 pub use greenroute_core::{chat, conversation, model, profile, rank, receipt, units, usage};

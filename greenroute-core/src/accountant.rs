@@ -121,7 +121,7 @@ impl Accountant {
             success,
             output,
             energy,
-            emissions: Estimate::spread_out(grams, spread.and(grid.spread), method),
+            emissions: Estimate::with_spread(grams, spread.and(grid.spread), method),
             cost: self.expected_cost(card, input, output, energy, day),
             duration: expected_duration(card, output),
             meter: reading.meter,
@@ -239,7 +239,7 @@ impl Accountant {
             Boundary::Facility => return (energy, energy.spread()),
         };
         let spread = energy.spread().and(spread);
-        (Estimate::spread_out(energy.value() * factor, spread, energy.method()), spread)
+        (Estimate::with_spread(energy.value() * factor, spread, energy.method()), spread)
     }
 
     fn expected_cost(

@@ -143,36 +143,52 @@ where
         if value.base() == 0.0 {
             return Estimate::banded(value, value, self.high * other.high, method);
         }
-        Estimate::spread_out(value, self.spread().and(other.spread()), method)
+        Estimate::with_spread(value, self.spread().and(other.spread()), method)
     }
 }
 
-/// The squares of an estimate's log-widths: what independent errors add up. Worked out once for a factor that many
-/// estimates are multiplied by, it spares the logarithms.
+/// How far a number may be off: the squares of the logarithms of a factor down and a factor up, which is what
+/// independent errors add up. Worked out once for a factor that many estimates are multiplied by, it spares the
+/// logarithms.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Spread {
+pub struct Spread {
     down: f64,
     up: f64,
 }
 
 impl Spread {
-    /// Of a product.
-    pub(crate) fn and(self, other: Self) -> Self {
+    /// From a factor of at most 1 to one of at least 1.
+    #[must_use]
+    pub fn of(down: f64, up: f64) -> Self {
+        Self { down: down.ln().powi(2), up: up.ln().powi(2) }
+    }
+
+    /// The same factor both ways, by its logarithm.
+    #[must_use]
+    pub fn even(logarithm: f64) -> Self {
+        Self { down: logarithm * logarithm, up: logarithm * logarithm }
+    }
+
+    /// Both errors, independent of each other: that of a product.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
         Self { down: self.down + other.down, up: self.up + other.up }
     }
 }
 
 impl<T: Quantity> Estimate<T> {
-    /// How wide it is. An end at zero is infinitely wide.
-    pub(crate) fn spread(&self) -> Spread {
+    /// How far it may be off. An end at zero is infinitely far.
+    #[must_use]
+    pub fn spread(&self) -> Spread {
         let square = |upper: T, lower: T| {
             if upper == lower { 0.0 } else { (upper.base() / lower.base()).ln().powi(2) }
         };
         Spread { down: square(self.value, self.low), up: square(self.high, self.value) }
     }
 
-    /// A number of this spread.
-    pub(crate) fn spread_out(value: T, spread: Spread, method: Method) -> Self {
+    /// A number that may be off by `spread`.
+    #[must_use]
+    pub fn with_spread(value: T, spread: Spread, method: Method) -> Self {
         let (down, up) = (spread.down.sqrt(), spread.up.sqrt());
         Self::scaled(value, (-down).exp(), up.exp(), method)
     }

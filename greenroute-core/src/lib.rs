@@ -51,7 +51,7 @@ pub use change::Change;
 pub use conversation::{ConversationId, ConversationStore, MemoryStore};
 pub use count::TokenCounter;
 pub use error::{Error, ErrorKind, Result};
-pub use estimate::{Estimate, Method};
+pub use estimate::{Estimate, Method, Spread};
 pub use expect::{Expectation, Expecter, HeuristicExpecter};
 pub use feedback::Verdict;
 pub use forecast::Forecast;

@@ -1,9 +1,9 @@
 use crate::machine::Machine;
 use crate::runtime_power::{RuntimePower, Tokens};
-use crate::spread::Spread;
+use crate::spread::around;
 use greenroute_core::model::{ModelCard, Privacy, Size, Span};
 use greenroute_core::units::Energy;
-use greenroute_core::{Boundary, EnergyMeter, MeterId, Method, Reading, Skip, Work};
+use greenroute_core::{Boundary, EnergyMeter, MeterId, Method, Reading, Skip, Spread, Work};
 
 /// The last rung: from a model's card alone, with the wide band that this deserves. Never skips.
 ///
@@ -32,6 +32,7 @@ pub struct Blind {
     other_size: Spread,
     unknown_bytes: Spread,
     ln_unknown_bytes: f64,
+    shortest: f64,
 }
 
 const ID: MeterId = MeterId::new("blind", 1);
@@ -69,12 +70,18 @@ impl Blind {
     pub fn of(machine: &Machine) -> Self {
         Self {
             local: RuntimePower::of(machine),
-            fit: Spread::of(BAND),
-            other_device: Spread::of(OTHER_DEVICE),
-            other_size: Spread::of(OTHER_SIZE),
+            fit: Spread::of(BAND.0, BAND.1),
+            other_device: Spread::of(OTHER_DEVICE.0, OTHER_DEVICE.1),
+            other_size: Spread::of(OTHER_SIZE.0, OTHER_SIZE.1),
             unknown_bytes: Spread::even(LN_BYTES * half_width(UNKNOWN_BYTES)),
             ln_unknown_bytes: UNKNOWN_BYTES.middle().ln(),
+            shortest: FITTED_OUTPUT.0.powf(LN_OUTPUT),
         }
+    }
+
+    /// `L^0.147`, with `L` kept to the lengths of the fit; most answers are at its lower end.
+    fn length_term(&self, output: f64) -> f64 {
+        if output <= FITTED_OUTPUT.0 { self.shortest } else { output.min(FITTED_OUTPUT.1).powf(LN_OUTPUT) }
     }
 
     fn spread(&self, card: &ModelCard, total: Span, active: Span, bytes_known: bool) -> Spread {
@@ -118,16 +125,18 @@ impl EnergyMeter for Blind {
         let parameters = active.middle();
         let logarithm = LN_TOTAL.mul_add(total.middle().ln(), LN_ACTIVE.mul_add(parameters.ln(), INTERCEPT));
         let per_token = LN_BYTES.mul_add(ln_bytes, logarithm).exp();
+        let expected = Tokens::expected(work);
+        // The length's own term is taken at the expected length for both ends as well: it moves them by a fifth at
+        // the most, far inside the band.
+        let per_output = per_token * self.length_term(expected.output);
+        let per_input = JOULES_PER_INPUT_TOKEN * parameters;
         let joules = |tokens: Tokens| {
-            let length = tokens.output.clamp(FITTED_OUTPUT.0, FITTED_OUTPUT.1).powf(LN_OUTPUT);
             let input = tokens.input + CACHED_SHARE * tokens.cached;
-            Energy::from_joules(
-                per_token * tokens.output * length + JOULES_PER_INPUT_TOKEN * parameters * input,
-            )
+            Energy::from_joules(per_output * tokens.output + per_input * input)
         };
         let ends = Tokens::ends(work).map(|(low, high)| (joules(low), joules(high)));
         let spread = self.spread(card, total, active, bytes_known);
-        let energy = spread.around(joules(Tokens::expected(work)), ends, Method::Modelled);
+        let energy = around(spread, joules(expected), ends, Method::Modelled);
         Ok(Reading::new(energy, Boundary::Device, ID))
     }
 }

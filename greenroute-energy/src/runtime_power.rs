@@ -1,8 +1,8 @@
 use crate::machine::Machine;
-use crate::spread::Spread;
+use crate::spread::around;
 use greenroute_core::model::{Privacy, Span};
 use greenroute_core::units::{Energy, Power, Quantity};
-use greenroute_core::{Boundary, EnergyMeter, Estimate, MeterId, Reading, Skip, Work};
+use greenroute_core::{Boundary, EnergyMeter, Estimate, MeterId, Reading, Skip, Spread, Work};
 use std::time::Duration;
 
 /// Power times time, for a model on this machine's processor: its power under load, times the time that the model
@@ -75,11 +75,11 @@ impl RuntimePower {
     pub fn of(machine: &Machine) -> Self {
         let power = machine.power_under_load();
         let watts = power.value().base();
-        let of_power = Spread::of((power.low().base() / watts, power.high().base() / watts));
+        let of_power = Spread::of(power.low().base() / watts, power.high().base() / watts);
         Self {
             power,
-            forecast: of_power.and(Spread::of(FORECAST_BAND)),
-            unknown: of_power.and(Spread::of(UNKNOWN_BAND)),
+            forecast: of_power.and(Spread::of(FORECAST_BAND.0, FORECAST_BAND.1)),
+            unknown: of_power.and(Spread::of(UNKNOWN_BAND.0, UNKNOWN_BAND.1)),
         }
     }
 
@@ -101,7 +101,7 @@ impl RuntimePower {
         let joules =
             |tokens: Tokens| self.power.value() * Duration::from_base(tokens.written() * seconds_per_token);
         let ends = Tokens::ends(work).map(|(low, high)| (joules(low), joules(high)));
-        spread.around(joules(Tokens::expected(work)), ends, self.power.method())
+        around(spread, joules(Tokens::expected(work)), ends, self.power.method())
     }
 }
 

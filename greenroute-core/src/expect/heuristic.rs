@@ -31,7 +31,10 @@ impl Expecter for HeuristicExpecter {
         let demand = DEMAND_AT_ONE + DEMAND_PER_STEP * (profile.difficulty - 1.0);
         let logit = STEEPNESS * (ability - demand);
         let width = 1.0 + guessed;
-        let [low, value, high] = [logit - width, logit, logit + width].map(logistic);
+        // The odds against success; a step of one logit multiplies them by a constant.
+        let (odds, step) = ((-logit).exp(), width.exp());
+        let [low, value, high] = [odds * step, odds, odds / step].map(|odds| 1.0 / (1.0 + odds));
+        let [low, value, high] = [low, value, high].map(Probability::from_fraction);
         Expectation { success: Estimate::banded(low, value, high, Method::Proxy), output: profile.output }
     }
 
@@ -49,10 +52,6 @@ impl Expecter for HeuristicExpecter {
         }
         Err(Error::new(ErrorKind::Decode, "heuristic expecter", "the snapshot belongs to another expecter"))
     }
-}
-
-fn logistic(logit: f64) -> Probability {
-    Probability::from_fraction(1.0 / (1.0 + (-logit).exp()))
 }
 
 #[cfg(test)]

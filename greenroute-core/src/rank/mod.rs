@@ -146,9 +146,15 @@ impl Ranking {
 
     /// By `order`, then by [`tie_break`]. A candidate is large: places are sorted, and each is moved once.
     fn sort(&mut self, order: impl Fn(&Ranked, &Ranked) -> Ordering) {
-        let mut places: Vec<&Ranked> = self.ranked.iter().collect();
-        places.sort_unstable_by(|a, b| order(a, b).then_with(|| tie_break(&a.candidate, &b.candidate)));
-        self.ranked = places.into_iter().cloned().collect();
+        let mut places: Vec<(usize, &Ranked)> = self.ranked.iter().enumerate().collect();
+        places.sort_unstable_by(|(_, a), (_, b)| {
+            order(a, b).then_with(|| tie_break(&a.candidate, &b.candidate))
+        });
+        let places: Vec<usize> = places.into_iter().map(|(place, _)| place).collect();
+        let mut unsorted: Vec<Option<Ranked>> =
+            std::mem::take(&mut self.ranked).into_iter().map(Some).collect();
+        let take = |place: usize| unsorted.get_mut(place).and_then(Option::take);
+        self.ranked = places.into_iter().filter_map(take).collect();
     }
 }
 
