@@ -15,8 +15,9 @@ else
 endif
 	$(CARGO) test $(FEATURES) --doc
 
-lint: ## Formatting and clippy, warnings denied.
+lint: ## Formatting and clippy, warnings denied; the facade without features too, as most users build it.
 	$(CARGO) fmt --all --check
+	RUSTFLAGS="-D warnings" $(CARGO) check --package greenroute --lib --target-dir target/plain
 	$(CARGO) clippy $(FEATURES) --all-targets -- -D warnings
 
 fmt: ## Formats everything.

@@ -35,9 +35,10 @@ pub fn local(path: impl Into<std::path::PathBuf>) -> Result<RouterBuilder> {
     use greenroute_providers::local::LocalProvider;
 
     let machine = Machine::detect();
+    let builder = on(&machine)?;
     let detected = counter::detect(&machine)?;
     let provider = LocalProvider::open(path)?;
-    let builder = on(&machine)?.provider(Metered::new(provider, detected.counter));
+    let builder = builder.provider(Metered::new(provider, detected.counter));
     Ok(match detected.degraded {
         Some(why) => builder.note(Note::new(NoteCode::MeterDegraded, why)),
         None => builder,

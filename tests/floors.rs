@@ -125,6 +125,16 @@ fn core_takes_the_world_only_through_runtime() {
 }
 
 #[test]
+fn the_readme_is_whole_and_short() {
+    let readme = std::fs::read_to_string(Path::new(ROOT).join("README.md")).expect("a README");
+    assert!(readme.lines().count() <= 150, "{} lines", readme.lines().count());
+    let left = readme
+        .split_whitespace()
+        .find(|word| word.starts_with('@') && word.trim_end_matches(',').ends_with('@'));
+    assert_eq!(left, None, "a figure was never filled in");
+}
+
+#[test]
 fn files_stay_small() {
     let mut files = Vec::new();
     rust_files(Path::new(ROOT), &mut files);

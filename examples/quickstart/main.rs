@@ -22,6 +22,11 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
+            if let Some(receipt) =
+                error.downcast_ref::<greenroute::Error>().and_then(greenroute::Error::receipt)
+            {
+                eprintln!("\n{receipt:#}\n");
+            }
             let mut source = error.source();
             while let Some(cause) = source {
                 eprintln!("  because: {cause}");
@@ -50,6 +55,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
 
+    options.prompt.validate()?;
     let path = match options.model.clone() {
         Some(path) => path,
         None => {

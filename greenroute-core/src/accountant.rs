@@ -169,7 +169,12 @@ impl Accountant {
         method: Method,
     ) -> Cost {
         match (&card.pricing, self.electricity, energy) {
-            (Pricing::Listed(list), ..) => list.cost(usage, day, method),
+            (Pricing::Listed(list), ..) => match list.cost(usage, day, method).usd() {
+                // Nobody counted, so the price of each token is certain and their number is not.
+                Some(usd) if method == Method::Proxy => Cost::Priced(usd.widened(0.6, 1.7)),
+                Some(usd) => Cost::Priced(usd),
+                None => Cost::Unpriced,
+            },
             (Pricing::Electricity, Some(price), Some(energy)) => {
                 Cost::Priced(energy.map(|joules| joules * price))
             }

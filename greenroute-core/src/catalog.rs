@@ -16,7 +16,6 @@ pub struct Catalog(RwLock<Arc<CatalogSnapshot>>);
 pub struct CatalogSnapshot {
     cards: BTreeMap<ModelKey, Arc<ModelCard>>,
     aliases: HashMap<String, ModelKey>,
-    as_of: Option<Date>,
 }
 
 impl Catalog {
@@ -63,15 +62,6 @@ impl Catalog {
         self.change(|snapshot| snapshot.remove(key))
     }
 
-    /// States when the facts were last checked.
-    pub fn set_as_of(&self, as_of: Date) {
-        // Setting a date cannot fail, so there is no error to hand on.
-        let _ = self.change(|snapshot| {
-            snapshot.as_of = Some(as_of);
-            Ok(())
-        });
-    }
-
     fn change(&self, apply: impl FnOnce(&mut CatalogSnapshot) -> Result<()>) -> Result<()> {
         let mut held = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let mut next = CatalogSnapshot::clone(&held);
@@ -114,16 +104,16 @@ impl CatalogSnapshot {
         }
     }
 
-    /// When the facts were last checked.
+    /// When the oldest of the dated cards was read.
     #[must_use]
-    pub const fn as_of(&self) -> Option<Date> {
-        self.as_of
+    pub fn as_of(&self) -> Option<Date> {
+        self.cards.values().filter_map(|card| card.as_of).min()
     }
 
-    /// How many days too old the catalog is on `today`; `None` while it is fresh or undated.
+    /// How old the oldest card is on `today`, in days, where that is too old; `None` while all are fresh or undated.
     #[must_use]
     pub fn stale_days(&self, today: Date) -> Option<i64> {
-        let age = self.as_of?.days_until(today);
+        let age = self.as_of()?.days_until(today);
         (age > STALE_AFTER_DAYS).then_some(age)
     }
 
@@ -203,8 +193,11 @@ mod tests {
 
     #[test]
     fn an_old_catalog_says_so() {
-        let catalog = Catalog::default();
-        catalog.set_as_of("2026-01-01".parse().unwrap());
+        let mut old = card("groq", "llama");
+        old.as_of = Some("2026-01-01".parse().unwrap());
+        let mut new = card("groq", "qwen");
+        new.as_of = Some("2026-03-01".parse().unwrap());
+        let catalog = Catalog::new([Arc::new(old), Arc::new(new)]).unwrap();
         assert_eq!(catalog.snapshot().stale_days("2026-04-01".parse().unwrap()), None);
         assert_eq!(catalog.snapshot().stale_days("2026-04-02".parse().unwrap()), Some(91));
     }

@@ -272,8 +272,9 @@ impl<'de, T: Quantity> Visitor<'de> for EstimateVisitor<T> {
 
 fn in_range<T: Quantity, E: serde::de::Error>(field: &str, number: f64) -> Result<T, E> {
     let held = T::from_base(number);
-    // Tokens are whole: an estimate of 12.4 tokens is read as 12.
-    if number.is_finite() && (held.base() - number).abs() <= 0.5_f64.min(number.abs()) {
+    // What a type rounds, whole tokens or the nanoseconds of a time, is no fault; what it moves into its range is.
+    let rounding = if T::WHOLE { 0.5 } else { 1e-9 * number.abs() };
+    if number >= 0.0 && (held.base() - number).abs() <= rounding {
         Ok(held)
     } else {
         Err(E::custom(format!("`{field}` is out of range: {number}")))
@@ -332,6 +333,7 @@ mod tests {
         for (bad, says) in [
             (r#"{"joules":4.5,"joules_low":5.0,"method":"measured"}"#, "between its low and its high"),
             (r#"{"joules":-4.5,"method":"measured"}"#, "`joules` is out of range: -4.5"),
+            (r#"{"joules":-0.3,"method":"measured"}"#, "`joules` is out of range: -0.3"),
             (r#"{"joules":4.5}"#, "missing field `method`"),
             (r#"{"wh":4.5,"method":"measured"}"#, "no field `wh`"),
         ] {

@@ -1,5 +1,6 @@
 use crate::estimate::{Estimate, Method};
 use crate::model::ModelCard;
+use crate::profile::approximate;
 use crate::reading::{MeterId, Reading};
 use crate::units::Tokens;
 use crate::usage::{Counted, ServerTiming};
@@ -33,17 +34,28 @@ impl<'a> Work<'a> {
         Self { card, input, cached_input: none, output, timing: None, reading: None }
     }
 
-    /// Work that was done, so far as its tokens tell.
+    /// How the tokens are known, by the weakest of them.
+    #[must_use]
+    pub fn method(&self) -> Method {
+        self.input.method().min(self.cached_input.method()).min(self.output.method())
+    }
+
+    /// Work that was done, so far as its tokens tell; approximate counts have the band of a guess from the text.
     #[must_use]
     pub fn done(card: &'a ModelCard, counted: &Counted) -> Self {
         let usage = counted.usage();
-        let method = if counted.is_approximate() { Method::Proxy } else { Method::Reported };
-        let exact = |tokens| Estimate::exact(tokens, method);
+        let tokens = |count| {
+            if counted.is_approximate() {
+                approximate(count)
+            } else {
+                Estimate::exact(count, Method::Reported)
+            }
+        };
         Self {
             card,
-            input: exact(usage.input_tokens().saturating_sub(usage.cache_read)),
-            cached_input: exact(usage.cache_read),
-            output: exact(usage.output_tokens()),
+            input: tokens(usage.input_tokens().saturating_sub(usage.cache_read)),
+            cached_input: tokens(usage.cache_read),
+            output: tokens(usage.output_tokens()),
             timing: None,
             reading: None,
         }

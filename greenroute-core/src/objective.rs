@@ -17,11 +17,11 @@ use std::time::Duration;
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Objective {
-    /// The name of the preset that it began as, for receipts.
+    /// The name of the preset that it began as.
     pub name: Cow<'static, str>,
     /// How likely success must be.
     pub floor: Floor,
-    /// What counts, and how much: the weighted ranker's whole rule, and the green ranker's for ties.
+    /// What counts, and how much, for the weighted ranker.
     pub weights: Weights,
     /// What a call may take at most; a candidate whose forecast exceeds a cap is excluded.
     #[serde(default)]

@@ -136,7 +136,7 @@ impl EnergyMeter for Blind {
         };
         let ends = Tokens::ends(work).map(|(low, high)| (joules(low), joules(high)));
         let spread = self.spread(card, total, active, bytes_known);
-        let energy = around(spread, joules(expected), ends, Method::Modelled);
+        let energy = around(spread, joules(expected), ends, Method::Modelled.min(work.method()));
         Ok(Reading::new(energy, Boundary::Device, ID))
     }
 }

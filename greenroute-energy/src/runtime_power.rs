@@ -101,7 +101,7 @@ impl RuntimePower {
         let joules =
             |tokens: Tokens| self.power.value() * Duration::from_base(tokens.written() * seconds_per_token);
         let ends = Tokens::ends(work).map(|(low, high)| (joules(low), joules(high)));
-        around(spread, joules(Tokens::expected(work)), ends, self.power.method())
+        around(spread, joules(Tokens::expected(work)), ends, self.power.method().min(work.method()))
     }
 }
 

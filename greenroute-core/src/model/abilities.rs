@@ -212,7 +212,7 @@ fn mean<'a>(scores: impl Iterator<Item = &'a Score>) -> Option<Probability> {
     (count > 0.0).then(|| Probability::from_fraction(sum / count))
 }
 
-/// From the logarithm of the size, as `GreenRouting` does where a benchmark is missing; METHOD.md, "Ability".
+/// From the logarithm of the size, as `GreenRouting` does where a benchmark is missing; METHOD.md, "Success".
 fn guess(card: &ModelCard, capability: Capability) -> Probability {
     let billions = card.size.as_ref().map_or(UNKNOWN_BILLIONS, |size| size.total.middle());
     let general = 0.25 + 0.08 * (1.0 + billions).log2();

@@ -57,6 +57,9 @@ pub struct ModelCard {
     /// Where these facts were read, where that differs from the file's source.
     #[serde(default)]
     pub source: Option<String>,
+    /// When they were read, where that differs from the file's date.
+    #[serde(default)]
+    pub as_of: Option<Date>,
     #[serde(skip)]
     abilities: Abilities,
 }
@@ -209,6 +212,7 @@ impl ModelCard {
             zone: None,
             retirement: None,
             source: None,
+            as_of: None,
             abilities: Abilities::default(),
         }
     }
@@ -275,9 +279,10 @@ impl ModelCard {
             return fault("deployment.count", "at least 1", "0".into());
         }
         if let Pricing::Listed(list) = &self.pricing
-            && (list.periods.is_empty() || list.periods.iter().any(|period| period.tiers.is_empty()))
+            && !list.is_unambiguous()
         {
-            return fault("pricing.listed", "at least one period with at least one tier", "empty".into());
+            let allowed = "periods that begin on different days, each with one tier from 0 and no two alike";
+            return fault("pricing.listed", allowed, "ambiguous".into());
         }
         match self.scores.keys().find(|key| !Capability::knows_score(key)) {
             Some(key) => {

@@ -17,17 +17,18 @@ pub struct CardFile {
 }
 
 impl CardFile {
-    /// Checks every card, and gives each the file's source where it has none of its own.
+    /// Checks every card, and gives each the file's source and date where it has none of its own.
     ///
     /// # Errors
     /// What [`ModelCard::validate`] finds first.
     pub fn into_cards(self) -> Result<Vec<ModelCard>> {
-        let Self { source, models, .. } = self;
+        let Self { source, as_of, models } = self;
         models
             .into_iter()
             .map(|mut card| {
                 card.validate()?;
                 card.source.get_or_insert_with(|| source.clone());
+                card.as_of.get_or_insert(as_of);
                 Ok(card)
             })
             .collect()

@@ -3,6 +3,7 @@ use crate::time::Date;
 use crate::units::{Quantity, Tokens, Usd};
 use crate::usage::Usage;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Add;
 
@@ -66,6 +67,7 @@ pub enum Pricing {
 
 /// A provider's prices over time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PriceList {
     /// Where the prices were read.
     pub source: String,
@@ -77,6 +79,7 @@ pub struct PriceList {
 
 /// Prices from a date on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PricePeriod {
     /// The first day; `None` for since ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -88,6 +91,7 @@ pub struct PricePeriod {
 
 /// Prices in US dollars per million tokens.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PriceTier {
     /// Applies to inputs longer than this; 0 for all.
     #[serde(default)]
@@ -115,6 +119,18 @@ impl PriceList {
             Some(tier) => Cost::Priced(Estimate::exact(tier.cost(usage), method)),
             None => Cost::Unpriced,
         }
+    }
+
+    /// Whether every input has exactly one price on every day: one tier from 0 in each period, and no two tiers of a
+    /// period or two periods that begin alike.
+    #[must_use]
+    pub fn is_unambiguous(&self) -> bool {
+        let begins: BTreeSet<_> = self.periods.iter().map(|period| period.from).collect();
+        let tiers_differ = |period: &PricePeriod| {
+            let bounds: BTreeSet<_> = period.tiers.iter().map(|tier| tier.above_input_tokens).collect();
+            bounds.len() == period.tiers.len() && bounds.contains(&0)
+        };
+        !begins.is_empty() && begins.len() == self.periods.len() && self.periods.iter().all(tiers_differ)
     }
 
     /// The prices for an input of this length on `day`.

@@ -1,4 +1,4 @@
-use super::text::{Cues, estimate};
+use super::text::{Cues, approximate};
 use super::{PromptProfile, PromptProfiler, complexity};
 use crate::chat::Block;
 use crate::conversation::Turn;
@@ -85,12 +85,19 @@ impl PromptProfiler for HeuristicProfiler {
             match block {
                 Block::Text { text } | Block::ToolResult { content: text, .. } => all.add(Cues::read(text)),
                 Block::Image { .. } => images += 1,
-                Block::ToolCall { .. } => needs.tools = true,
-                Block::Opaque { .. } => {}
+                Block::ToolCall { arguments, .. } => {
+                    needs.tools = true;
+                    all.add(Cues::read(&arguments.to_string()));
+                }
+                Block::Opaque { content, .. } => all.add(Cues::read(&content.to_string())),
             }
         }
         for text in prompt.system.iter().chain(prompt.tools.iter().map(|tool| &tool.description)) {
             all.add(Cues::read(text));
+        }
+        // A tool's parameters are usually most of what it adds to the input.
+        for schema in prompt.tools.iter().map(|tool| &tool.parameters).chain(&prompt.schema) {
+            all.add(Cues::read(&schema.to_string()));
         }
         needs.images = images > 0;
 
@@ -102,7 +109,7 @@ impl PromptProfiler for HeuristicProfiler {
             novelty: Probability::from_fraction(0.5),
             difficulty,
             complexity: complexity(difficulty),
-            input: estimate(all.tokens() + images * IMAGE_TOKENS),
+            input: approximate(Tokens::new(all.tokens() + images * IMAGE_TOKENS)),
             output: expected_output(prompt, difficulty),
             needs,
         }

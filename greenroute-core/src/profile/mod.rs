@@ -13,6 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use heuristic::HeuristicProfiler;
+pub(crate) use text::approximate;
 pub use text::estimate_tokens;
 
 /// What a prompt asks for, as far as anybody can tell before it is answered.

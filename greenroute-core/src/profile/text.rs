@@ -92,11 +92,12 @@ const fn millitokens(c: char) -> u64 {
 /// other scripts over today's vocabularies: a factor of 0.6 to 1.7.
 #[must_use]
 pub fn estimate_tokens(text: &str) -> Estimate<Tokens> {
-    estimate(Cues::read(text).tokens())
+    approximate(Tokens::new(Cues::read(text).tokens()))
 }
 
-pub(super) fn estimate(tokens: u64) -> Estimate<Tokens> {
-    Estimate::scaled(Tokens::new(tokens), 0.6, 1.7, Method::Proxy)
+/// A count made without the model's tokenizer.
+pub(crate) fn approximate(tokens: Tokens) -> Estimate<Tokens> {
+    Estimate::scaled(tokens, 0.6, 1.7, Method::Proxy)
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ impl Call {
         let accounted = accountant.account(&card, usage, timing.as_ref(), reading.as_ref(), &grid, today);
         self.note_gaps(&card, usage.is_approximate(), &grid, &accounted);
         let finish_reason = response.finish_reason.clone();
-        let mut attempt = self.attempt(live, Outcome::Answered { finish_reason }, &card, accounted);
+        let mut attempt = self.attempt(live, Outcome::Answered { finish_reason }, &card, accounted, grid);
         attempt.returned = Some(response.returned.clone());
         attempt.timing = response.timing;
         attempt.usage = Some(*usage);
@@ -96,12 +96,19 @@ impl Call {
         if ran || accounted.reading.is_some() {
             self.note_gaps(&card, usage.is_some(), &grid, &accounted);
         }
-        let mut attempt = self.attempt(&live, outcome, &card, accounted);
+        let mut attempt = self.attempt(&live, outcome, &card, accounted, grid);
         attempt.usage = usage;
         self.attempts.push(attempt);
     }
 
-    fn attempt(&self, live: &Live, outcome: Outcome, card: &ModelCard, accounted: Accounted) -> Attempt {
+    fn attempt(
+        &self,
+        live: &Live,
+        outcome: Outcome,
+        card: &ModelCard,
+        accounted: Accounted,
+        grid: Arc<GridReading>,
+    ) -> Attempt {
         let Accounted { reading, skipped, emissions, cost } = accounted;
         Attempt {
             requested: live.candidate.card.key.clone(),
@@ -118,7 +125,7 @@ impl Call {
             skipped,
             emissions,
             cost,
-            grid: self.grid(card),
+            grid,
         }
     }
 
@@ -201,8 +208,10 @@ impl Call {
             self.note(NoteCode::UsageApproximate, text.to_owned());
         }
         if used.valid_until.is_some_and(|until| until <= self.inner.runtime.now()) {
-            let text =
-                format!("the carbon intensity of {} is out of date: no newer one could be read", used.zone);
+            let text = format!(
+                "the carbon intensity of {} is an old one: it was to be asked again before this",
+                used.zone
+            );
             self.note(NoteCode::GridDegraded, text);
         }
         let grid = self.inner.advisor.grid();

@@ -173,7 +173,7 @@ impl RouterBuilder {
     /// The router.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] for two providers of one name, a bad card, objective or policy, and
+    /// [`ErrorKind::Config`] for two providers of one model, a bad card, objective or policy, and
     /// for a baseline that is not in the catalog; [`ErrorKind::Conflict`] for two models of one key or alias.
     pub fn build(self) -> Result<Router> {
         self.objective.validate()?;

@@ -75,9 +75,10 @@ impl Call {
         let rules = Rules { registry: Some(&inner.registry), pinned: pinned(&history) };
         let ranking = inner.advisor.decide(&profile, objective, &rules)?;
         let deciding = inner.advisor.accountant().deciding(runtime.elapsed().saturating_sub(begun));
-        let told = ranking.notes.iter().filter(|note| {
-            matches!(note.code, NoteCode::FloorMissed | NoteCode::AbilityGuessed | NoteCode::Setting)
-        });
+        let told = ranking
+            .notes
+            .iter()
+            .filter(|note| !matches!(note.code, NoteCode::ZoneUnknown | NoteCode::TooCloseToOrder));
         Ok(Self {
             notes: inner.notes.iter().chain(told).cloned().collect(),
             inner: Arc::clone(inner),
@@ -149,17 +150,19 @@ impl Call {
             self.live.as_ref().map_or_else(|| ModelKey::new("", ""), |live| live.candidate.card.key.clone());
         let place = self.ranking.ranked.iter().position(|ranked| ranked.candidate.card.key == model);
         let of = self.ranking.ranked.len();
-        let why = match place {
+        let mut why = match place {
             Some(0) if of == 1 => "the only candidate".to_owned(),
             Some(0) if self.ranking.best().is_some_and(|best| best.meets_floor) => {
-                format!("the best of {of} candidates that the objective allows")
+                format!("the first of {of} candidates, and known to meet the floor")
             }
-            Some(0) => {
-                format!("the most likely of {of} candidates to succeed: none is known to meet the floor")
-            }
+            Some(0) => format!("the first of {of} candidates, though not known to meet the floor"),
             Some(place) => format!("place {} of {of}, after those before it failed", place + 1),
             None => String::new(),
         };
+        let close = self.ranking.notes.iter().find(|note| note.code == NoteCode::TooCloseToOrder);
+        if let Some(note) = close.filter(|_| place == Some(0)) {
+            why = format!("{why}; {note}");
+        }
         Advice { model, why }
     }
 

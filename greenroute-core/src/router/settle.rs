@@ -70,12 +70,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Settling {
     inner: Arc<Inner>,
     settlement: Settlement,
+    /// Notes of the call itself; what a first try adds is not true of the second.
+    notes: usize,
     written: bool,
 }
 
 impl Settling {
     pub(super) fn new(inner: &Arc<Inner>, settlement: Settlement) -> Self {
-        Self { inner: Arc::clone(inner), settlement, written: false }
+        let notes = settlement.receipt.notes.len();
+        Self { inner: Arc::clone(inner), settlement, notes, written: false }
     }
 
     /// Writes, and gives the receipt with notes on what could not be written. A store that takes too long goes on
@@ -104,6 +107,7 @@ impl Drop for Settling {
         }
         let running = self.inner.pending.begin();
         let (inner, mut settlement) = (Arc::clone(&self.inner), self.settlement.clone());
+        settlement.receipt.notes.truncate(self.notes);
         self.inner.runtime.spawn(Box::pin(async move {
             settlement.write(&inner).await;
             drop(running);

@@ -43,6 +43,9 @@ pub trait Quantity: Copy + PartialOrd + fmt::Debug + sealed::Sealed + Send + Syn
     /// The JSON field of the 95 % quantile: `joules_high`.
     const FIELD_HIGH: &'static str;
 
+    /// Whether only whole numbers exist, so that an estimate of 12.4 is read as 12.
+    const WHOLE: bool = false;
+
     /// The value in the base unit named by [`Quantity::FIELD`].
     fn base(self) -> f64;
 

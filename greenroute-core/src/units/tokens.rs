@@ -58,6 +58,7 @@ impl Quantity for Tokens {
     const FIELD: &'static str = "tokens";
     const FIELD_LOW: &'static str = "tokens_low";
     const FIELD_HIGH: &'static str = "tokens_high";
+    const WHOLE: bool = true;
 
     fn base(self) -> f64 {
         format::to_f64(self.0)
