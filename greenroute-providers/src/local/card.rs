@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn the_list_is_whole_and_plausible() {
         let cards = known().unwrap();
-        assert!(cards.len() >= 2);
+        assert!(!cards.is_empty());
         for card in cards {
             assert_eq!(card.key.provider.as_str(), NAME);
             assert_eq!(card.privacy, Privacy::Local);
