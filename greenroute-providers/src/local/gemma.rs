@@ -7,8 +7,9 @@ use super::Precision;
 use super::cache::LayerCache;
 use super::fault::FileFault;
 use super::gguf::Gguf;
+use super::matrix::Linear;
 use super::ops::{Causal, Rotation, causal_softmax, gelu_gate, narrow, rms_norm};
-use super::weights::{Linear, linear, vector};
+use super::weights::{linear, vector};
 use candle_core::{Error, Tensor};
 
 type Result<T, E = Error> = std::result::Result<T, E>;

@@ -2,10 +2,10 @@
 
 use super::fault::FileFault;
 use super::gguf::{Gguf, TensorEntry};
-use candle_core::quantized::{GgmlDType, QMatMul, QStorage, QTensor};
-use candle_core::{Device, Error, Module, Tensor};
+use super::matrix::Linear;
+use candle_core::quantized::{GgmlDType, QStorage, QTensor};
+use candle_core::{Device, Error, Tensor};
 use std::borrow::Cow;
-use std::sync::Arc;
 
 type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -21,22 +21,6 @@ pub enum Precision {
     Floats,
 }
 
-/// A matrix to multiply with, kept in the file's precision.
-#[derive(Debug, Clone)]
-pub(super) struct Linear(QMatMul);
-
-impl Linear {
-    /// `x · Wᵀ` over the last dimension of `x`.
-    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.0.forward(x)
-    }
-
-    /// Its rows `ids`, the only ones that are turned into floats.
-    pub(super) fn rows(&self, ids: &[u32]) -> Result<Tensor> {
-        self.0.embedding(&Tensor::new(ids, &Device::Cpu)?)
-    }
-}
-
 /// The matrix `name`, which must have `rows` and `columns`.
 pub(super) fn linear(
     gguf: &mut Gguf,
@@ -48,16 +32,9 @@ pub(super) fn linear(
     let entry = entry(gguf, name, &[rows, columns])?;
     if precision == Precision::Floats {
         let tensor = tensor(gguf.bytes(&entry)?, entry.dtype, &entry.dims)?;
-        return Ok(Linear(QMatMul::Tensor(tensor.dequantize(&Device::Cpu)?)));
+        return Ok(Linear::floats(tensor.dequantize(&Device::Cpu)?));
     }
-    let tensor = load(gguf, &entry)?;
-    // Named by hand because candle's own choice here depends on environment variables.
-    Ok(Linear(match entry.dtype {
-        GgmlDType::F32 | GgmlDType::F16 | GgmlDType::BF16 => {
-            QMatMul::Tensor(tensor.dequantize(&Device::Cpu)?)
-        }
-        _ => QMatMul::QTensor(Arc::new(tensor)),
-    }))
+    Ok(Linear::stored(load(gguf, &entry)?)?)
 }
 
 /// The vector `name`, which must have `len` elements, as floats.
