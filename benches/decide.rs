@@ -49,6 +49,7 @@ impl Instantly {
             usage: Counted::Reported(Usage::new(Tokens::new(48), Tokens::new(4))),
             timing: None,
             reading: None,
+            log_probabilities: None,
         }
     }
 }

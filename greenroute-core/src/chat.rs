@@ -3,10 +3,12 @@
 use crate::model::ModelKey;
 use crate::reading::Reading;
 use crate::usage::{Counted, ServerTiming};
+use crate::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+pub use crate::spent::{ComputeTime, Spent};
 
 /// Who speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -139,8 +141,32 @@ pub struct Sampling {
     pub top_p: Option<f64>,
     /// Only the `k` most likely tokens.
     pub top_k: Option<u32>,
+    /// Above 1, how much less likely a token becomes that was there before; 1 is off, the usual range ends at 2.
+    /// Keskar et al.: "CTRL", 2019 (arXiv 1909.05858), section 4.1.
+    pub repetition_penalty: Option<f64>,
     /// The same seed, prompt and model give the same answer, where the provider can.
     pub seed: Option<u64>,
+}
+
+impl Sampling {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidRequest`], naming the field and what is allowed.
+    pub fn validate(&self) -> Result<()> {
+        let number = |field: &str, value: Option<f64>, allowed: &str, ok: fn(f64) -> bool| match value {
+            Some(bad) if !ok(bad) => {
+                let message = format!("`{field}` must be {allowed}, not {bad}");
+                Err(Error::new(ErrorKind::InvalidRequest, "sampling", message))
+            }
+            _ => Ok(()),
+        };
+        number("temperature", self.temperature, "between 0 and 2", |value| (0.0..=2.0).contains(&value))?;
+        number("top_p", self.top_p, "above 0 and at most 1", |value| value > 0.0 && value <= 1.0)?;
+        number("top_k", self.top_k.map(f64::from), "at least 1", |value| value >= 1.0)?;
+        let penalty = self.repetition_penalty;
+        number("repetition_penalty", penalty, "between 1 and 2", |value| (1.0..=2.0).contains(&value))
+    }
 }
 
 /// One request to one model: what the Router hands to a [`ModelProvider`](crate::ModelProvider).
@@ -160,10 +186,14 @@ pub struct ChatRequest {
     pub sampling: Sampling,
     /// Texts at which to stop; they are not part of the answer.
     pub stop: Vec<String>,
+    /// Whether the answer's [log-probabilities](ChatResponse::log_probabilities) are wanted, where the provider can.
+    pub log_probabilities: bool,
     /// Time left for this request.
     pub timeout: Option<Duration>,
     /// Where a meter leaves the reading of a stream that is dropped before its end.
     pub spent: Spent,
+    /// Where a provider tells a meter for how long it has computed.
+    pub compute_time: ComputeTime,
 }
 
 impl ChatRequest {
@@ -178,26 +208,11 @@ impl ChatRequest {
             max_output_tokens: None,
             sampling: Sampling::default(),
             stop: Vec::new(),
+            log_probabilities: false,
             timeout: None,
             spent: Spent::default(),
+            compute_time: ComputeTime::default(),
         }
-    }
-}
-
-/// A place for readings that no answer and no error can carry any more: the caller dropped the stream.
-#[derive(Debug, Clone, Default)]
-pub struct Spent(Arc<Mutex<Vec<Reading>>>);
-
-impl Spent {
-    /// Leaves a reading.
-    pub fn leave(&self, reading: Reading) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(reading);
-    }
-
-    /// Takes all readings left so far.
-    #[must_use]
-    pub fn take(&self) -> Vec<Reading> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -239,6 +254,10 @@ pub struct ChatResponse {
     pub timing: Option<ServerTiming>,
     /// Energy that the provider reported or a counter bracketed.
     pub reading: Option<Reading>,
+    /// The natural logarithm of the probability that the model gave each token of its answer when it chose it, before
+    /// any temperature, cut or penalty; without the token that ends the answer, with those of a stop text. `None`
+    /// where they were not asked for or the provider does not tell.
+    pub log_probabilities: Option<Vec<f64>>,
 }
 
 impl ChatResponse {

@@ -39,6 +39,7 @@ pub mod receipt;
 mod registry;
 mod router;
 mod runtime;
+mod spent;
 mod task;
 mod time;
 pub mod units;

@@ -39,6 +39,8 @@ pub struct Prompt {
     pub sampling: Sampling,
     /// Texts at which the answer stops.
     pub stop: Vec<String>,
+    /// Whether the answer's log-probabilities are wanted, where the model's provider can tell them.
+    pub log_probabilities: bool,
     /// The time for everything, retries and fall-backs included; `None` for the Router's own.
     pub deadline: Option<Duration>,
 }
@@ -120,17 +122,7 @@ impl Prompt {
         if self.deadline.is_some_and(|deadline| deadline.is_zero()) {
             return fault("`deadline` must be longer than zero".into());
         }
-        let Sampling { temperature, top_p, top_k, .. } = self.sampling;
-        if let Some(bad) = temperature.filter(|t| !(0.0..=2.0).contains(t)) {
-            return fault(format!("`temperature` must be between 0 and 2, not {bad}"));
-        }
-        if let Some(bad) = top_p.filter(|&p| !(p > 0.0 && p <= 1.0)) {
-            return fault(format!("`top_p` must be above 0 and at most 1, not {bad}"));
-        }
-        if top_k == Some(0) {
-            return fault("`top_k` must be at least 1".into());
-        }
-        Ok(())
+        self.sampling.validate()
     }
 
     /// The prompt as the last message of its conversation.

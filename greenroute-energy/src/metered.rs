@@ -15,7 +15,7 @@ use std::task::{Context, Poll};
 ///
 /// The reading stands on the answer, on the stream's last event, or on the error; a call that is dropped leaves it
 /// in [`ChatRequest::spent`]. A counter that fails costs the reading, never the call. Concurrent calls share what
-/// the counter shows.
+/// the counter shows: by their [compute time](ChatRequest::compute_time) where the provider tracks it, else equally.
 #[derive(Debug)]
 pub struct Metered<P> {
     provider: P,
@@ -79,7 +79,7 @@ struct Metering {
 
 impl Metering {
     fn begin(brackets: &Brackets, request: &ChatRequest) -> Self {
-        Self { bracket: Some(brackets.open()), spent: request.spent.clone() }
+        Self { bracket: Some(brackets.open(request.compute_time.clone())), spent: request.spent.clone() }
     }
 
     /// What the provider reported itself is its own word, and stays.

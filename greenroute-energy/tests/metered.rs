@@ -87,6 +87,7 @@ impl Scripted {
             usage: Counted::Reported(Usage::new(Tokens::new(1), Tokens::new(1))),
             timing: None,
             reading: (self.does == Does::AnswersWithItsOwnReading).then(own_reading),
+            log_probabilities: None,
         }
     }
 }

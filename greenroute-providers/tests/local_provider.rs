@@ -208,8 +208,13 @@ async fn a_model_may_say_that_it_is_done() {
     let provider = raw();
     let mut ends = 0;
     for seed in 0..20 {
-        let sampling =
-            Sampling { temperature: Some(2.0), top_k: Some(400), top_p: Some(1.0), seed: Some(seed) };
+        let sampling = Sampling {
+            temperature: Some(2.0),
+            top_k: Some(400),
+            top_p: Some(1.0),
+            seed: Some(seed),
+            ..Sampling::default()
+        };
         let request = ChatRequest { sampling, max_output_tokens: Some(100), ..asking(&provider, "the cat") };
         let response = provider.chat(request).await.unwrap();
         let tokens = response.usage.usage().output_tokens();

@@ -35,6 +35,7 @@ pub(crate) fn compose(prompt: &Prompt, history: &[Turn], card: &ModelCard, timeo
         schema: prompt.schema.clone(),
         max_output_tokens: prompt.max_output_tokens,
         sampling: prompt.sampling,
+        log_probabilities: prompt.log_probabilities,
         stop: prompt.stop.clone(),
         timeout: Some(timeout),
         ..ChatRequest::new(card.key.clone(), messages)

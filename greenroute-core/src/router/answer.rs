@@ -1,4 +1,4 @@
-use crate::chat::{Block, FinishReason, plain_text};
+use crate::chat::{Block, ChatResponse, FinishReason};
 use crate::model::ModelKey;
 use crate::receipt::Receipt;
 
@@ -11,6 +11,9 @@ pub struct Answer {
     pub blocks: Vec<Block>,
     /// Why the model stopped.
     pub finish_reason: FinishReason,
+    /// How sure the model was of each token, where that was asked for and the provider tells: see
+    /// [`ChatResponse::log_probabilities`](crate::chat::ChatResponse::log_probabilities).
+    pub log_probabilities: Option<Vec<f64>>,
     /// What the call took.
     pub receipt: Receipt,
     /// Why this model.
@@ -39,12 +42,9 @@ pub enum AnswerEvent {
 }
 
 impl Answer {
-    pub(super) fn new(
-        blocks: Vec<Block>,
-        finish_reason: FinishReason,
-        receipt: Receipt,
-        advice: Advice,
-    ) -> Self {
-        Self { text: plain_text(&blocks), blocks, finish_reason, receipt, advice }
+    pub(super) fn new(response: ChatResponse, receipt: Receipt, advice: Advice) -> Self {
+        let text = response.text();
+        let ChatResponse { blocks, finish_reason, log_probabilities, .. } = response;
+        Self { text, blocks, finish_reason, log_probabilities, receipt, advice }
     }
 }

@@ -33,6 +33,10 @@ impl Call {
         let ChatResponse { usage, timing, reading, .. } = response;
         let accounted = accountant.account(&card, usage, timing.as_ref(), reading.as_ref(), &grid, today);
         self.note_gaps(&card, usage.is_approximate(), &grid, &accounted);
+        if self.prompt.log_probabilities && response.log_probabilities.is_none() {
+            let text = format!("{} tells no log-probabilities", card.key);
+            self.note(NoteCode::Setting, text);
+        }
         let finish_reason = response.finish_reason.clone();
         let mut attempt = self.attempt(live, Outcome::Answered { finish_reason }, &card, accounted, grid);
         attempt.returned = Some(response.returned.clone());

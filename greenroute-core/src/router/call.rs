@@ -3,7 +3,7 @@ use super::act::within;
 use super::answer::{Advice, Answer};
 use super::settle::{Settlement, Settling};
 use crate::advisor::Rules;
-use crate::chat::{Block, ChatResponse, FinishReason, Spent};
+use crate::chat::{Block, ChatResponse, Spent};
 use crate::conversation::{Conversation, ConversationId, Turn};
 use crate::error::{Error, Result};
 use crate::estimate::Estimate;
@@ -130,10 +130,9 @@ impl Call {
         let advice = self.advice();
         let answered = self.live.take().map(|live| self.book_answer(&live, &response));
         let receipt = self.close_books();
-        let ChatResponse { blocks, finish_reason, .. } = response;
-        let answered = answered.map(|model| (model, blocks.clone()));
+        let answered = answered.map(|model| (model, response.blocks.clone()));
         let settling = self.settling(receipt, answered);
-        Answering { settling, blocks, finish_reason, advice }
+        Answering { settling, response, advice }
     }
 
     /// Closes the books without an answer; the error takes the receipt along.
@@ -192,8 +191,7 @@ impl Drop for Call {
 /// An answer whose turn and receipt are still to be written.
 pub(super) struct Answering {
     settling: Settling,
-    blocks: Vec<Block>,
-    finish_reason: FinishReason,
+    response: ChatResponse,
     advice: Advice,
 }
 
@@ -201,7 +199,7 @@ impl Answering {
     /// Writes turn and receipt, and hands out the answer.
     pub(super) async fn remember(self) -> Answer {
         let receipt = self.settling.write().await;
-        Answer::new(self.blocks, self.finish_reason, receipt, self.advice)
+        Answer::new(self.response, receipt, self.advice)
     }
 }
 

@@ -1,23 +1,85 @@
 use super::{Counter, Sample};
-use greenroute_core::units::Energy;
+use greenroute_core::chat::ComputeTime;
 use greenroute_core::{Reading, Result};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-/// Calls that are being metered by one counter. Whatever the counter shows between two moments is shared equally
-/// among the calls that were open then, so that concurrent readings never sum above what the counter counted.
+/// Calls that are being metered by one counter. Whatever the counter shows is shared out among the calls that were
+/// open then, so that concurrent readings sum to what the counter counted, and never above it.
+///
+/// Calls whose provider tracks their compute time share by it; what is shown before any of them has computed
+/// waits for the first that has. A call whose provider does not tell counts as computing all the time.
 #[derive(Debug, Clone)]
 pub(crate) struct Brackets {
     counter: Arc<dyn Counter>,
     open: Arc<Mutex<Open>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Open {
     last: Option<Sample>,
-    /// What each call has spent; `None` once a part of its time was missed.
-    calls: BTreeMap<u64, Option<Sample>>,
+    /// What belongs to tracked calls, none of which has computed since it was counted.
+    pending: Sample,
+    calls: BTreeMap<u64, Call>,
     next: u64,
+}
+
+#[derive(Debug)]
+struct Call {
+    /// `None` once a part of its time was missed.
+    spent: Option<Sample>,
+    time: ComputeTime,
+    /// How much of its compute time was paid for.
+    paid: Duration,
+}
+
+impl Call {
+    fn pay(&mut self, part: Sample) {
+        self.spent = self.spent.map(|spent| spent.plus(part));
+    }
+
+    /// The compute time since it last paid, or `None` where nobody tracks it.
+    fn owes(&self) -> Option<Duration> {
+        self.time.total().map(|total| total.saturating_sub(self.paid))
+    }
+}
+
+impl Open {
+    /// Gives `shown` to the calls that are open.
+    fn share_out(&mut self, shown: Sample) {
+        let Ok(count) = u32::try_from(self.calls.len()) else { return };
+        let equal = shown.times(1.0 / f64::from(count.max(1)));
+        // Looked at once: the model goes on computing meanwhile.
+        let owed: Vec<Option<Duration>> = self.calls.values().map(Call::owes).collect();
+        let mut pot = self.pending;
+        for (call, owed) in self.calls.values_mut().zip(&owed) {
+            match owed {
+                None => call.pay(equal),
+                Some(_) => pot = pot.plus(equal),
+            }
+        }
+        let sum: Duration = owed.iter().flatten().sum();
+        if sum.is_zero() {
+            self.pending = pot;
+            return;
+        }
+        self.pending = Sample::ZERO;
+        for (call, time) in self.calls.values_mut().zip(owed) {
+            let Some(time) = time else { continue };
+            call.paid += time;
+            call.pay(pot.times(time.as_secs_f64() / sum.as_secs_f64()));
+        }
+    }
+
+    /// Takes a call away. What still waits for a tracked call to compute is the last one's.
+    fn remove(&mut self, id: u64) -> Option<Sample> {
+        let mut call = self.calls.remove(&id)?;
+        if call.owes().is_some() && self.calls.values().all(|other| other.owes().is_none()) {
+            call.pay(std::mem::replace(&mut self.pending, Sample::ZERO));
+        }
+        call.spent
+    }
 }
 
 /// One call that is being metered. Closing gives its reading; dropping gives up its place, so that the energy of
@@ -28,11 +90,10 @@ pub(crate) struct Bracket {
     call: Option<u64>,
 }
 
-const NOTHING: Sample = Sample { energy: Energy::ZERO, idle: Energy::ZERO };
-
 impl Brackets {
     pub(crate) fn new(counter: Arc<dyn Counter>) -> Self {
-        Self { counter, open: Arc::default() }
+        let open = Open { last: None, pending: Sample::ZERO, calls: BTreeMap::new(), next: 0 };
+        Self { counter, open: Arc::new(Mutex::new(open)) }
     }
 
     /// The counter's name.
@@ -40,15 +101,17 @@ impl Brackets {
         self.counter.id()
     }
 
-    /// Begins to meter a call. A counter that fails gives a bracket without a reading: the call goes on.
-    pub(crate) fn open(&self) -> Bracket {
+    /// Begins to meter a call, whose compute time is told in `time`. A counter that fails gives a bracket without a
+    /// reading: the call goes on.
+    pub(crate) fn open(&self, time: ComputeTime) -> Bracket {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         // What was missed before the call is not the call's: a second look begins after it.
         let counted = self.share_out(&mut open).or_else(|_| self.share_out(&mut open));
         let call = counted.ok().map(|()| {
             let call = open.next;
             open.next += 1;
-            open.calls.insert(call, Some(NOTHING));
+            let paid = time.total().unwrap_or_default();
+            open.calls.insert(call, Call { spent: Some(Sample::ZERO), time, paid });
             call
         });
         drop(open);
@@ -61,16 +124,12 @@ impl Brackets {
         // What a failing counter missed must not be given to anybody later.
         let last = std::mem::replace(&mut open.last, sample.as_ref().ok().copied());
         let Ok(now) = sample else {
-            open.calls.values_mut().for_each(|call| *call = None);
+            open.calls.values_mut().for_each(|call| call.spent = None);
+            open.pending = Sample::ZERO;
             return sample.map(drop);
         };
-        if let (Some(last), Ok(count)) = (last, u32::try_from(open.calls.len())) {
-            let share =
-                |now: Energy, last: Energy| now.saturating_sub(last) * (1.0 / f64::from(count.max(1)));
-            for call in open.calls.values_mut().flatten() {
-                call.energy = call.energy + share(now.energy, last.energy);
-                call.idle = call.idle + share(now.idle, last.idle);
-            }
+        if let Some(last) = last {
+            open.share_out(now.since(last));
         }
         Ok(())
     }
@@ -82,7 +141,7 @@ impl Bracket {
         let call = self.call.take()?;
         let mut open = self.brackets.open.lock().unwrap_or_else(PoisonError::into_inner);
         let counted = self.brackets.share_out(&mut open);
-        let spent = open.calls.remove(&call).flatten()?;
+        let spent = open.remove(call)?;
         drop(open);
         counted.ok().map(|()| self.brackets.counter.reading(spent))
     }
@@ -94,7 +153,7 @@ impl Drop for Bracket {
             let mut open = self.brackets.open.lock().unwrap_or_else(PoisonError::into_inner);
             // A failing counter has nothing to share out; the place is given up all the same.
             let _ = self.brackets.share_out(&mut open);
-            open.calls.remove(&call);
+            open.remove(call);
         }
     }
 }
@@ -102,6 +161,7 @@ impl Drop for Bracket {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use greenroute_core::units::Energy;
     use greenroute_core::{Boundary, Error, ErrorKind, Estimate, MeterId, Method};
     use proptest::prelude::*;
 
@@ -140,9 +200,9 @@ mod tests {
         let told = Arc::new(Told::default());
         let brackets = Brackets::new(told.clone());
         told.show(Some(10.0));
-        let first = brackets.open();
+        let first = brackets.open(ComputeTime::default());
         told.show(Some(20.0));
-        let second = brackets.open();
+        let second = brackets.open(ComputeTime::default());
         told.show(Some(40.0));
         assert_eq!(joules(first), Some(20.0));
         told.show(Some(45.0));
@@ -154,13 +214,13 @@ mod tests {
         let told = Arc::new(Told::default());
         let brackets = Brackets::new(told.clone());
         told.show(None);
-        let blind = brackets.open();
+        let blind = brackets.open(ComputeTime::default());
         told.show(Some(5.0));
-        let seeing = brackets.open();
+        let seeing = brackets.open(ComputeTime::default());
         told.show(Some(9.0));
         assert_eq!(joules(blind), None);
         assert_eq!(joules(seeing), Some(4.0));
-        let broken = brackets.open();
+        let broken = brackets.open(ComputeTime::default());
         told.show(None);
         assert_eq!(joules(broken), None);
     }
@@ -170,13 +230,53 @@ mod tests {
         let told = Arc::new(Told::default());
         let brackets = Brackets::new(told.clone());
         told.show(Some(5.0));
-        let long = brackets.open();
+        let long = brackets.open(ComputeTime::default());
         told.show(None);
-        let blind = brackets.open();
+        let blind = brackets.open(ComputeTime::default());
         told.show(Some(9.0));
-        let late = brackets.open();
+        let late = brackets.open(ComputeTime::default());
         told.show(Some(10.0));
         assert_eq!((joules(long), joules(blind), joules(late)), (None, None, Some(0.5)));
+    }
+
+    fn tracked() -> ComputeTime {
+        let time = ComputeTime::default();
+        time.track();
+        time
+    }
+
+    #[test]
+    fn who_waits_pays_nothing_and_who_computes_pays_by_time() {
+        let told = Arc::new(Told::default());
+        let brackets = Brackets::new(told.clone());
+        let (one, two, waiting) = (tracked(), tracked(), tracked());
+        told.show(Some(0.0));
+        let first = brackets.open(one.clone());
+        let second = brackets.open(two.clone());
+        let third = brackets.open(waiting.clone());
+        one.add(Duration::from_millis(30));
+        two.add(Duration::from_millis(10));
+        told.show(Some(8.0));
+        assert_eq!(joules(first), Some(6.0));
+        // Nobody was told to have computed yet: it waits for whoever will.
+        told.show(Some(11.0));
+        assert_eq!(joules(second), Some(2.0));
+        waiting.add(Duration::from_millis(1));
+        told.show(Some(12.0));
+        assert_eq!(joules(third), Some(4.0));
+    }
+
+    #[test]
+    fn who_does_not_tell_counts_as_computing() {
+        let told = Arc::new(Told::default());
+        let brackets = Brackets::new(told.clone());
+        let time = tracked();
+        told.show(Some(0.0));
+        let telling = brackets.open(time.clone());
+        let silent = brackets.open(ComputeTime::default());
+        told.show(Some(6.0));
+        assert_eq!(joules(silent), Some(3.0));
+        assert_eq!(joules(telling), Some(3.0), "the last one takes what waited");
     }
 
     proptest! {
@@ -189,13 +289,45 @@ mod tests {
                 shown += step;
                 told.show(Some(shown));
                 match action {
-                    0 | 1 => open.push(brackets.open()),
+                    0 | 1 => open.push(brackets.open(ComputeTime::default())),
                     2 => sum += open.pop().and_then(joules).unwrap_or(0.0),
                     _ => drop(open.pop()),
                 }
             }
             sum += open.into_iter().filter_map(joules).sum::<f64>();
             prop_assert!(sum <= shown * (1.0 + 1e-9), "{sum} of {shown}");
+        }
+
+        /// However calls come, compute together and go: from the first one's start to the last one's end nothing of
+        /// what the counter showed is lost or counted twice.
+        #[test]
+        fn the_parts_sum_to_the_delta(
+            events in proptest::collection::vec((0.0..50.0f64, 0usize..3, proptest::collection::vec(0u64..9, 6)), 1..60),
+        ) {
+            let told = Arc::new(Told::default());
+            let brackets = Brackets::new(told.clone());
+            let (mut shown, mut sum, mut counted, mut open) = (0.0, 0.0, 0.0, Vec::new());
+            let mut all = events;
+            all.extend(std::iter::repeat_n((1.0, 2, vec![1; 6]), 60));
+            for (step, action, work) in all {
+                shown += step;
+                if !open.is_empty() { counted += step; }
+                told.show(Some(shown));
+                for ((time, _), work) in open.iter().zip(work) {
+                    let time: &ComputeTime = time;
+                    if time.total().is_some() { time.add(Duration::from_millis(work)); }
+                }
+                match action {
+                    0 | 1 if open.len() < 6 => {
+                        let time = if action == 0 { ComputeTime::default() } else { tracked() };
+                        open.push((time.clone(), brackets.open(time)));
+                    }
+                    _ if open.is_empty() => {}
+                    _ => sum += joules(open.remove(0).1).unwrap(),
+                }
+            }
+            prop_assert!(open.is_empty());
+            prop_assert!((sum - counted).abs() <= 1e-9 * shown, "{sum} of {counted}");
         }
     }
 }

@@ -26,6 +26,26 @@ pub struct Sample {
     pub idle: Energy,
 }
 
+impl Sample {
+    const ZERO: Self = Self { energy: Energy::ZERO, idle: Energy::ZERO };
+
+    fn plus(self, other: Self) -> Self {
+        Self { energy: self.energy + other.energy, idle: self.idle + other.idle }
+    }
+
+    fn times(self, factor: f64) -> Self {
+        Self { energy: self.energy * factor, idle: self.idle * factor }
+    }
+
+    /// What was added since `before`.
+    fn since(self, before: Self) -> Self {
+        Self {
+            energy: self.energy.saturating_sub(before.energy),
+            idle: self.idle.saturating_sub(before.idle),
+        }
+    }
+}
+
 /// An instrument that counts this process's energy upwards.
 pub trait Counter: Debug + Send + Sync + 'static {
     /// Its name and version.

@@ -1,6 +1,9 @@
 //! Which token comes next.
 
+use super::ops::narrow;
 use greenroute_core::chat::Sampling;
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// Google's advice for Gemma 3, for what a request with a temperature leaves open.
@@ -13,6 +16,9 @@ pub(super) struct Sampler {
     temperature: f64,
     top_k: usize,
     top_p: f64,
+    penalty: f32,
+    /// What the penalty falls on; empty where there is none.
+    seen: HashSet<u32>,
     random: SplitMix64,
 }
 
@@ -24,7 +30,16 @@ impl Sampler {
             temperature: sampling.temperature.unwrap_or(0.0),
             top_k: usize::try_from(sampling.top_k.unwrap_or(TOP_K)).unwrap_or(usize::MAX),
             top_p: sampling.top_p.unwrap_or(TOP_P),
+            penalty: narrow(sampling.repetition_penalty.unwrap_or(1.0)),
+            seen: HashSet::new(),
             random: SplitMix64(seed),
+        }
+    }
+
+    /// Takes note of tokens that were there before the answer.
+    pub(super) fn see(&mut self, tokens: &[u32]) {
+        if self.penalty > 1.0 {
+            self.seen.extend(tokens);
         }
     }
 
@@ -33,6 +48,23 @@ impl Sampler {
         if logits.iter().any(|logit| logit.is_nan()) {
             return None;
         }
+        let id = self.choose(&self.penalised(logits))?;
+        self.see(&[id]);
+        Some(id)
+    }
+
+    fn penalised<'a>(&self, logits: &'a [f32]) -> Cow<'a, [f32]> {
+        let mut logits = Cow::Borrowed(logits);
+        for id in &self.seen {
+            let at = usize::try_from(*id).unwrap_or(usize::MAX);
+            if let Some(logit) = logits.to_mut().get_mut(at) {
+                *logit = if *logit > 0.0 { *logit / self.penalty } else { *logit * self.penalty };
+            }
+        }
+        logits
+    }
+
+    fn choose(&mut self, logits: &[f32]) -> Option<u32> {
         if self.temperature <= 0.0 {
             return best(logits);
         }
@@ -69,6 +101,15 @@ impl Sampler {
         // Rounding may leave a little after the last one.
         drawn.or(weighted.last()).map(|(id, _)| *id)
     }
+}
+
+/// The natural logarithm of the probability of `id`, by the softmax of `logits`; below every number where `id` has
+/// no logit.
+pub(super) fn log_probability(logits: &[f32], id: u32) -> f64 {
+    let logit = usize::try_from(id).ok().and_then(|at| logits.get(at)).copied().unwrap_or(f32::NEG_INFINITY);
+    let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+    let sum: f64 = logits.iter().map(|logit| (f64::from(*logit) - max).exp()).sum();
+    f64::from(logit) - max - sum.ln()
 }
 
 fn best(logits: &[f32]) -> Option<u32> {
@@ -108,6 +149,7 @@ mod tests {
             top_k: Some(top_k),
             top_p: Some(top_p),
             seed: Some(seed),
+            ..Sampling::default()
         };
         Sampler::new(sampling)
     }
@@ -125,6 +167,29 @@ mod tests {
         assert_eq!(greedy.next(&[0.0, 3.0, 3.0, -1.0]), Some(1));
         assert_eq!(greedy.next(&[0.0, f32::NAN]), None);
         assert_eq!(greedy.next(&[f32::NEG_INFINITY; 3]), None);
+    }
+
+    #[test]
+    fn what_was_there_becomes_less_likely() {
+        let sampling = Sampling { repetition_penalty: Some(2.0), ..Sampling::default() };
+        let mut sampler = Sampler::new(sampling);
+        sampler.see(&[3]);
+        // 4 becomes 2 for the token of the prompt; then 3 becomes 1.5, and -1 only -2.
+        let logits = [1.0, 1.75, 3.0, 4.0];
+        let chosen: Vec<u32> = (0..4).map(|_| sampler.next(&logits).unwrap()).collect();
+        assert_eq!(chosen, [2, 3, 3, 3]);
+        let mut negative = Sampler::new(sampling);
+        negative.see(&[0]);
+        assert_eq!(negative.next(&[-1.0, -1.5]), Some(1));
+    }
+
+    #[test]
+    fn log_probabilities_are_those_of_the_softmax() {
+        let logits = [0.6_f32.ln() + 7.0, 0.3_f32.ln() + 7.0, 0.1_f32.ln() + 7.0];
+        for (id, share) in [(0, 0.6_f64), (1, 0.3), (2, 0.1)] {
+            assert!((log_probability(&logits, id) - share.ln()).abs() < 1e-6);
+        }
+        assert_eq!(log_probability(&logits, 3), f64::NEG_INFINITY);
     }
 
     #[test]

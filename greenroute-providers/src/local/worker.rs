@@ -128,5 +128,6 @@ fn response(key: ModelKey, done: Generated, queue: Duration, elapsed: Duration) 
         usage: Counted::Reported(usage),
         timing: Some(timing),
         reading: None,
+        log_probabilities: None,
     })
 }

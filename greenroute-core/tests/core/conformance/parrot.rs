@@ -137,6 +137,7 @@ impl Parrot {
             usage: Counted::Reported(Usage::new(Tokens::new(counted.0), Tokens::new(counted.1))),
             timing: Some(timing),
             reading: None,
+            log_probabilities: None,
         }
     }
 

@@ -219,7 +219,15 @@ impl Answering {
     fn response(self, asked: &ModelKey) -> ChatResponse {
         let Self { blocks, returned, finish_reason, usage, reading } = self;
         let returned = returned.unwrap_or_else(|| asked.clone());
-        ChatResponse { returned, blocks, finish_reason, usage, timing: None, reading }
+        ChatResponse {
+            returned,
+            blocks,
+            finish_reason,
+            usage,
+            timing: None,
+            reading,
+            log_probabilities: None,
+        }
     }
 }
 
