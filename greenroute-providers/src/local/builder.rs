@@ -1,7 +1,7 @@
 use super::card::card;
+use super::engine::Engine;
 use super::model::LocalModel;
 use super::provider::LocalProvider;
-use super::worker::Workers;
 use super::{NAME, Precision, PromptStyle};
 use greenroute_core::model::{ModelCard, ModelId};
 use greenroute_core::{Error, ErrorKind, Result};
@@ -34,7 +34,7 @@ impl LocalProviderBuilder {
             max_output_tokens: None,
             style: None,
             precision: Precision::default(),
-            concurrency: NonZeroUsize::MIN.saturating_add(1),
+            concurrency: NonZeroUsize::MIN.saturating_add(7),
         }
     }
 
@@ -81,7 +81,7 @@ impl LocalProviderBuilder {
         self
     }
 
-    /// How many requests are computed at the same time; others wait. Two by default.
+    /// How many requests are computed together, each with its own memory; others wait. Eight by default.
     #[must_use]
     pub fn concurrency(mut self, requests: NonZeroUsize) -> Self {
         self.concurrency = requests;
@@ -95,9 +95,9 @@ impl LocalProviderBuilder {
     pub fn build(self) -> Result<LocalProvider> {
         let model = LocalModel::open(&self.path, self.precision)?;
         let card = self.card(&model)?;
-        let workers = Workers::start(&model, self.concurrency)?;
+        let engine = Engine::start(model.clone(), self.concurrency)?;
         let style = self.style.unwrap_or(model.style());
-        Ok(LocalProvider::new(model, card, style, workers))
+        Ok(LocalProvider::new(model, card, style, engine))
     }
 
     fn card(&self, model: &LocalModel) -> Result<ModelCard> {

@@ -132,6 +132,13 @@ pub(super) struct Gemma {
     output: Linear,
 }
 
+/// What a model remembers of one request.
+#[derive(Debug)]
+pub(super) struct GemmaMemory {
+    caches: Vec<LayerCache>,
+    position: usize,
+}
+
 /// The rotations of the positions that are being read, for both kinds of layer.
 struct Rotations {
     local: Rotation,
@@ -161,37 +168,41 @@ impl Gemma {
         self.config.context
     }
 
-    /// Empty caches for one request.
-    pub(super) fn caches(&self) -> Vec<LayerCache> {
+    /// The memory of a request of which nothing was read.
+    pub(super) fn begin(&self) -> GemmaMemory {
         let window = |layer: &Layer| if layer.global { usize::MAX } else { self.config.window };
-        self.layers.iter().map(|layer| LayerCache::new(window(layer))).collect()
+        let caches = self.layers.iter().map(|layer| LayerCache::new(window(layer))).collect();
+        GemmaMemory { caches, position: 0 }
     }
 
-    /// Reads `tokens`, which stand at `position` and after it; gives the last one's state, `[1, width]`.
-    pub(super) fn advance(
-        &self,
-        tokens: &[u32],
-        position: usize,
-        caches: &mut [LayerCache],
-    ) -> Result<Tensor> {
+    /// Reads more of one request's tokens; gives the last one's state, `[1, width]`.
+    pub(super) fn read(&self, tokens: &[u32], memory: &mut GemmaMemory) -> Result<Tensor> {
         let config = &self.config;
         let mut x = (self.embedding.rows(tokens)? * f64::from(config.width).sqrt())?;
+        let position = memory.position;
         let first = u32::try_from(position).unwrap_or(u32::MAX);
         let count = u32::try_from(tokens.len()).unwrap_or(u32::MAX);
         let rotations = Rotations {
             local: Rotation::new(first, count, config.head_dim, config.local_base, 1.0),
             global: Rotation::new(first, count, config.head_dim, config.global_base, config.global_scale),
         };
-        for (layer, cache) in self.layers.iter().zip(caches) {
+        for (layer, cache) in self.layers.iter().zip(&mut memory.caches) {
             x = layer.forward(&x, config, &rotations, position, cache)?;
         }
+        memory.position += tokens.len();
         x.narrow(0, tokens.len().saturating_sub(1), 1)
     }
 
-    /// The logits of the token after `state`.
-    pub(super) fn logits(&self, state: &Tensor) -> Result<Vec<f32>> {
-        let normed = rms_norm(state, &self.output_norm, self.config.epsilon)?;
-        self.output.forward(&normed)?.flatten_all()?.to_vec1()
+    /// One more token of each of several requests: states `[B, width]`.
+    pub(super) fn step(&self, tokens: &[u32], memories: &mut [&mut GemmaMemory]) -> Result<Tensor> {
+        let states: Result<Vec<Tensor>> =
+            tokens.iter().zip(memories).map(|(token, memory)| self.read(&[*token], memory)).collect();
+        Tensor::cat(&states?, 0)
+    }
+
+    /// The logits of the tokens after these states, `[B, vocabulary]`.
+    pub(super) fn logits(&self, states: &Tensor) -> Result<Tensor> {
+        self.output.forward(&rms_norm(states, &self.output_norm, self.config.epsilon)?)
     }
 }
 

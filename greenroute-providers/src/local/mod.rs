@@ -7,12 +7,14 @@
 mod builder;
 mod cache;
 mod card;
+mod engine;
 mod fault;
 mod gemma;
-mod generate;
 mod gguf;
+mod lane;
 mod matrix;
 mod model;
+mod network;
 mod ops;
 mod provider;
 mod sample;
@@ -20,7 +22,7 @@ mod style;
 mod text_stream;
 mod tokenizer;
 mod weights;
-mod worker;
+mod writer;
 
 pub use builder::LocalProviderBuilder;
 pub use model::{LocalModel, Session};

@@ -1,17 +1,14 @@
-use super::cache::LayerCache;
+use super::engine::CHUNK;
 use super::fault::FileFault;
 use super::gemma::Gemma;
 use super::gguf::Gguf;
+use super::network::{Context, Network};
 use super::text_stream::TextStream;
 use super::tokenizer::Tokenizer;
 use super::{NAME, Precision, PromptStyle};
-use candle_core::Tensor;
 use greenroute_core::{Error, ErrorKind, Result};
 use std::path::Path;
 use std::sync::Arc;
-
-/// How many tokens of a prompt are read at once: more would not be faster, and needs memory by its square.
-pub(super) const CHUNK: usize = 128;
 
 /// The weights and the vocabulary of a model file, held once and shared by all who clone this.
 ///
@@ -26,7 +23,7 @@ struct Loaded {
     parameters: u64,
     bytes: u64,
     tokenizer: Tokenizer,
-    gemma: Gemma,
+    network: Network,
 }
 
 impl LocalModel {
@@ -54,7 +51,7 @@ impl LocalModel {
     /// The most tokens that a prompt and its answer may have together.
     #[must_use]
     pub fn context_tokens(&self) -> usize {
-        self.0.gemma.context()
+        self.0.network.context_tokens()
     }
 
     /// How many parameters it has.
@@ -88,11 +85,15 @@ impl LocalModel {
     /// A new request to the model, with nothing read yet.
     #[must_use]
     pub fn session(&self) -> Session {
-        Session { caches: self.0.gemma.caches(), model: self.clone(), position: 0 }
+        Session { model: self.clone(), context: None, position: 0 }
     }
 
     pub(super) fn tokenizer(&self) -> &Tokenizer {
         &self.0.tokenizer
+    }
+
+    pub(super) fn network(&self) -> &Network {
+        &self.0.network
     }
 }
 
@@ -109,16 +110,16 @@ fn load(path: &Path, precision: Precision) -> Result<Loaded, FileFault> {
         || name.as_deref().is_some_and(|name| name.to_ascii_lowercase().contains("-it"));
     let style = if tuned { PromptStyle::GemmaTurns } else { PromptStyle::QuestionAnswer };
     let tokenizer = Tokenizer::load(&mut gguf)?;
-    let gemma = Gemma::load(&mut gguf, precision, tokenizer.len())?;
+    let network = Network::Gemma(Gemma::load(&mut gguf, precision, tokenizer.len())?);
     let (parameters, bytes) = gguf.size();
-    Ok(Loaded { name, style, parameters, bytes, tokenizer, gemma })
+    Ok(Loaded { name, style, parameters, bytes, tokenizer, network })
 }
 
 /// What a model remembers of one request. Many sessions of one model run at the same time.
 #[derive(Debug)]
 pub struct Session {
     model: LocalModel,
-    caches: Vec<LayerCache>,
+    context: Option<Context>,
     position: usize,
 }
 
@@ -136,21 +137,13 @@ impl Session {
     /// [`ErrorKind::ContextOverflow`] where they do not fit, with both numbers. After [`ErrorKind::Internal`]
     /// the session is of no more use.
     pub fn read(&mut self, tokens: &[u32]) -> Result<Vec<f32>> {
-        let mut state = None;
-        for chunk in tokens.chunks(CHUNK) {
-            state = Some(self.advance(chunk)?);
+        let loaded = &*self.model.0;
+        if tokens.is_empty() {
+            return Err(Error::new(ErrorKind::InvalidRequest, NAME, "there must be tokens to read"));
         }
-        let state = state
-            .ok_or_else(|| Error::new(ErrorKind::InvalidRequest, NAME, "there must be tokens to read"))?;
-        self.logits(&state)
-    }
-
-    /// Reads at most [`CHUNK`] tokens; gives the last one's state.
-    pub(super) fn advance(&mut self, tokens: &[u32]) -> Result<Tensor> {
-        let loaded = &self.model.0;
-        let (read, context) = (self.position.saturating_add(tokens.len()), loaded.gemma.context());
-        if read > context {
-            let message = format!("{read} tokens do not fit the window of {context}");
+        let (read, window) = (self.position.saturating_add(tokens.len()), loaded.network.context_tokens());
+        if read > window {
+            let message = format!("{read} tokens do not fit the window of {window}");
             return Err(Error::new(ErrorKind::ContextOverflow, NAME, message));
         }
         let known = |id: &u32| usize::try_from(*id).is_ok_and(|id| id < loaded.tokenizer.len());
@@ -158,13 +151,9 @@ impl Session {
             let message = format!("{id} is no token of a vocabulary of {}", loaded.tokenizer.len());
             return Err(Error::new(ErrorKind::InvalidRequest, NAME, message));
         }
-        let state = loaded.gemma.advance(tokens, self.position, &mut self.caches).map_err(compute)?;
+        let logits = loaded.network.read_on(&mut self.context, tokens, CHUNK).map_err(compute)?;
         self.position = read;
-        Ok(state)
-    }
-
-    pub(super) fn logits(&self, state: &Tensor) -> Result<Vec<f32>> {
-        self.model.0.gemma.logits(state).map_err(compute)
+        Ok(logits)
     }
 }
 

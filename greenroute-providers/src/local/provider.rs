@@ -1,18 +1,20 @@
-use super::generate::Plan;
+use super::engine::Engine;
+use super::lane::{Asked, Job};
 use super::model::LocalModel;
 use super::sample::Sampler;
-use super::worker::Workers;
+use super::writer::Style;
 use super::{LocalProviderBuilder, NAME, PromptStyle};
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
 use futures_util::StreamExt;
-use greenroute_core::chat::{ChatEvent, ChatRequest, ChatResponse, FinishReason, Sampling};
+use greenroute_core::chat::{ChatEvent, ChatRequest, ChatResponse, FinishReason};
 use greenroute_core::model::{ModelCard, ProviderName};
 use greenroute_core::units::Tokens;
 use greenroute_core::{Error, ErrorKind, ModelProvider, Result, TokenCounter};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Serves one model from a GGUF file, in this process.
 ///
@@ -30,7 +32,7 @@ pub struct LocalProvider {
     model: LocalModel,
     card: Arc<ModelCard>,
     style: PromptStyle,
-    workers: Workers,
+    engine: Engine,
 }
 
 impl LocalProvider {
@@ -48,8 +50,8 @@ impl LocalProvider {
         LocalProviderBuilder::new(path.into())
     }
 
-    pub(super) fn new(model: LocalModel, card: ModelCard, style: PromptStyle, workers: Workers) -> Self {
-        Self { model, card: Arc::new(card), style, workers }
+    pub(super) fn new(model: LocalModel, card: ModelCard, style: PromptStyle, engine: Engine) -> Self {
+        Self { model, card: Arc::new(card), style, engine }
     }
 
     /// The model itself, shared with the provider.
@@ -67,7 +69,8 @@ impl LocalProvider {
         self.style.render(&request.messages, self.model.tokenizer())
     }
 
-    fn plan(&self, request: ChatRequest) -> Result<Plan> {
+    fn start(&self, request: ChatRequest) -> Result<BoxStream<'static, Result<ChatEvent>>> {
+        let arrived = Instant::now();
         let fault = |kind, message: String| Error::new(kind, self.card.key.to_string(), message);
         let prompt = self.prompt(&request)?;
         if !request.tools.is_empty() {
@@ -76,8 +79,9 @@ impl LocalProvider {
         if request.schema.is_some() {
             return Err(fault(ErrorKind::Unsupported, "a schema is more than this model can keep to".into()));
         }
-        if let Some(message) = bad_setting(&request) {
-            return Err(fault(ErrorKind::InvalidRequest, message.into()));
+        request.sampling.validate()?;
+        if request.max_output_tokens == Some(0) {
+            return Err(fault(ErrorKind::InvalidRequest, "`max_output_tokens` must be at least 1".into()));
         }
         let window = self.card.window;
         let read = u64::try_from(prompt.len()).unwrap_or(u64::MAX);
@@ -96,39 +100,21 @@ impl LocalProvider {
         let at_limit = if longest > room { FinishReason::ContextOverflow } else { FinishReason::Length };
         let mut stops = request.stop;
         stops.extend(self.style.stops().iter().map(|stop| (*stop).to_owned()));
-        Ok(Plan {
-            prompt,
+        let mut sampler = Sampler::new(request.sampling);
+        sampler.see(&prompt);
+        let style = Style {
             max_output: usize::try_from(longest.min(room)).unwrap_or(usize::MAX),
             at_limit,
-            sampler: Sampler::new(request.sampling),
+            sampler,
             stops,
             trim: self.style.trims(),
-        })
+            log_probabilities: request.log_probabilities,
+        };
+        let ChatRequest { model: key, timeout, compute_time, .. } = request;
+        let job =
+            |events| Job { key, prompt, style, asked: Asked { arrived, timeout, compute_time, events } };
+        Ok(self.engine.submit(job)?.boxed())
     }
-
-    fn start(&self, request: ChatRequest) -> Result<BoxStream<'static, Result<ChatEvent>>> {
-        let (key, timeout) = (request.model.clone(), request.timeout);
-        let plan = self.plan(request)?;
-        Ok(self.workers.submit(key, plan, timeout)?.boxed())
-    }
-}
-
-/// What is wrong with the request's numbers, if anything.
-fn bad_setting(request: &ChatRequest) -> Option<&'static str> {
-    let Sampling { temperature, top_p, top_k, .. } = request.sampling;
-    if request.max_output_tokens == Some(0) {
-        return Some("`max_output_tokens` must be at least 1");
-    }
-    if temperature.is_some_and(|temperature| !(0.0..=2.0).contains(&temperature)) {
-        return Some("`temperature` must be between 0 and 2");
-    }
-    if top_p.is_some_and(|top_p| !(top_p > 0.0 && top_p <= 1.0)) {
-        return Some("`top_p` must be above 0 and at most 1");
-    }
-    if top_k == Some(0) {
-        return Some("`top_k` must be at least 1");
-    }
-    None
 }
 
 impl fmt::Display for LocalProvider {

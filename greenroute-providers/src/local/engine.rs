@@ -1,0 +1,182 @@
+//! The thread that computes. All requests to a model share its steps.
+//!
+//! A request joins at the next step; nobody waits for a batch to fill. Between two steps of those that write, at
+//! most one part of one prompt is read, in turn: that part is all that a newcomer can delay the others by.
+
+use super::NAME;
+use super::lane::{Job, Lane};
+use super::model::LocalModel;
+use futures_channel::mpsc::{UnboundedReceiver, unbounded};
+use greenroute_core::chat::ChatEvent;
+use greenroute_core::{Error, ErrorKind, Result};
+use std::collections::VecDeque;
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How much of a prompt is read at once while nobody writes: more would not be faster, and needs memory by its
+/// square.
+pub(super) const CHUNK: usize = 128;
+
+/// And while somebody writes: about as long as four of their steps.
+const CHUNK_BESIDE: usize = 32;
+
+/// A thread over one model. It ends when this is dropped and its work is done.
+#[derive(Debug)]
+pub(super) struct Engine(mpsc::Sender<Job>);
+
+impl Engine {
+    /// Serves at most `lanes` requests at a time; others wait in the order in which they came.
+    pub(super) fn start(model: LocalModel, lanes: NonZeroUsize) -> Result<Self> {
+        let (sender, jobs) = mpsc::channel();
+        let shift = Shift { model, most: lanes.get(), waiting: VecDeque::new(), lanes: Vec::new() };
+        let run = move || shift.run(&jobs);
+        thread::Builder::new().name("greenroute-local".into()).spawn(run).map_err(|source| {
+            Error::new(ErrorKind::Config, NAME, "a thread for the model would not start").with_source(source)
+        })?;
+        Ok(Self(sender))
+    }
+
+    /// Queues a request that `job` makes of the place to which its events go. Dropping the receiver cancels it
+    /// between two steps.
+    pub(super) fn submit(
+        &self,
+        job: impl FnOnce(futures_channel::mpsc::UnboundedSender<Result<ChatEvent>>) -> Job,
+    ) -> Result<UnboundedReceiver<Result<ChatEvent>>> {
+        let (events, receiver) = unbounded();
+        let job = job(events);
+        job.asked.compute_time.track();
+        self.0
+            .send(job)
+            .map_err(|_| Error::new(ErrorKind::Internal, NAME, "the thread of the model is gone"))?;
+        Ok(receiver)
+    }
+}
+
+/// What the thread has at hand.
+struct Shift {
+    model: LocalModel,
+    most: usize,
+    waiting: VecDeque<Job>,
+    lanes: Vec<Lane>,
+}
+
+impl Shift {
+    fn run(mut self, jobs: &mpsc::Receiver<Job>) {
+        loop {
+            if self.lanes.is_empty() && self.waiting.is_empty() {
+                let Ok(job) = jobs.recv() else { return };
+                self.waiting.push_back(job);
+            }
+            self.waiting.extend(jobs.try_iter());
+            self.waiting.retain(|job| job.asked.waits(&job.key));
+            self.lanes.retain(Lane::waits);
+            self.admit();
+            self.read();
+            self.write();
+        }
+    }
+
+    fn admit(&mut self) {
+        while self.lanes.len() < self.most {
+            let Some(job) = self.waiting.pop_front() else { return };
+            self.lanes.extend(Lane::open(job, self.model.network()));
+        }
+    }
+
+    /// Reads a part of the prompt whose turn it is; the next turn is another's.
+    fn read(&mut self) {
+        let writing = self.lanes.iter().any(|lane| !lane.is_reading());
+        let most = if writing { CHUNK_BESIDE } else { CHUNK };
+        let unread: Vec<usize> =
+            self.lanes.iter().filter(|lane| lane.is_reading()).map(|lane| lane.context.unread()).collect();
+        if unread.is_empty() {
+            return;
+        }
+        let together = self.model.network().read_together(&unread, most);
+        let mut taken = 0;
+        let (mut group, others): (Vec<Lane>, Vec<Lane>) = self.lanes.drain(..).partition(|lane| {
+            let takes = lane.is_reading() && taken < together;
+            taken += usize::from(takes);
+            takes
+        });
+        self.lanes = others;
+        let started = Instant::now();
+        let read = guarded(|| {
+            let mut contexts: Vec<_> = group.iter_mut().map(|lane| &mut lane.context).collect();
+            self.model.network().read(&mut contexts, most)
+        });
+        let elapsed = started.elapsed();
+        match read {
+            Ok(counts) => {
+                let sum: usize = counts.iter().sum();
+                for (lane, count) in group.iter_mut().zip(counts) {
+                    lane.computed(part(elapsed, count, sum));
+                }
+                self.lanes.append(&mut group);
+            }
+            Err(fault) => group.iter().for_each(|lane| lane.fail(fault.error())),
+        }
+    }
+
+    /// One step of all whose prompts were read.
+    fn write(&mut self) {
+        let (mut group, others): (Vec<Lane>, Vec<Lane>) =
+            self.lanes.drain(..).partition(|lane| !lane.is_reading());
+        self.lanes = others;
+        if group.is_empty() {
+            return;
+        }
+        let started = Instant::now();
+        let logits = guarded(|| {
+            let mut contexts: Vec<_> = group.iter_mut().map(|lane| &mut lane.context).collect();
+            self.model.network().step(&mut contexts)
+        });
+        let elapsed = started.elapsed();
+        match logits {
+            Ok(logits) => {
+                let count = group.len();
+                group.iter_mut().for_each(|lane| lane.computed(part(elapsed, 1, count)));
+                let tokenizer = self.model.tokenizer();
+                let wrote =
+                    group.into_iter().zip(&logits).filter_map(|(lane, logits)| lane.write(logits, tokenizer));
+                self.lanes.extend(wrote);
+            }
+            Err(fault) => group.iter().for_each(|lane| lane.fail(fault.error())),
+        }
+    }
+}
+
+/// `count` parts of `sum`.
+fn part(whole: Duration, count: usize, sum: usize) -> Duration {
+    let (count, sum) = (u32::try_from(count).unwrap_or(u32::MAX), u32::try_from(sum).unwrap_or(u32::MAX));
+    whole.mul_f64(f64::from(count) / f64::from(sum.max(1)))
+}
+
+/// Why a step failed.
+enum Fault {
+    Failed(String),
+    Panicked,
+}
+
+impl Fault {
+    /// The error for one of those who shared the step.
+    fn error(&self) -> Error {
+        let message = match self {
+            Self::Failed(cause) => format!("the forward pass failed: {cause}"),
+            Self::Panicked => "the forward pass panicked".to_owned(),
+        };
+        Error::new(ErrorKind::Internal, NAME, message)
+    }
+}
+
+/// A panic in a step costs the requests of that step, not the thread.
+fn guarded<T>(step: impl FnOnce() -> candle_core::Result<T>) -> Result<T, Fault> {
+    match catch_unwind(AssertUnwindSafe(step)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(cause)) => Err(Fault::Failed(cause.to_string())),
+        Err(_) => Err(Fault::Panicked),
+    }
+}
