@@ -121,6 +121,68 @@ async fn chats_at_once_are_chats_alone() {
     assert_ne!(other.text(), alone[0].text(), "the seed decides");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_computed_for_whom_is_told() {
+    let provider =
+        Arc::new(builder().style(PromptStyle::Raw).concurrency(3.try_into().unwrap()).build().unwrap());
+    let started = Instant::now();
+    let requests: Vec<_> = (0..6).map(|_| asking(&provider, "the cat sat on the mat")).collect();
+    let chats = requests.iter().map(|request| provider.chat(request.clone()));
+    let responses = futures_util::future::join_all(chats).await;
+    let wall = started.elapsed();
+    let mut sum = Duration::ZERO;
+    for (request, response) in requests.iter().zip(responses) {
+        let timing = response.unwrap().timing.unwrap();
+        assert_eq!(timing.compute(), request.compute_time.total());
+        assert!(timing.queue.unwrap() + timing.compute().unwrap() <= timing.elapsed.unwrap());
+        sum += timing.compute().unwrap();
+    }
+    assert!(sum <= wall, "{sum:?} of {wall:?}");
+}
+
+#[tokio::test]
+async fn log_probabilities_are_the_models_own() {
+    let provider = raw();
+    let mut request = asking(&provider, "the cat");
+    assert_eq!(provider.chat(request.clone()).await.unwrap().log_probabilities, None);
+    request.log_probabilities = true;
+    // The temperature changes what is chosen, not what the model thought of it.
+    request.sampling = Sampling { temperature: Some(1.3), seed: Some(3), ..Sampling::default() };
+    let response = provider.chat(request).await.unwrap();
+    let told = response.log_probabilities.clone().unwrap();
+    assert_eq!(Tokens::from(told.len()), response.usage.usage().output_tokens());
+    let mut session = provider.model().session();
+    let mut logits = session.read(&provider.model().encode("the cat")).unwrap();
+    for told in told {
+        let exps: Vec<f64> = logits.iter().map(|logit| f64::from(*logit).exp()).collect();
+        let sum: f64 = exps.iter().sum();
+        // The token that was chosen is the one whose probability was told.
+        let of = |exp: f64| (exp / sum).ln();
+        let chosen = exps.iter().position(|exp| (of(*exp) - told).abs() < 1e-4);
+        let chosen = chosen.unwrap_or_else(|| panic!("nothing has the probability {told}"));
+        logits = session.read(&[u32::try_from(chosen).unwrap()]).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_penalty_keeps_it_from_repeating_itself() {
+    let provider = raw();
+    let distinct = async |penalty| {
+        let mut request = asking(&provider, "the cat");
+        request.max_output_tokens = Some(60);
+        request.sampling.repetition_penalty = penalty;
+        let text = provider.chat(request).await.unwrap().text();
+        provider.model().encode(&text).into_iter().collect::<std::collections::BTreeSet<_>>().len()
+    };
+    let (off, one, two) = (distinct(None).await, distinct(Some(1.0)).await, distinct(Some(2.0)).await);
+    assert_eq!(off, one);
+    assert!(two > off, "{two} kinds of tokens with a penalty, {off} without");
+    let mut request = asking(&provider, "the cat");
+    request.sampling.repetition_penalty = Some(0.5);
+    let error = failure(&provider, request).await;
+    assert!(error.message().contains("`repetition_penalty` must be between 1 and 2, not 0.5"), "{error}");
+}
+
 #[tokio::test]
 async fn a_dropped_stream_frees_its_thread() {
     let provider = builder().style(PromptStyle::Raw).concurrency(1.try_into().unwrap()).build().unwrap();

@@ -71,12 +71,17 @@ impl Shift {
                 self.waiting.push_back(job);
             }
             self.waiting.extend(jobs.try_iter());
-            self.waiting.retain(|job| job.asked.waits(&job.key));
-            self.lanes.retain(Lane::waits);
-            self.admit();
-            self.read();
-            self.write();
+            self.turn();
         }
+    }
+
+    /// Everybody who writes comes one token further, and somebody who reads one part.
+    fn turn(&mut self) {
+        self.waiting.retain(|job| job.asked.waits(&job.key));
+        self.lanes.retain(Lane::waits);
+        self.admit();
+        self.read();
+        self.write();
     }
 
     fn admit(&mut self) {
@@ -178,5 +183,115 @@ fn guarded<T>(step: impl FnOnce() -> candle_core::Result<T>) -> Result<T, Fault>
         Ok(Ok(value)) => Ok(value),
         Ok(Err(cause)) => Err(Fault::Failed(cause.to_string())),
         Err(_) => Err(Fault::Panicked),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Precision;
+    use super::super::lane::Asked;
+    use super::super::sample::Sampler;
+    use super::super::writer::Style;
+    use super::*;
+    use greenroute_core::ModelKey;
+    use greenroute_core::chat::{ComputeTime, FinishReason, Sampling};
+
+    type Events = UnboundedReceiver<Result<ChatEvent>>;
+
+    /// A thread's work, turned by hand.
+    fn shift(most: usize) -> Shift {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tiny-gemma3.gguf");
+        let model = LocalModel::open(path, Precision::Stored).unwrap();
+        Shift { model, most, waiting: VecDeque::new(), lanes: Vec::new() }
+    }
+
+    fn job(prompt: usize, max_output: usize) -> (Job, Events, ComputeTime) {
+        let (events, receiver) = unbounded();
+        let compute_time = ComputeTime::default();
+        let style = Style {
+            max_output,
+            at_limit: FinishReason::Length,
+            sampler: Sampler::new(Sampling::default()),
+            stops: Vec::new(),
+            trim: false,
+            log_probabilities: false,
+        };
+        let asked =
+            Asked { arrived: Instant::now(), timeout: None, compute_time: compute_time.clone(), events };
+        let prompt = (0..prompt).map(|at| 300 + u32::try_from(at % 7).unwrap()).collect();
+        (Job { key: ModelKey::new("local", "tiny"), prompt, style, asked }, receiver, compute_time)
+    }
+
+    /// How many turns pass until the events end, at most `most`.
+    fn turns(shift: &mut Shift, events: &mut Events, most: usize) -> usize {
+        for turn in 1..=most {
+            shift.turn();
+            loop {
+                match events.try_recv() {
+                    Ok(event) => {
+                        if let ChatEvent::Done(_) = event.unwrap() {
+                            return turn;
+                        }
+                    }
+                    Err(_) => break,
+                }
+            }
+        }
+        panic!("no end within {most} turns")
+    }
+
+    #[test]
+    fn a_short_prompt_does_not_wait_for_a_long_one() {
+        let mut shift = shift(8);
+        let (long, mut late, _) = job(220, 4);
+        let (short, mut soon, _) = job(3, 4);
+        shift.waiting.extend([long, short]);
+        // The long one reads 128, the short one all of its 3; then it writes four while the long one reads on.
+        assert_eq!(turns(&mut shift, &mut soon, 10), 5);
+        assert!(turns(&mut shift, &mut late, 10) <= 6);
+        assert!(shift.lanes.is_empty());
+    }
+
+    #[test]
+    fn whoever_writes_goes_on_in_every_turn_whoever_comes() {
+        let mut shift = shift(4);
+        let (first, mut events, _) = job(2, 30);
+        shift.waiting.push_back(first);
+        shift.turn();
+        let others: Vec<_> = (0..6).map(|_| job(200, 2)).collect();
+        let (jobs, kept): (Vec<_>, Vec<_>) = others.into_iter().map(|(job, events, _)| (job, events)).unzip();
+        shift.waiting.extend(jobs);
+        // One token was written above; each further turn writes one.
+        assert_eq!(turns(&mut shift, &mut events, 40), 29);
+        drop(kept);
+    }
+
+    #[test]
+    fn as_many_as_there_are_lanes_are_served_and_the_rest_waits_in_order() {
+        let mut shift = shift(2);
+        let (jobs, mut events): (Vec<_>, Vec<_>) =
+            (0..4).map(|_| job(2, 3)).map(|(job, events, _)| (job, events)).unzip();
+        shift.waiting.extend(jobs);
+        shift.turn();
+        assert_eq!((shift.lanes.len(), shift.waiting.len()), (2, 2));
+        let ends: Vec<usize> = events.iter_mut().map(|events| turns(&mut shift, events, 20)).collect();
+        assert!(ends.iter().sum::<usize>() <= 12, "{ends:?}");
+    }
+
+    #[test]
+    fn who_left_is_forgotten_before_the_next_step() {
+        let mut shift = shift(2);
+        let (one, events, time) = job(2, 200);
+        let (two, waiting, idle) = job(2, 200);
+        let (three, left, never) = job(2, 200);
+        shift.waiting.extend([one, two, three]);
+        shift.turn();
+        let before = time.total();
+        drop((events, left));
+        shift.turn();
+        assert_eq!((shift.lanes.len(), shift.waiting.len()), (1, 0));
+        assert_eq!((time.total(), never.total()), (before, None));
+        assert!(idle.total().unwrap() > Duration::ZERO);
+        drop(waiting);
     }
 }
