@@ -226,14 +226,9 @@ mod tests {
     fn turns(shift: &mut Shift, events: &mut Events, most: usize) -> usize {
         for turn in 1..=most {
             shift.turn();
-            loop {
-                match events.try_recv() {
-                    Ok(event) => {
-                        if let ChatEvent::Done(_) = event.unwrap() {
-                            return turn;
-                        }
-                    }
-                    Err(_) => break,
+            while let Ok(event) = events.try_recv() {
+                if let ChatEvent::Done(_) = event.unwrap() {
+                    return turn;
                 }
             }
         }
