@@ -13,6 +13,7 @@ mod gemma;
 mod gguf;
 mod lane;
 mod matrix;
+mod memory;
 mod model;
 mod network;
 mod ops;
