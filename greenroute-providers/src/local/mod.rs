@@ -11,6 +11,7 @@ mod fault;
 mod gemma;
 mod generate;
 mod gguf;
+mod kernel;
 mod matrix;
 mod model;
 mod ops;
