@@ -1,5 +1,5 @@
 use super::card::card;
-use super::model::LocalModel;
+use super::model::{LocalModel, default_threads};
 use super::provider::LocalProvider;
 use super::worker::Workers;
 use super::{NAME, Precision, PromptStyle};
@@ -10,8 +10,7 @@ use std::path::PathBuf;
 
 /// Settings of a [`LocalProvider`]; all but the file have a default.
 ///
-/// Each product uses as many threads as the machine has cores, for all models of the process together;
-/// the environment variable `CANDLE_NUM_THREADS`, read at the first product, sets another number.
+/// Every model computes on threads of its own, one per core unless [`threads`](Self::threads) says otherwise.
 #[derive(Debug, Clone)]
 pub struct LocalProviderBuilder {
     path: PathBuf,
@@ -22,6 +21,7 @@ pub struct LocalProviderBuilder {
     style: Option<PromptStyle>,
     precision: Precision,
     concurrency: NonZeroUsize,
+    threads: Option<NonZeroUsize>,
 }
 
 impl LocalProviderBuilder {
@@ -35,6 +35,7 @@ impl LocalProviderBuilder {
             style: None,
             precision: Precision::default(),
             concurrency: NonZeroUsize::MIN.saturating_add(1),
+            threads: None,
         }
     }
 
@@ -88,12 +89,21 @@ impl LocalProviderBuilder {
         self
     }
 
+    /// With how many threads the model computes, for all its requests together; one per core by default. What a
+    /// model says does not depend on it.
+    #[must_use]
+    pub fn threads(mut self, threads: NonZeroUsize) -> Self {
+        self.threads = Some(threads);
+        self
+    }
+
     /// Loads the file. It takes about two seconds per gigabyte, and blocks.
     ///
     /// # Errors
     /// [`ErrorKind::Config`], naming the file and what is wrong with it, or the setting and what is allowed.
     pub fn build(self) -> Result<LocalProvider> {
-        let model = LocalModel::open(&self.path, self.precision)?;
+        let threads = self.threads.unwrap_or_else(default_threads);
+        let model = LocalModel::open_with_threads(&self.path, self.precision, threads)?;
         let card = self.card(&model)?;
         let workers = Workers::start(&model, self.concurrency)?;
         let style = self.style.unwrap_or(model.style());

@@ -16,6 +16,7 @@ mod matrix;
 mod model;
 mod ops;
 mod provider;
+mod rotation;
 mod sample;
 mod style;
 mod text_stream;

@@ -1,12 +1,13 @@
-use super::cache::LayerCache;
 use super::fault::FileFault;
-use super::gemma::Gemma;
+use super::gemma::{Gemma, GemmaMemory};
 use super::gguf::Gguf;
 use super::text_stream::TextStream;
 use super::tokenizer::Tokenizer;
 use super::{NAME, Precision, PromptStyle};
 use candle_core::Tensor;
 use greenroute_core::{Error, ErrorKind, Result};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -27,6 +28,8 @@ struct Loaded {
     bytes: u64,
     tokenizer: Tokenizer,
     gemma: Gemma,
+    /// The threads of every product.
+    pool: ThreadPool,
 }
 
 impl LocalModel {
@@ -35,8 +38,22 @@ impl LocalModel {
     /// # Errors
     /// [`ErrorKind::Config`], naming the file and what is wrong with it.
     pub fn open(path: impl AsRef<Path>, precision: Precision) -> Result<Self> {
+        Self::open_with_threads(path, precision, default_threads())
+    }
+
+    /// As [`LocalModel::open`], to compute with so many threads; else there are as many as the machine has cores.
+    ///
+    /// # Errors
+    /// As there, and where the threads do not start.
+    pub fn open_with_threads(
+        path: impl AsRef<Path>,
+        precision: Precision,
+        threads: NonZeroUsize,
+    ) -> Result<Self> {
         let path = path.as_ref();
-        load(path, precision).map(|loaded| Self(Arc::new(loaded))).map_err(|fault| fault.at(path))
+        load(path, precision, pool(threads)?)
+            .map(|loaded| Self(Arc::new(loaded)))
+            .map_err(|fault| fault.at(path))
     }
 
     /// What the file calls the model, if anything.
@@ -88,7 +105,7 @@ impl LocalModel {
     /// A new request to the model, with nothing read yet.
     #[must_use]
     pub fn session(&self) -> Session {
-        Session { caches: self.0.gemma.caches(), model: self.clone(), position: 0 }
+        Session { memory: self.0.gemma.begin(), model: self.clone() }
     }
 
     pub(super) fn tokenizer(&self) -> &Tokenizer {
@@ -96,7 +113,21 @@ impl LocalModel {
     }
 }
 
-fn load(path: &Path, precision: Precision) -> Result<Loaded, FileFault> {
+/// As many threads as there are cores to run on.
+pub(super) fn default_threads() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+/// A model's own threads: that of another library, or of another model, is neither waited for nor resized.
+fn pool(threads: NonZeroUsize) -> Result<ThreadPool> {
+    let named = |index| format!("greenroute-compute-{index}");
+    ThreadPoolBuilder::new().num_threads(threads.get()).thread_name(named).build().map_err(|source| {
+        Error::new(ErrorKind::Config, NAME, format!("{threads} threads to compute with did not start"))
+            .with_source(source)
+    })
+}
+
+fn load(path: &Path, precision: Precision, pool: ThreadPool) -> Result<Loaded, FileFault> {
     let mut gguf = Gguf::open(path)?;
     match gguf.text("general.architecture") {
         Some("gemma3") => {}
@@ -111,22 +142,21 @@ fn load(path: &Path, precision: Precision) -> Result<Loaded, FileFault> {
     let tokenizer = Tokenizer::load(&mut gguf)?;
     let gemma = Gemma::load(&mut gguf, precision, tokenizer.len())?;
     let (parameters, bytes) = gguf.size();
-    Ok(Loaded { name, style, parameters, bytes, tokenizer, gemma })
+    Ok(Loaded { name, style, parameters, bytes, tokenizer, gemma, pool })
 }
 
 /// What a model remembers of one request. Many sessions of one model run at the same time.
 #[derive(Debug)]
 pub struct Session {
     model: LocalModel,
-    caches: Vec<LayerCache>,
-    position: usize,
+    memory: GemmaMemory,
 }
 
 impl Session {
     /// How many tokens have been read.
     #[must_use]
     pub fn position(&self) -> usize {
-        self.position
+        self.memory.position()
     }
 
     /// Reads `tokens` after all that were read before, and gives the logit of every possible next token.
@@ -148,7 +178,7 @@ impl Session {
     /// Reads at most [`CHUNK`] tokens; gives the last one's state.
     pub(super) fn advance(&mut self, tokens: &[u32]) -> Result<Tensor> {
         let loaded = &self.model.0;
-        let (read, context) = (self.position.saturating_add(tokens.len()), loaded.gemma.context());
+        let (read, context) = (self.position().saturating_add(tokens.len()), loaded.gemma.context());
         if read > context {
             let message = format!("{read} tokens do not fit the window of {context}");
             return Err(Error::new(ErrorKind::ContextOverflow, NAME, message));
@@ -158,13 +188,14 @@ impl Session {
             let message = format!("{id} is no token of a vocabulary of {}", loaded.tokenizer.len());
             return Err(Error::new(ErrorKind::InvalidRequest, NAME, message));
         }
-        let state = loaded.gemma.advance(tokens, self.position, &mut self.caches).map_err(compute)?;
-        self.position = read;
-        Ok(state)
+        let (gemma, memory) = (&loaded.gemma, &mut self.memory);
+        loaded.pool.install(|| gemma.read(tokens, memory)).map_err(compute)
     }
 
     pub(super) fn logits(&self, state: &Tensor) -> Result<Vec<f32>> {
-        self.model.0.gemma.logits(state).map_err(compute)
+        let loaded = &self.model.0;
+        let logits = || loaded.gemma.logits(state)?.flatten_all()?.to_vec1();
+        loaded.pool.install(logits).map_err(compute)
     }
 }
 

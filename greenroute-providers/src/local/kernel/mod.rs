@@ -6,6 +6,7 @@
 //! same to the last bit, whatever its company and the number of threads.
 
 mod activations;
+mod attend;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -17,6 +18,7 @@ use activations::Activations;
 use rayon::prelude::*;
 use std::sync::LazyLock;
 
+pub(super) use attend::attend;
 pub(super) use block::Format;
 
 /// Weights in blocks, `[rows, columns]`.
