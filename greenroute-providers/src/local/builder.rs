@@ -1,6 +1,6 @@
 use super::card::card;
 use super::engine::Engine;
-use super::model::LocalModel;
+use super::model::{LoadOptions, LocalModel};
 use super::provider::LocalProvider;
 use super::{NAME, Precision, PromptStyle};
 use greenroute_core::model::{ModelCard, ModelId};
@@ -10,8 +10,7 @@ use std::path::PathBuf;
 
 /// Settings of a [`LocalProvider`]; all but the file have a default.
 ///
-/// Each product uses as many threads as the machine has cores, for all models of the process together;
-/// the environment variable `CANDLE_NUM_THREADS`, read at the first product, sets another number.
+/// Every model computes on threads of its own, one per core unless [`threads`](Self::threads) says otherwise.
 #[derive(Debug, Clone)]
 pub struct LocalProviderBuilder {
     path: PathBuf,
@@ -20,7 +19,7 @@ pub struct LocalProviderBuilder {
     context_tokens: Option<u64>,
     max_output_tokens: Option<u64>,
     style: Option<PromptStyle>,
-    precision: Precision,
+    load: LoadOptions,
     concurrency: NonZeroUsize,
 }
 
@@ -33,7 +32,7 @@ impl LocalProviderBuilder {
             context_tokens: None,
             max_output_tokens: None,
             style: None,
-            precision: Precision::default(),
+            load: LoadOptions::default(),
             concurrency: NonZeroUsize::MIN.saturating_add(7),
         }
     }
@@ -77,7 +76,7 @@ impl LocalProviderBuilder {
     /// How weights are held; by default as they are stored.
     #[must_use]
     pub fn precision(mut self, precision: Precision) -> Self {
-        self.precision = precision;
+        self.load.precision = precision;
         self
     }
 
@@ -88,12 +87,20 @@ impl LocalProviderBuilder {
         self
     }
 
+    /// With how many threads the model computes, for all its requests together; one per core by default. What a
+    /// model says does not depend on it.
+    #[must_use]
+    pub fn threads(mut self, threads: NonZeroUsize) -> Self {
+        self.load.threads = Some(threads);
+        self
+    }
+
     /// Loads the file. It takes about two seconds per gigabyte, and blocks.
     ///
     /// # Errors
     /// [`ErrorKind::Config`], naming the file and what is wrong with it, or the setting and what is allowed.
     pub fn build(self) -> Result<LocalProvider> {
-        let model = LocalModel::open(&self.path, self.precision)?;
+        let model = LocalModel::open(&self.path, self.load)?;
         let card = self.card(&model)?;
         let engine = Engine::start(model.clone(), self.concurrency)?;
         let style = self.style.unwrap_or(model.style());

@@ -111,7 +111,7 @@ impl Shift {
         let started = Instant::now();
         let read = guarded(|| {
             let mut contexts: Vec<_> = group.iter_mut().map(|lane| &mut lane.context).collect();
-            self.model.network().read(&mut contexts, most)
+            self.model.compute(|network| network.read(&mut contexts, most))
         });
         let elapsed = started.elapsed();
         match read {
@@ -137,7 +137,7 @@ impl Shift {
         let started = Instant::now();
         let logits = guarded(|| {
             let mut contexts: Vec<_> = group.iter_mut().map(|lane| &mut lane.context).collect();
-            self.model.network().step(&mut contexts)
+            self.model.compute(|network| network.step(&mut contexts))
         });
         let elapsed = started.elapsed();
         match logits {

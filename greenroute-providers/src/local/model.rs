@@ -7,8 +7,25 @@ use super::text_stream::TextStream;
 use super::tokenizer::Tokenizer;
 use super::{NAME, Precision, PromptStyle};
 use greenroute_core::{Error, ErrorKind, Result};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
+
+/// How a model is loaded. A [`Precision`] alone is one too.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LoadOptions {
+    /// In what form matrices are held.
+    pub precision: Precision,
+    /// With how many threads the model computes; by default one per core. What it says does not depend on it.
+    pub threads: Option<NonZeroUsize>,
+}
+
+impl From<Precision> for LoadOptions {
+    fn from(precision: Precision) -> Self {
+        Self { precision, ..Self::default() }
+    }
+}
 
 /// The weights and the vocabulary of a model file, held once and shared by all who clone this.
 ///
@@ -24,6 +41,8 @@ struct Loaded {
     bytes: u64,
     tokenizer: Tokenizer,
     network: Network,
+    /// The threads of every product.
+    pool: ThreadPool,
 }
 
 impl LocalModel {
@@ -31,9 +50,11 @@ impl LocalModel {
     ///
     /// # Errors
     /// [`ErrorKind::Config`], naming the file and what is wrong with it.
-    pub fn open(path: impl AsRef<Path>, precision: Precision) -> Result<Self> {
-        let path = path.as_ref();
-        load(path, precision).map(|loaded| Self(Arc::new(loaded))).map_err(|fault| fault.at(path))
+    pub fn open(path: impl AsRef<Path>, options: impl Into<LoadOptions>) -> Result<Self> {
+        let (path, options) = (path.as_ref(), options.into());
+        let pool = pool(options.threads.unwrap_or_else(default_threads))?;
+        let loaded = load(path, options.precision, pool).map_err(|fault| fault.at(path))?;
+        Ok(Self(Arc::new(loaded)))
     }
 
     /// What the file calls the model, if anything.
@@ -92,12 +113,31 @@ impl LocalModel {
         &self.0.tokenizer
     }
 
+    /// Has the model's own threads do `work`.
+    pub(super) fn compute<T: Send>(&self, work: impl FnOnce(&Network) -> T + Send) -> T {
+        self.0.pool.install(|| work(&self.0.network))
+    }
+
     pub(super) fn network(&self) -> &Network {
         &self.0.network
     }
 }
 
-fn load(path: &Path, precision: Precision) -> Result<Loaded, FileFault> {
+/// As many threads as there are cores to run on.
+fn default_threads() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+/// A model's own threads: that of another library, or of another model, is neither waited for nor resized.
+fn pool(threads: NonZeroUsize) -> Result<ThreadPool> {
+    let named = |index| format!("greenroute-compute-{index}");
+    ThreadPoolBuilder::new().num_threads(threads.get()).thread_name(named).build().map_err(|source| {
+        Error::new(ErrorKind::Config, NAME, format!("{threads} threads to compute with did not start"))
+            .with_source(source)
+    })
+}
+
+fn load(path: &Path, precision: Precision, pool: ThreadPool) -> Result<Loaded, FileFault> {
     let mut gguf = Gguf::open(path)?;
     match gguf.text("general.architecture") {
         Some("gemma3") => {}
@@ -112,7 +152,7 @@ fn load(path: &Path, precision: Precision) -> Result<Loaded, FileFault> {
     let tokenizer = Tokenizer::load(&mut gguf)?;
     let network = Network::Gemma(Gemma::load(&mut gguf, precision, tokenizer.len())?);
     let (parameters, bytes) = gguf.size();
-    Ok(Loaded { name, style, parameters, bytes, tokenizer, network })
+    Ok(Loaded { name, style, parameters, bytes, tokenizer, network, pool })
 }
 
 /// What a model remembers of one request. Many sessions of one model run at the same time.
@@ -151,7 +191,9 @@ impl Session {
             let message = format!("{id} is no token of a vocabulary of {}", loaded.tokenizer.len());
             return Err(Error::new(ErrorKind::InvalidRequest, NAME, message));
         }
-        let logits = loaded.network.read_on(&mut self.context, tokens, CHUNK).map_err(compute)?;
+        let context = &mut self.context;
+        let logits =
+            self.model.compute(|network| network.read_on(context, tokens, CHUNK)).map_err(compute)?;
         self.position = read;
         Ok(logits)
     }

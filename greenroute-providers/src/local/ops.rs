@@ -1,45 +1,16 @@
 //! The kernels between the matrix products, each one pass over contiguous floats.
 
-use candle_core::{CpuStorage, CustomOp2, Error, InplaceOp1, Layout, Result, Shape, Tensor, bail};
-use std::sync::Arc;
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, Error, InplaceOp1, Layout, Result, Shape, Tensor, bail};
 
 /// `x / rms(x) · weight` over the last dimension. The weights of Gemma files have their 1 added already.
 pub(super) fn rms_norm(x: &Tensor, weight: &Tensor, epsilon: f32) -> Result<Tensor> {
     x.apply_op2_no_bwd(weight, &RmsNorm { epsilon })
 }
 
-/// `gelu(gate) · up`, with the approximation of gelu by tanh that Gemma was trained with.
-pub(super) fn gelu_gate(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
-    gate.apply_op2_no_bwd(up, &GeluGate)
-}
-
-/// Cosines and sines of some positions for one base frequency.
-#[derive(Debug, Clone)]
-pub(super) struct Rotation {
-    /// For each position its cosines, then its sines.
-    table: Arc<[f32]>,
-    head_dim: usize,
-}
-
-impl Rotation {
-    /// For `count` positions from `first`, with rotations slowed by `scale`.
-    pub(super) fn new(first: u32, count: u32, head_dim: u16, base: f64, scale: f64) -> Self {
-        let half = head_dim / 2;
-        let speed = |i: u16| base.powf(-2.0 * f64::from(i) / f64::from(head_dim)) * scale;
-        let speeds: Vec<f64> = (0..half).map(speed).collect();
-        let mut table = Vec::new();
-        for position in first..first.saturating_add(count) {
-            let angles = speeds.iter().map(|speed| f64::from(position) * speed);
-            table.extend(angles.clone().map(|angle| narrow(angle.cos())));
-            table.extend(angles.map(|angle| narrow(angle.sin())));
-        }
-        Self { table: table.into(), head_dim: usize::from(head_dim) }
-    }
-
-    /// `[T, heads · d]` to `[heads, T, d]`: each head normed by `weight`, turned to its position, times `factor`.
-    pub(super) fn heads(&self, x: &Tensor, weight: &Tensor, epsilon: f32, factor: f32) -> Result<Tensor> {
-        x.apply_op2_no_bwd(weight, &Heads { rotation: self.clone(), epsilon, factor })
-    }
+/// `gelu(gate) · up` of rows in which the gates come first, with the approximation of gelu by tanh that Gemma was
+/// trained with.
+pub(super) fn gelu_gate(gates_and_ups: &Tensor) -> Result<Tensor> {
+    gates_and_ups.apply_op1_no_bwd(&GeluGate)
 }
 
 /// Softmax in place over scores `[groups, heads · T, S]`, where the query `t` stands at `query + t`, the key `s`
@@ -92,75 +63,26 @@ impl CustomOp2 for RmsNorm {
     }
 }
 
-struct Heads {
-    rotation: Rotation,
-    epsilon: f32,
-    factor: f32,
-}
-
-impl CustomOp2 for Heads {
-    fn name(&self) -> &'static str {
-        "gemma-heads"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        at: &Layout,
-        w: &CpuStorage,
-        w_at: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (x, weight) = (floats(x, at)?, floats(w, w_at)?);
-        let dim = self.rotation.head_dim;
-        let (tokens, width) = at.shape().dims2()?;
-        let heads = width / dim;
-        if weight.len() != dim || heads * dim != width || self.rotation.table.len() != tokens * dim {
-            bail!("heads of {dim} do not fit {tokens} tokens of width {width}");
-        }
-        let mut out = vec![0.0; x.len()];
-        for (head, out) in out.chunks_exact_mut(tokens * dim).enumerate() {
-            let tokens = x.chunks_exact(width).zip(self.rotation.table.chunks_exact(dim));
-            for ((token, turn), out) in tokens.zip(out.chunks_exact_mut(dim)) {
-                let Some(row) = token.get(head * dim..(head + 1) * dim) else { continue };
-                let inverse = inverse_rms(row, self.epsilon) * self.factor;
-                let half = dim / 2;
-                let (left, right) = row.split_at(half);
-                let (w_left, w_right) = weight.split_at(half);
-                let (cos, sin) = turn.split_at(half);
-                let (out_left, out_right) = out.split_at_mut(half);
-                let outs = out_left.iter_mut().zip(out_right);
-                let ins = left.iter().zip(w_left).zip(right.iter().zip(w_right)).zip(cos.iter().zip(sin));
-                for ((out_left, out_right), (((l, wl), (r, wr)), (cos, sin))) in outs.zip(ins) {
-                    let (l, r) = (l * inverse * wl, r * inverse * wr);
-                    *out_left = l * cos - r * sin;
-                    *out_right = r * cos + l * sin;
-                }
-            }
-        }
-        Ok((CpuStorage::F32(out), Shape::from((heads, tokens, dim))))
-    }
-}
-
 struct GeluGate;
 
-impl CustomOp2 for GeluGate {
+impl CustomOp1 for GeluGate {
     fn name(&self) -> &'static str {
         "gemma-gelu-gate"
     }
 
-    fn cpu_fwd(
-        &self,
-        g: &CpuStorage,
-        at: &Layout,
-        u: &CpuStorage,
-        u_at: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (gate, up) = (floats(g, at)?, floats(u, u_at)?);
-        if gate.len() != up.len() {
-            bail!("a gate of {} cannot close {} values", gate.len(), up.len());
+    fn cpu_fwd(&self, x: &CpuStorage, at: &Layout) -> Result<(CpuStorage, Shape)> {
+        let x = floats(x, at)?;
+        let (rows, width) = at.shape().dims2()?;
+        let half = width / 2;
+        if half == 0 || !width.is_multiple_of(2) {
+            bail!("{width} values are not as many gates as values");
         }
-        let out = gate.iter().zip(up).map(|(gate, up)| gelu(*gate) * up).collect();
-        Ok((CpuStorage::F32(out), at.shape().clone()))
+        let mut out = Vec::with_capacity(rows * half);
+        for row in x.chunks_exact(width) {
+            let (gates, ups) = row.split_at(half);
+            out.extend(gates.iter().zip(ups).map(|(gate, up)| gelu(*gate) * up));
+        }
+        Ok((CpuStorage::F32(out), Shape::from((rows, half))))
     }
 }
 
@@ -188,7 +110,7 @@ impl InplaceOp1 for Causal {
     }
 }
 
-fn softmax(scores: &mut [f32]) {
+pub(super) fn softmax(scores: &mut [f32]) {
     let max = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let mut sum = 0.0;
     for score in scores.iter_mut() {
@@ -208,7 +130,7 @@ fn gelu(x: f32) -> f32 {
     x / (1.0 + (-2.0 * u).exp())
 }
 
-fn inverse_rms(row: &[f32], epsilon: f32) -> f32 {
+pub(super) fn inverse_rms(row: &[f32], epsilon: f32) -> f32 {
     // Sixteen sums at a time let the compiler use vectors; the order of adding is fixed, so results are too.
     let (chunks, rest) = row.as_chunks::<16>();
     let mut sums = [0.0_f32; 16];
@@ -256,19 +178,5 @@ mod tests {
         assert_eq!(rows[0], [third, third, third, 0.0]);
         assert_eq!(rows[1], [0.0, third, third, third]);
         assert_eq!(rows[2..], rows[..2]);
-    }
-
-    #[test]
-    fn rotations_keep_length_and_depend_on_distance_only() {
-        let dim = 8;
-        let ones = Tensor::ones(8, candle_core::DType::F32, &Device::Cpu).unwrap();
-        let x = Tensor::new(&[[0.3_f32, -1.0, 2.0, 0.5, 1.5, 0.1, -0.7, 0.9]], &Device::Cpu).unwrap();
-        let at = |position| {
-            let turned = Rotation::new(position, 1, dim, 10_000.0, 1.0).heads(&x, &ones, 1e-6, 1.0).unwrap();
-            turned.flatten_all().unwrap().to_vec1::<f32>().unwrap()
-        };
-        let dot = |a: Vec<f32>, b: Vec<f32>| a.iter().zip(&b).map(|(a, b)| a * b).sum::<f32>();
-        assert!((dot(at(0), at(0)) - 8.0).abs() < 1e-4);
-        assert!((dot(at(3), at(7)) - dot(at(1003), at(1007))).abs() < 1e-3);
     }
 }

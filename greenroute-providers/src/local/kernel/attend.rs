@@ -1,0 +1,78 @@
+//! Attention of single queries over the keys and values that they see.
+
+use super::super::ops::softmax;
+use super::{CPU, Cpu};
+
+/// Heads that share the keys and values of one head: `queries` and `out` by head, `keys` and `values` by position,
+/// all of `dim` numbers.
+pub(in crate::local) fn attend(queries: &[f32], keys: &[f32], values: &[f32], dim: usize, out: &mut [f32]) {
+    match *CPU {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the CPU has what it was detected to have.
+        #[expect(unsafe_code, reason = "compiled for more than every CPU has")]
+        Cpu::Avx512 | Cpu::Avx2 => unsafe { avx2(queries, keys, values, dim, out) },
+        Cpu::Portable => all(queries, keys, values, dim, out),
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn avx2(queries: &[f32], keys: &[f32], values: &[f32], dim: usize, out: &mut [f32]) {
+    all(queries, keys, values, dim, out);
+}
+
+// Inlined, so that it is compiled for the CPU of whoever calls it.
+#[inline(always)]
+fn all(queries: &[f32], keys: &[f32], values: &[f32], dim: usize, out: &mut [f32]) {
+    let mut scores = vec![0.0; keys.len() / dim];
+    for (query, out) in queries.chunks_exact(dim).zip(out.chunks_exact_mut(dim)) {
+        for (score, key) in scores.iter_mut().zip(keys.chunks_exact(dim)) {
+            *score = dot(query, key);
+        }
+        softmax(&mut scores);
+        out.fill(0.0);
+        for (score, value) in scores.iter().zip(values.chunks_exact(dim)) {
+            out.iter_mut().zip(value).for_each(|(out, value)| *out += score * value);
+        }
+    }
+}
+
+#[inline(always)]
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    const LANES: usize = 32;
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    let mut sums = [0.0_f32; LANES];
+    for (a, b) in a.iter().zip(b) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += a * b;
+        }
+    }
+    sums.iter().sum::<f32>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_the_softmax_of_the_products_times_the_values() {
+        let dim = 36;
+        let x = |seed: usize, count: usize| -> Vec<f32> {
+            let hash = |i: usize| u16::try_from((i * 7919 + seed * 104_729) % 1009).unwrap();
+            (0..count * dim).map(|i| f32::from(hash(i)) / 1009.0 - 0.5).collect()
+        };
+        let (queries, keys, values) = (x(1, 3), x(2, 50), x(3, 50));
+        let mut out = vec![9.0; 3 * dim];
+        attend(&queries, &keys, &values, dim, &mut out);
+        for (query, out) in queries.chunks(dim).zip(out.chunks(dim)) {
+            let product =
+                |key: &[f32]| key.iter().zip(query).map(|(k, q)| f64::from(k * q)).sum::<f64>().exp();
+            let weights: Vec<f64> = keys.chunks(dim).map(product).collect();
+            for (i, out) in out.iter().enumerate() {
+                let mixed =
+                    weights.iter().zip(values.chunks(dim)).map(|(w, v)| w * f64::from(v[i])).sum::<f64>();
+                assert!((f64::from(*out) - mixed / weights.iter().sum::<f64>()).abs() < 1e-5);
+            }
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! For x86 with AVX2, FMA and F16C: 16 weights at a time, for up to four rows of inputs.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "kernels: whoever calls them counts rows, and blocks are of fixed size"
+)]
+
+use super::Kernels;
+use super::activations::{Activations, Lanes};
+use super::block::{Format, Q4K, Q6K, Q8_0, six_bits};
+use std::arch::x86_64::*;
+use std::array::from_fn;
+
+pub(super) fn kernels(format: Format) -> Kernels {
+    match format {
+        Format::Q8_0 => &[(4, q8_0::<4>), (2, q8_0::<2>), (1, q8_0::<1>)],
+        Format::Q4K => &[(4, q4_k::<4>), (2, q4_k::<2>), (1, q4_k::<1>)],
+        Format::Q6K => &[(4, q6_k::<4>), (2, q6_k::<2>), (1, q6_k::<1>)],
+    }
+}
+
+/// The first and the second half of some lanes.
+#[inline]
+#[target_feature(enable = "avx")]
+#[expect(unsafe_code, reason = "a load takes a pointer")]
+fn inputs(lanes: &Lanes) -> [__m256i; 2] {
+    let halves: &[[i16; 16]] = lanes.0.as_chunks().0;
+    // SAFETY: each reference is to 32 bytes.
+    unsafe {
+        [_mm256_loadu_si256((&raw const halves[0]).cast()), _mm256_loadu_si256((&raw const halves[1]).cast())]
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx")]
+#[expect(unsafe_code, reason = "a load takes a pointer")]
+fn bytes(bytes: &[u8; 32]) -> __m256i {
+    // SAFETY: the reference is to 32 bytes.
+    unsafe { _mm256_loadu_si256((&raw const *bytes).cast()) }
+}
+
+#[inline]
+#[target_feature(enable = "avx")]
+#[expect(unsafe_code, reason = "a load takes a pointer")]
+fn sums_of(sums: &[i32; 8]) -> __m256i {
+    // SAFETY: the reference is to 32 bytes.
+    unsafe { _mm256_loadu_si256((&raw const *sums).cast()) }
+}
+
+#[inline]
+#[target_feature(enable = "f16c")]
+fn half(low: u8, high: u8) -> __m128 {
+    _mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(u16::from_le_bytes([low, high]))))
+}
+
+/// Products of 32 pairs, added up by four.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn multiply(weights: [__m256i; 2], lanes: &Lanes) -> __m256i {
+    let lanes = inputs(lanes);
+    _mm256_add_epi32(_mm256_madd_epi16(weights[0], lanes[0]), _mm256_madd_epi16(weights[1], lanes[1]))
+}
+
+/// Unsigned bytes as whole words.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn widen(bytes: __m256i) -> [__m256i; 2] {
+    let upper = _mm256_extracti128_si256(bytes, 1);
+    [_mm256_cvtepu8_epi16(_mm256_castsi256_si128(bytes)), _mm256_cvtepu8_epi16(upper)]
+}
+
+#[inline]
+#[target_feature(enable = "avx")]
+fn total(sums: __m256) -> f32 {
+    let four = _mm_add_ps(_mm256_castps256_ps128(sums), _mm256_extractf128_ps(sums, 1));
+    let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+}
+
+#[target_feature(enable = "avx2,f16c,fma")]
+fn q8_0<const M: usize>(rows: &[u8], x: &Activations, first: usize, at: usize, out: &mut [&mut [f32]]) {
+    let blocks = rows.as_chunks::<Q8_0>().0;
+    for (index, row) in blocks.chunks_exact(x.width()).enumerate() {
+        let xs: [&[Lanes]; M] = from_fn(|i| &x.row(first + i)[..row.len()]);
+        let mut totals = [_mm256_setzero_ps(); M];
+        for (b, [low, high, numbers @ ..]) in row.iter().enumerate() {
+            let scale = _mm256_broadcastss_ps(half(*low, *high));
+            let numbers = bytes(numbers);
+            let upper = _mm256_extracti128_si256(numbers, 1);
+            let weights =
+                [_mm256_cvtepi8_epi16(_mm256_castsi256_si128(numbers)), _mm256_cvtepi8_epi16(upper)];
+            for i in 0..M {
+                let sums = _mm256_cvtepi32_ps(multiply(weights, &xs[i][b]));
+                totals[i] = _mm256_fmadd_ps(sums, scale, totals[i]);
+            }
+        }
+        for i in 0..M {
+            out[first + i][at + index] = x.scale(first + i) * total(totals[i]);
+        }
+    }
+}
+
+#[target_feature(enable = "avx2,f16c,fma")]
+fn q4_k<const M: usize>(rows: &[u8], x: &Activations, first: usize, at: usize, out: &mut [&mut [f32]]) {
+    let blocks = rows.as_chunks::<Q4K>().0;
+    for (index, row) in blocks.chunks_exact(x.width() / 8).enumerate() {
+        let xs: [&[[Lanes; 8]]; M] = from_fn(|i| &x.row(first + i).as_chunks::<8>().0[..row.len()]);
+        let lane_sums: [&[[i32; 8]]; M] = from_fn(|i| &x.sums(first + i).as_chunks::<8>().0[..row.len()]);
+        let mut totals = [_mm256_setzero_ps(); M];
+        let mut below = [_mm256_setzero_ps(); M];
+        for (b, [s0, s1, o0, o1, packed @ ..]) in row.iter().enumerate() {
+            let (scales, offsets) = six_bits(packed);
+            let numbers = packed.last_chunk::<128>().map_or(&[][..], |numbers| numbers.as_chunks::<32>().0);
+            // 32 products of 63 · 15 · 2^15 at most fit 32 bits.
+            let mut sums = [_mm256_setzero_si256(); M];
+            for (part, scale) in scales.into_iter().enumerate() {
+                let numbers = bytes(&numbers[part / 2]);
+                let numbers = if part % 2 == 0 { numbers } else { _mm256_srli_epi16(numbers, 4) };
+                let factor = _mm256_set1_epi16(i16::from(scale));
+                let weights = widen(_mm256_and_si256(numbers, _mm256_set1_epi8(15)));
+                let weights = weights.map(|weights| _mm256_mullo_epi16(weights, factor));
+                for i in 0..M {
+                    sums[i] = _mm256_add_epi32(sums[i], multiply(weights, &xs[i][b][part]));
+                }
+            }
+            let scale = _mm256_broadcastss_ps(half(*s0, *s1));
+            let offset = _mm256_broadcastss_ps(half(*o0, *o1));
+            let offsets = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128(u64::from_le_bytes(offsets).cast_signed()));
+            for i in 0..M {
+                totals[i] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[i]), scale, totals[i]);
+                let part = _mm256_mullo_epi32(offsets, sums_of(&lane_sums[i][b]));
+                below[i] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(part), offset, below[i]);
+            }
+        }
+        for i in 0..M {
+            out[first + i][at + index] = x.scale(first + i) * (total(totals[i]) - total(below[i]));
+        }
+    }
+}
+
+#[target_feature(enable = "avx2,f16c,fma")]
+fn q6_k<const M: usize>(rows: &[u8], x: &Activations, first: usize, at: usize, out: &mut [&mut [f32]]) {
+    let blocks = rows.as_chunks::<Q6K>().0;
+    let (fifteen, three, bias) = (_mm256_set1_epi8(15), _mm256_set1_epi8(3), _mm256_set1_epi16(32));
+    for (index, row) in blocks.chunks_exact(x.width() / 8).enumerate() {
+        let xs: [&[[Lanes; 8]]; M] = from_fn(|i| &x.row(first + i).as_chunks::<8>().0[..row.len()]);
+        let mut totals = [_mm256_setzero_ps(); M];
+        for (b, block) in row.iter().enumerate() {
+            let (parts, _) = block.as_chunks::<32>();
+            let scale = _mm256_broadcastss_ps(half(block[208], block[209]));
+            // The sums of half a block fit 32 bits, of a whole one they might not.
+            for side in 0..2 {
+                let mut sums = [_mm256_setzero_si256(); M];
+                let high = bytes(&parts[4 + side]);
+                for part in 0..4 {
+                    let at = 4 * side + part;
+                    let low = bytes(&parts[2 * side + part % 2]);
+                    let low = if part < 2 { low } else { _mm256_srli_epi16(low, 4) };
+                    let low = _mm256_and_si256(low, fifteen);
+                    let top = match part {
+                        0 => high,
+                        1 => _mm256_srli_epi16(high, 2),
+                        2 => _mm256_srli_epi16(high, 4),
+                        _ => _mm256_srli_epi16(high, 6),
+                    };
+                    let top = _mm256_slli_epi16(_mm256_and_si256(top, three), 4);
+                    let [left, right] = widen(_mm256_or_si256(low, top));
+                    let factor = |byte: u8| _mm256_set1_epi16(i16::from(byte.cast_signed()));
+                    let weights = [
+                        _mm256_mullo_epi16(_mm256_sub_epi16(left, bias), factor(block[192 + 2 * at])),
+                        _mm256_mullo_epi16(_mm256_sub_epi16(right, bias), factor(block[193 + 2 * at])),
+                    ];
+                    for i in 0..M {
+                        sums[i] = _mm256_add_epi32(sums[i], multiply(weights, &xs[i][b][at]));
+                    }
+                }
+                for i in 0..M {
+                    totals[i] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[i]), scale, totals[i]);
+                }
+            }
+        }
+        for i in 0..M {
+            out[first + i][at + index] = x.scale(first + i) * total(totals[i]);
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! For x86 with AVX-512 (F, BW, VL): 32 weights at a time, for up to eight rows of inputs.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "kernels: whoever calls them counts rows, and blocks are of fixed size"
+)]
+
+use super::Kernels;
+use super::activations::{Activations, Lanes};
+use super::block::{Format, Q4K, Q6K, Q8_0, six_bits};
+use std::arch::x86_64::*;
+use std::array::from_fn;
+
+pub(super) fn kernels(format: Format) -> Kernels {
+    match format {
+        Format::Q8_0 => &[(8, q8_0::<8>), (4, q8_0::<4>), (2, q8_0::<2>), (1, q8_0::<1>)],
+        Format::Q4K => &[(8, q4_k::<8>), (4, q4_k::<4>), (2, q4_k::<2>), (1, q4_k::<1>)],
+        Format::Q6K => &[(8, q6_k::<8>), (4, q6_k::<4>), (2, q6_k::<2>), (1, q6_k::<1>)],
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+#[expect(unsafe_code, reason = "a load takes a pointer")]
+fn inputs(lanes: &Lanes) -> __m512i {
+    // SAFETY: the reference is to 64 bytes.
+    unsafe { _mm512_loadu_si512((&raw const *lanes).cast()) }
+}
+
+#[inline]
+#[target_feature(enable = "avx")]
+#[expect(unsafe_code, reason = "a load takes a pointer")]
+fn bytes(bytes: &[u8; 32]) -> __m256i {
+    // SAFETY: the reference is to 32 bytes.
+    unsafe { _mm256_loadu_si256((&raw const *bytes).cast()) }
+}
+
+#[inline]
+#[target_feature(enable = "avx")]
+#[expect(unsafe_code, reason = "a load takes a pointer")]
+fn sums_of(sums: &[i32; 8]) -> __m256i {
+    // SAFETY: the reference is to 32 bytes.
+    unsafe { _mm256_loadu_si256((&raw const *sums).cast()) }
+}
+
+#[inline]
+#[target_feature(enable = "f16c")]
+fn half(low: u8, high: u8) -> __m128 {
+    _mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(u16::from_le_bytes([low, high]))))
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,f16c,fma")]
+fn q8_0<const M: usize>(rows: &[u8], x: &Activations, first: usize, at: usize, out: &mut [&mut [f32]]) {
+    let blocks = rows.as_chunks::<Q8_0>().0;
+    for (index, row) in blocks.chunks_exact(x.width()).enumerate() {
+        let xs: [&[Lanes]; M] = from_fn(|i| &x.row(first + i)[..row.len()]);
+        let mut totals = [_mm512_setzero_ps(); M];
+        for (b, [low, high, numbers @ ..]) in row.iter().enumerate() {
+            let scale = _mm512_broadcastss_ps(half(*low, *high));
+            let weights = _mm512_cvtepi8_epi16(bytes(numbers));
+            for i in 0..M {
+                let sums = _mm512_madd_epi16(weights, inputs(&xs[i][b]));
+                totals[i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums), scale, totals[i]);
+            }
+        }
+        for i in 0..M {
+            out[first + i][at + index] = x.scale(first + i) * _mm512_reduce_add_ps(totals[i]);
+        }
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,f16c,fma")]
+fn q4_k<const M: usize>(rows: &[u8], x: &Activations, first: usize, at: usize, out: &mut [&mut [f32]]) {
+    let blocks = rows.as_chunks::<Q4K>().0;
+    for (index, row) in blocks.chunks_exact(x.width() / 8).enumerate() {
+        let xs: [&[[Lanes; 8]]; M] = from_fn(|i| &x.row(first + i).as_chunks::<8>().0[..row.len()]);
+        let lane_sums: [&[[i32; 8]]; M] = from_fn(|i| &x.sums(first + i).as_chunks::<8>().0[..row.len()]);
+        let mut totals = [_mm512_setzero_ps(); M];
+        let mut below = [_mm256_setzero_ps(); M];
+        for (b, [s0, s1, o0, o1, packed @ ..]) in row.iter().enumerate() {
+            let (scales, offsets) = six_bits(packed);
+            let numbers = packed.last_chunk::<128>().map_or(&[][..], |numbers| numbers.as_chunks::<32>().0);
+            let mut sums = [_mm512_setzero_si512(); M];
+            for (pair, numbers) in numbers.iter().enumerate() {
+                let wide = _mm512_cvtepu8_epi16(bytes(numbers));
+                let low = _mm512_and_si512(wide, _mm512_set1_epi16(15));
+                let low = _mm512_mullo_epi16(low, _mm512_set1_epi16(i16::from(scales[2 * pair])));
+                let high = _mm512_srli_epi16(wide, 4);
+                let high = _mm512_mullo_epi16(high, _mm512_set1_epi16(i16::from(scales[2 * pair + 1])));
+                for i in 0..M {
+                    let lanes = &xs[i][b];
+                    sums[i] = _mm512_add_epi32(sums[i], _mm512_madd_epi16(low, inputs(&lanes[2 * pair])));
+                    sums[i] =
+                        _mm512_add_epi32(sums[i], _mm512_madd_epi16(high, inputs(&lanes[2 * pair + 1])));
+                }
+            }
+            let scale = _mm512_broadcastss_ps(half(*s0, *s1));
+            let offset = _mm256_broadcastss_ps(half(*o0, *o1));
+            let offsets = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128(u64::from_le_bytes(offsets).cast_signed()));
+            for i in 0..M {
+                totals[i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums[i]), scale, totals[i]);
+                let part = _mm256_mullo_epi32(offsets, sums_of(&lane_sums[i][b]));
+                below[i] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(part), offset, below[i]);
+            }
+        }
+        for i in 0..M {
+            let below = _mm512_reduce_add_ps(_mm512_zextps256_ps512(below[i]));
+            out[first + i][at + index] = x.scale(first + i) * (_mm512_reduce_add_ps(totals[i]) - below);
+        }
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,f16c,fma")]
+fn q6_k<const M: usize>(rows: &[u8], x: &Activations, first: usize, at: usize, out: &mut [&mut [f32]]) {
+    let blocks = rows.as_chunks::<Q6K>().0;
+    let (fifteen, three, bias) = (_mm256_set1_epi8(15), _mm256_set1_epi8(3), _mm512_set1_epi16(32));
+    for (index, row) in blocks.chunks_exact(x.width() / 8).enumerate() {
+        let xs: [&[[Lanes; 8]]; M] = from_fn(|i| &x.row(first + i).as_chunks::<8>().0[..row.len()]);
+        let mut totals = [_mm512_setzero_ps(); M];
+        for (b, block) in row.iter().enumerate() {
+            let (parts, _) = block.as_chunks::<32>();
+            let mut sums = [_mm512_setzero_si512(); M];
+            for side in 0..2 {
+                let high = bytes(&parts[4 + side]);
+                for part in 0..4 {
+                    let at = 4 * side + part;
+                    let low = bytes(&parts[2 * side + part % 2]);
+                    let low = if part < 2 { low } else { _mm256_srli_epi16(low, 4) };
+                    let low = _mm256_and_si256(low, fifteen);
+                    let top = match part {
+                        0 => high,
+                        1 => _mm256_srli_epi16(high, 2),
+                        2 => _mm256_srli_epi16(high, 4),
+                        _ => _mm256_srli_epi16(high, 6),
+                    };
+                    let top = _mm256_slli_epi16(_mm256_and_si256(top, three), 4);
+                    let wide = _mm512_sub_epi16(_mm512_cvtepu8_epi16(_mm256_or_si256(low, top)), bias);
+                    let factor = |byte: u8| _mm256_set1_epi16(i16::from(byte.cast_signed()));
+                    let left = _mm512_castsi256_si512(factor(block[192 + 2 * at]));
+                    let factors = _mm512_inserti64x4(left, factor(block[193 + 2 * at]), 1);
+                    let weights = _mm512_mullo_epi16(wide, factors);
+                    for i in 0..M {
+                        let product = _mm512_madd_epi16(weights, inputs(&xs[i][b][at]));
+                        sums[i] = _mm512_add_epi32(sums[i], product);
+                    }
+                }
+            }
+            let scale = _mm512_broadcastss_ps(half(block[208], block[209]));
+            for i in 0..M {
+                totals[i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums[i]), scale, totals[i]);
+            }
+        }
+        for i in 0..M {
+            out[first + i][at + index] = x.scale(first + i) * _mm512_reduce_add_ps(totals[i]);
+        }
+    }
+}
