@@ -198,7 +198,7 @@ fn a_bad_file_is_named_and_told_what_is_wrong() {
     assert!(says(&good[..good.len() - 1]).contains("beyond the end of the file"));
     assert!(says(&good[..4000]).contains("cut short"));
     let other = says(&changed(b"\x06\0\0\0\0\0\0\0gemma3", b"\x06\0\0\0\0\0\0\0qwen33"));
-    assert!(other.contains("`qwen33`") && other.contains("supported here: gemma3"), "{other}");
+    assert!(other.contains("`qwen33`") && other.contains("supported here: gemma3, t5"), "{other}");
     assert!(says(&changed(b"blk.3.attn_q.", b"blk.3.attn_x.")).contains("lacks `blk.3.attn_q.weight`"));
     // Eight exa tensors are claimed.
     assert!(

@@ -95,6 +95,13 @@ impl LocalProviderBuilder {
         self
     }
 
+    /// The most bytes that the model's weights may take while they are loaded: [`LoadOptions::memory_limit`].
+    #[must_use]
+    pub fn memory_limit(mut self, bytes: u64) -> Self {
+        self.load.memory_limit = Some(bytes);
+        self
+    }
+
     /// Loads the file. It takes about two seconds per gigabyte, and blocks.
     ///
     /// # Errors

@@ -144,9 +144,11 @@ impl Shift {
             Ok(logits) => {
                 let count = group.len();
                 group.iter_mut().for_each(|lane| lane.computed(part(elapsed, 1, count)));
-                let tokenizer = self.model.tokenizer();
-                let wrote =
-                    group.into_iter().zip(&logits).filter_map(|(lane, logits)| lane.write(logits, tokenizer));
+                let vocabulary = self.model.vocabulary();
+                let wrote = group
+                    .into_iter()
+                    .zip(&logits)
+                    .filter_map(|(lane, logits)| lane.write(logits, vocabulary));
                 self.lanes.extend(wrote);
             }
             Err(fault) => group.iter().for_each(|lane| lane.fail(fault.error())),

@@ -9,9 +9,9 @@ use super::fault::FileFault;
 use super::gguf::Gguf;
 use super::kernel::attend;
 use super::matrix::Linear;
-use super::ops::{Causal, causal_softmax, gelu_gate, narrow, rms_norm};
+use super::ops::{Causal, add_normed, causal_softmax, gelu_gate, narrow, rms_norm};
 use super::rotation::{HeadNorm, Rotation, Speeds, turn};
-use super::weights::{linear, vector};
+use super::weights::{Tensors, linear, vector};
 use candle_core::{Device, Error, Tensor, bail};
 use rayon::prelude::*;
 
@@ -226,7 +226,10 @@ impl Gemma {
     }
 
     fn embed(&self, tokens: &[u32]) -> Result<Tensor> {
-        self.embedding.rows(tokens)? * f64::from(self.config.width).sqrt()
+        let mut rows = self.embedding.rows(tokens)?.flatten_all()?.to_vec1::<f32>()?;
+        let factor = f32::from(self.config.width).sqrt();
+        rows.iter_mut().for_each(|x| *x *= factor);
+        Tensor::from_vec(rows, (tokens.len(), usize::from(self.config.width)), &Device::Cpu)
     }
 }
 
@@ -235,13 +238,6 @@ impl Gemma {
 pub(super) struct GemmaMemory {
     caches: Vec<LayerCache>,
     position: usize,
-}
-
-impl GemmaMemory {
-    /// How many tokens have been read.
-    pub(super) fn position(&self) -> usize {
-        self.position
-    }
 }
 
 impl Layer {
@@ -289,10 +285,10 @@ impl Layer {
     ) -> Result<Tensor> {
         let epsilon = config.epsilon;
         let attended = self.output.forward(&attend(&rms_norm(x, &self.attention_norm, epsilon)?)?)?;
-        let x = (x + rms_norm(&attended, &self.post_attention_norm, epsilon)?)?;
+        let x = add_normed(x, &attended, &self.post_attention_norm, epsilon)?;
         let normed = rms_norm(&x, &self.feed_forward_norm, epsilon)?;
         let fed = self.down.forward(&gelu_gate(&self.gates_and_ups.forward(&normed)?)?)?;
-        &x + rms_norm(&fed, &self.post_feed_forward_norm, epsilon)?
+        add_normed(&x, &fed, &self.post_feed_forward_norm, epsilon)
     }
 
     /// Several tokens of one request, from `position` on.
@@ -339,21 +335,17 @@ impl Layer {
         let requests = caches.len();
         let inputs: Vec<f32> = self.inputs.forward(x)?.flatten_all()?.to_vec1()?;
         let mut mixed = vec![0.0; requests * width];
-        let each = |(((inputs, turns), cache), mixed): (
-            ((&[f32], &[(f32, f32)]), &mut &mut LayerCache),
-            &mut [f32],
-        )| {
+        let turns: Vec<_> = self.rotation(rotations).tokens().collect();
+        let inputs = inputs.par_chunks_exact(width + 2 * config.kv_heads * dim);
+        let all = inputs.zip(turns).zip(caches).zip(mixed.par_chunks_exact_mut(width));
+        all.for_each(|(((inputs, turns), cache), mixed)| {
             let new = self.heads(inputs, config, std::iter::once(turns));
             cache.append(&new.keys, &new.values);
             let queries = new.queries.chunks_exact(shared).zip(mixed.chunks_exact_mut(shared));
             for ((queries, out), (keys, values)) in queries.zip(cache.heads()) {
-                attend(queries, keys, values, dim, out);
+                attend(queries, keys, values, &[], dim, out);
             }
-        };
-        let turns: Vec<_> = self.rotation(rotations).tokens().collect();
-        let inputs = inputs.par_chunks_exact(width + 2 * config.kv_heads * dim);
-        let all = inputs.zip(turns).zip(caches).zip(mixed.par_chunks_exact_mut(width));
-        all.for_each(each);
+        });
         Tensor::from_vec(mixed, (requests, width), &Device::Cpu)
     }
 
@@ -449,7 +441,7 @@ mod tests {
                 .collect();
             assert!(all == each, "step {step}");
         }
-        assert!(together.iter().zip(&alone).all(|(a, b)| a.position() == b.position()));
+        assert!(together.iter().zip(&alone).all(|(a, b)| a.position == b.position));
         assert!(model.step(&[3, 4], &mut [&mut together[0]]).is_err());
     }
 
@@ -485,5 +477,44 @@ mod tests {
         };
         let [stored, eight, four] = [Precision::Stored, Precision::Eight, Precision::Four].map(distance);
         assert!(stored < 0.02 && eight < 0.1 && four < 0.5, "{stored} {eight} {four}");
+    }
+
+    /// How much a step of several requests takes beside that of one.
+    #[test]
+    #[ignore = "measures: needs the Gemma weights, GREENROUTE_GEMMA_GGUF, and a release build"]
+    fn speed_of_steps() {
+        let path = std::env::var("GREENROUTE_GEMMA_GGUF").expect("set GREENROUTE_GEMMA_GGUF to the weights");
+        let threads = std::env::var("THREADS").map_or(1, |threads| threads.parse().unwrap());
+        let model =
+            Gemma::load(&mut Gguf::open(Path::new(&path)).unwrap(), Precision::Stored, 262_144).unwrap();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let prompt: Vec<u32> = (0..128).map(|i| i * 37 + 5).collect();
+            let mut memories: Vec<GemmaMemory> = (0..8).map(|_| model.begin()).collect();
+            for memory in &mut memories {
+                model.read(&prompt, memory).unwrap();
+            }
+            for _ in 0..4 {
+                for count in [1_u32, 2, 4, 8] {
+                    let tokens: Vec<u32> = (0..count).map(|i| i * 91 + 1000).collect();
+                    let mut stepping: Vec<&mut GemmaMemory> = memories.iter_mut().take(tokens.len()).collect();
+                    let (mut body, mut head) = (f64::MAX, f64::MAX);
+                    let started = std::time::Instant::now();
+                    for _ in 0..12 {
+                        let started = std::time::Instant::now();
+                        let states = model.step(&tokens, &mut stepping).unwrap();
+                        body = body.min(started.elapsed().as_secs_f64());
+                        let started = std::time::Instant::now();
+                        model.logits(&states).unwrap();
+                        head = head.min(started.elapsed().as_secs_f64());
+                    }
+                    let mean = started.elapsed().as_secs_f64() / 12.0;
+                    println!(
+                        "{count} requests: layers {:.2} ms, logits {:.2} ms at best; {:.2} ms in the mean, {:.1} tokens/s",
+                        body * 1e3, head * 1e3, mean * 1e3, f64::from(count) / mean
+                    );
+                }
+            }
+        });
     }
 }

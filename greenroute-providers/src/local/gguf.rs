@@ -6,10 +6,12 @@
 //! unchecked, so only its kernels are used here.
 
 use super::fault::FileFault;
+use super::tensor_entry::{TensorEntry, place};
+use super::weights::Tensors;
 use candle_core::quantized::GgmlDType;
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{BufReader, Read};
 use std::path::Path;
 
 const MAX_ENTRIES: u64 = 1 << 16;
@@ -29,6 +31,7 @@ pub(super) enum Value {
     Texts(Texts),
     Ints(Vec<i32>),
     Floats(Vec<f32>),
+    Bytes(Vec<u8>),
     Skipped,
 }
 
@@ -58,16 +61,6 @@ impl Texts {
     pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
         (0..self.len()).filter_map(|index| self.get(index))
     }
-}
-
-/// Where one tensor lies in the file; its bytes are known to be there.
-#[derive(Debug, Clone)]
-pub(super) struct TensorEntry {
-    pub(super) dtype: GgmlDType,
-    /// Outermost first: rows, then columns.
-    pub(super) dims: Vec<usize>,
-    start: u64,
-    bytes: usize,
 }
 
 /// An open file with its metadata and its table of tensors.
@@ -127,10 +120,6 @@ impl Gguf {
         }
     }
 
-    pub(super) fn tensor(&self, name: &str) -> Option<&TensorEntry> {
-        self.tensors.get(name)
-    }
-
     /// How many numbers all tensors hold together, and in how many bytes.
     pub(super) fn size(&self) -> (u64, u64) {
         let count = |entry: &TensorEntry| {
@@ -143,13 +132,20 @@ impl Gguf {
             entries.map(bytes).fold(0, u64::saturating_add),
         )
     }
+}
 
-    /// The bytes of a tensor as they are in the file.
-    pub(super) fn bytes(&mut self, entry: &TensorEntry) -> Result<Vec<u8>, FileFault> {
-        let mut bytes = vec![0; entry.bytes];
-        self.file.seek(SeekFrom::Start(entry.start))?;
-        self.file.read_exact(&mut bytes)?;
-        Ok(bytes)
+impl Tensors for Gguf {
+    fn tensor(&self, name: &str) -> Option<&TensorEntry> {
+        self.tensors.get(name)
+    }
+
+    fn entries(&self) -> impl Iterator<Item = &TensorEntry> {
+        self.tensors.values()
+    }
+
+    fn bytes(&mut self, name: &str) -> Result<Vec<u8>, FileFault> {
+        let entry = self.tensors.get(name).ok_or_else(|| FileFault::Missing(name.to_owned()))?;
+        entry.read(&mut self.file)
     }
 }
 
@@ -216,36 +212,6 @@ fn raw_entry(reader: &mut Reader) -> Result<(String, GgmlDType, Vec<u64>, u64), 
     };
     let offset = reader.u64()?;
     Ok((name, dtype, dims, offset))
-}
-
-/// Checks that a tensor's shape can be, and that all of its bytes lie in the file.
-fn place(
-    name: &str,
-    dtype: GgmlDType,
-    dims: Vec<u64>,
-    start: Option<u64>,
-    file_size: u64,
-) -> Result<TensorEntry, FileFault> {
-    let fault = |fault| FileFault::Tensor { name: name.to_owned(), fault };
-    let columns = dims.last().copied().unwrap_or(0);
-    let block = u64::try_from(dtype.block_size()).unwrap_or(u64::MAX);
-    if columns == 0 || columns % block != 0 {
-        return Err(fault("has rows that are no whole number of blocks"));
-    }
-    let elements = dims.iter().try_fold(1_u64, |product, dim| product.checked_mul(*dim));
-    let type_size = u64::try_from(dtype.type_size()).unwrap_or(u64::MAX);
-    let bytes =
-        elements.and_then(|elements| (elements / block).checked_mul(type_size)).filter(|bytes| *bytes > 0);
-    let (Some(start), Some(bytes)) = (start, bytes) else { return Err(fault("has an impossible size")) };
-    let end = start.checked_add(bytes);
-    if end.is_none_or(|end| end > file_size) {
-        return Err(fault("reaches beyond the end of the file"));
-    }
-    let dims = dims.into_iter().map(usize::try_from).collect::<Result<Vec<_>, _>>();
-    match (dims, usize::try_from(bytes)) {
-        (Ok(dims), Ok(bytes)) => Ok(TensorEntry { dtype, dims, start, bytes }),
-        _ => Err(fault("is too large for this machine")),
-    }
 }
 
 /// The number formats of weights, by their number in the file.
@@ -358,6 +324,9 @@ impl Reader {
             kind => return Err(FileFault::ValueKind { kind, at: self.at }),
         };
         let bytes = count.saturating_mul(width);
+        if matches!(kind, 0 | 1) {
+            return Ok(Value::Bytes(self.bytes(bytes)?));
+        }
         if !matches!(kind, 5 | 6) {
             self.skip(bytes)?;
             return Ok(Value::Skipped);
@@ -432,8 +401,8 @@ mod tests {
             (Some(7), Some("hi"), Some(true))
         );
         assert_eq!((gguf.whole("z").unwrap(), gguf.size()), (None, (40, 66)));
-        let entry = gguf.tensor("t").unwrap().clone();
-        assert_eq!((entry.dims.as_slice(), gguf.bytes(&entry).unwrap()), ([2, 4].as_slice(), vec![7; 32]));
+        assert_eq!(gguf.tensor("t").unwrap().dims, [2, 4]);
+        assert_eq!(gguf.bytes("t").unwrap(), vec![7; 32]);
         assert!(gguf.whole("b").is_err());
     }
 

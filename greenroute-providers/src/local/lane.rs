@@ -2,7 +2,7 @@
 
 use super::NAME;
 use super::network::{Context, Network};
-use super::tokenizer::Tokenizer;
+use super::vocabulary::Vocabulary;
 use super::writer::{Style, Then, Whole, Writer};
 use futures_channel::mpsc::UnboundedSender;
 use greenroute_core::chat::{Block, ChatEvent, ChatResponse, ComputeTime, FinishReason};
@@ -97,9 +97,9 @@ impl Lane {
     }
 
     /// Writes the next token; gives itself back unless that was the last.
-    pub(super) fn write(mut self, logits: &[f32], tokenizer: &Tokenizer) -> Option<Self> {
+    pub(super) fn write(mut self, logits: &[f32], vocabulary: &Vocabulary) -> Option<Self> {
         let started = Instant::now();
-        let written = self.writer.write(logits, tokenizer);
+        let written = self.writer.write(logits, vocabulary);
         self.computed(started.elapsed());
         match written {
             Err(error) => {

@@ -1,10 +1,9 @@
 use super::engine::CHUNK;
-use super::fault::FileFault;
-use super::gemma::Gemma;
-use super::gguf::Gguf;
+use super::memory;
 use super::network::{Context, Network};
+use super::open::{Opened, open};
 use super::text_stream::TextStream;
-use super::tokenizer::Tokenizer;
+use super::vocabulary::Vocabulary;
 use super::{NAME, Precision, PromptStyle};
 use greenroute_core::{Error, ErrorKind, Result};
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -19,6 +18,9 @@ pub struct LoadOptions {
     pub precision: Precision,
     /// With how many threads the model computes; by default one per core. What it says does not depend on it.
     pub threads: Option<NonZeroUsize>,
+    /// The most bytes that its weights may take while they are loaded; by default what the machine and the control
+    /// groups of the process say is available, which on other systems than Linux nobody says.
+    pub memory_limit: Option<u64>,
 }
 
 impl From<Precision> for LoadOptions {
@@ -27,7 +29,7 @@ impl From<Precision> for LoadOptions {
     }
 }
 
-/// The weights and the vocabulary of a model file, held once and shared by all who clone this.
+/// The weights and the vocabulary of a model, held once and shared by all who clone this.
 ///
 /// For chats there is [`LocalProvider`](super::LocalProvider); this is the model itself, token by token.
 #[derive(Debug, Clone)]
@@ -35,63 +37,62 @@ pub struct LocalModel(Arc<Loaded>);
 
 #[derive(Debug)]
 struct Loaded {
-    name: Option<String>,
-    style: PromptStyle,
-    parameters: u64,
-    bytes: u64,
-    tokenizer: Tokenizer,
-    network: Network,
+    model: Opened,
     /// The threads of every product.
     pool: ThreadPool,
 }
 
 impl LocalModel {
-    /// Loads a GGUF file of the architecture `gemma3`. It takes about two seconds per gigabyte, and blocks.
+    /// Loads a GGUF file of the architecture `gemma3` or `t5`, or a folder with a T5 as transformers saves it. It
+    /// takes about two seconds per gigabyte, and blocks.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`], naming the file and what is wrong with it.
+    /// [`ErrorKind::Config`], naming the file and what is wrong with it; also where its weights would not fit into
+    /// the memory, before they are read.
     pub fn open(path: impl AsRef<Path>, options: impl Into<LoadOptions>) -> Result<Self> {
         let (path, options) = (path.as_ref(), options.into());
         let pool = pool(options.threads.unwrap_or_else(default_threads))?;
-        let loaded = load(path, options.precision, pool).map_err(|fault| fault.at(path))?;
-        Ok(Self(Arc::new(loaded)))
+        let memory = options.memory_limit.or_else(memory::available);
+        let model = pool.install(|| open(path, options.precision, memory)).map_err(|fault| fault.at(path))?;
+        Ok(Self(Arc::new(Loaded { model, pool })))
     }
 
     /// What the file calls the model, if anything.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
-        self.0.name.as_deref()
+        self.0.model.name.as_deref()
     }
 
     /// How the file's kind of model is prompted: turns where it was tuned for chat, else questions and answers.
     #[must_use]
     pub fn style(&self) -> PromptStyle {
-        self.0.style
+        self.0.model.style
     }
 
     /// The most tokens that a prompt and its answer may have together.
     #[must_use]
     pub fn context_tokens(&self) -> usize {
-        self.0.network.context_tokens()
+        self.network().context_tokens()
     }
 
     /// How many parameters it has.
     #[must_use]
     pub fn parameters(&self) -> u64 {
-        self.0.parameters
+        self.0.model.parameters
     }
 
     /// How many bytes they take in the file.
     #[must_use]
     pub fn file_bytes(&self) -> u64 {
-        self.0.bytes
+        self.0.model.bytes
     }
 
-    /// The tokens of `text`, after the one that begins every prompt.
+    /// The tokens of `text`, with those that begin and end every prompt of this model.
     #[must_use]
     pub fn encode(&self, text: &str) -> Vec<u32> {
-        let mut ids = Vec::from_iter(self.0.tokenizer.start());
-        self.0.tokenizer.encode(text, &mut ids);
+        let mut ids = Vec::from_iter(self.vocabulary().start());
+        self.vocabulary().encode(text, &mut ids);
+        ids.extend(self.vocabulary().finish());
         ids
     }
 
@@ -99,7 +100,7 @@ impl LocalModel {
     #[must_use]
     pub fn decode(&self, tokens: &[u32]) -> String {
         let mut stream = TextStream::default();
-        tokens.iter().for_each(|id| self.0.tokenizer.decode(*id, stream.bytes()));
+        tokens.iter().for_each(|id| self.vocabulary().decode(*id, stream.bytes()));
         stream.finish()
     }
 
@@ -109,17 +110,17 @@ impl LocalModel {
         Session { model: self.clone(), context: None, position: 0 }
     }
 
-    pub(super) fn tokenizer(&self) -> &Tokenizer {
-        &self.0.tokenizer
+    pub(super) fn vocabulary(&self) -> &Vocabulary {
+        &self.0.model.vocabulary
     }
 
     /// Has the model's own threads do `work`.
     pub(super) fn compute<T: Send>(&self, work: impl FnOnce(&Network) -> T + Send) -> T {
-        self.0.pool.install(|| work(&self.0.network))
+        self.0.pool.install(|| work(self.network()))
     }
 
     pub(super) fn network(&self) -> &Network {
-        &self.0.network
+        &self.0.model.network
     }
 }
 
@@ -137,24 +138,6 @@ fn pool(threads: NonZeroUsize) -> Result<ThreadPool> {
     })
 }
 
-fn load(path: &Path, precision: Precision, pool: ThreadPool) -> Result<Loaded, FileFault> {
-    let mut gguf = Gguf::open(path)?;
-    match gguf.text("general.architecture") {
-        Some("gemma3") => {}
-        Some(other) => return Err(FileFault::Architecture(other.to_owned())),
-        None => return Err(FileFault::Missing("general.architecture".into())),
-    }
-    let name = gguf.text("general.name").map(str::to_owned);
-    let tuned = gguf.text("tokenizer.chat_template").is_some()
-        || gguf.text("general.finetune") == Some("it")
-        || name.as_deref().is_some_and(|name| name.to_ascii_lowercase().contains("-it"));
-    let style = if tuned { PromptStyle::GemmaTurns } else { PromptStyle::QuestionAnswer };
-    let tokenizer = Tokenizer::load(&mut gguf)?;
-    let network = Network::Gemma(Gemma::load(&mut gguf, precision, tokenizer.len())?);
-    let (parameters, bytes) = gguf.size();
-    Ok(Loaded { name, style, parameters, bytes, tokenizer, network, pool })
-}
-
 /// What a model remembers of one request. Many sessions of one model run at the same time.
 #[derive(Debug)]
 pub struct Session {
@@ -170,25 +153,26 @@ impl Session {
         self.position
     }
 
-    /// Reads `tokens` after all that were read before, and gives the logit of every possible next token.
+    /// Reads `tokens` after all that were read before, and gives the logit of every possible next token. To a model
+    /// with an encoder the first tokens are the whole prompt, and all later ones its answer.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidRequest`] where there is no token or one is not of the vocabulary,
     /// [`ErrorKind::ContextOverflow`] where they do not fit, with both numbers. After [`ErrorKind::Internal`]
     /// the session is of no more use.
     pub fn read(&mut self, tokens: &[u32]) -> Result<Vec<f32>> {
-        let loaded = &*self.model.0;
+        let (network, vocabulary) = (self.model.network(), self.model.vocabulary());
         if tokens.is_empty() {
             return Err(Error::new(ErrorKind::InvalidRequest, NAME, "there must be tokens to read"));
         }
-        let (read, window) = (self.position.saturating_add(tokens.len()), loaded.network.context_tokens());
+        let (read, window) = (self.position.saturating_add(tokens.len()), network.context_tokens());
         if read > window {
             let message = format!("{read} tokens do not fit the window of {window}");
             return Err(Error::new(ErrorKind::ContextOverflow, NAME, message));
         }
-        let known = |id: &u32| usize::try_from(*id).is_ok_and(|id| id < loaded.tokenizer.len());
+        let known = |id: &u32| usize::try_from(*id).is_ok_and(|id| id < vocabulary.len());
         if let Some(id) = tokens.iter().find(|id| !known(id)) {
-            let message = format!("{id} is no token of a vocabulary of {}", loaded.tokenizer.len());
+            let message = format!("{id} is no token of a vocabulary of {}", vocabulary.len());
             return Err(Error::new(ErrorKind::InvalidRequest, NAME, message));
         }
         let context = &mut self.context;

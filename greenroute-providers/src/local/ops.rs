@@ -1,10 +1,17 @@
 //! The kernels between the matrix products, each one pass over contiguous floats.
 
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, Error, InplaceOp1, Layout, Result, Shape, Tensor, bail};
+use candle_core::{
+    CpuStorage, CustomOp1, CustomOp2, CustomOp3, Error, InplaceOp1, Layout, Result, Shape, Tensor, bail,
+};
 
 /// `x / rms(x) · weight` over the last dimension. The weights of Gemma files have their 1 added already.
 pub(super) fn rms_norm(x: &Tensor, weight: &Tensor, epsilon: f32) -> Result<Tensor> {
     x.apply_op2_no_bwd(weight, &RmsNorm { epsilon })
+}
+
+/// `x + rms_norm(y)`.
+pub(super) fn add_normed(x: &Tensor, y: &Tensor, weight: &Tensor, epsilon: f32) -> Result<Tensor> {
+    x.apply_op3_no_bwd(y, weight, &AddNormed { epsilon })
 }
 
 /// `gelu(gate) · up` of rows in which the gates come first, with the approximation of gelu by tanh that Gemma was
@@ -58,6 +65,37 @@ impl CustomOp2 for RmsNorm {
             for ((out, x), w) in out.iter_mut().zip(row).zip(weight) {
                 *out = x * inverse * w;
             }
+        }
+        Ok((CpuStorage::F32(out), at.shape().clone()))
+    }
+}
+
+struct AddNormed {
+    epsilon: f32,
+}
+
+impl CustomOp3 for AddNormed {
+    fn name(&self) -> &'static str {
+        "gemma-add-normed"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        at: &Layout,
+        y: &CpuStorage,
+        y_at: &Layout,
+        w: &CpuStorage,
+        w_at: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (x, y, weight) = (floats(x, at)?, floats(y, y_at)?, floats(w, w_at)?);
+        if x.len() != y.len() {
+            bail!("{} values cannot be added to {}", y.len(), x.len());
+        }
+        let mut out = Vec::with_capacity(x.len());
+        for (x, y) in x.chunks_exact(weight.len()).zip(y.chunks_exact(weight.len())) {
+            let inverse = inverse_rms(y, self.epsilon);
+            out.extend(x.iter().zip(y.iter().zip(weight)).map(|(x, (y, w))| x + y * inverse * w));
         }
         Ok((CpuStorage::F32(out), at.shape().clone()))
     }

@@ -66,7 +66,7 @@ impl LocalProvider {
             let message = format!("there is no `{}` here, only `{}`", request.model, self.card.key);
             return Err(Error::new(ErrorKind::ModelNotFound, NAME, message));
         }
-        self.style.render(&request.messages, self.model.tokenizer())
+        self.style.render(&request.messages, self.model.vocabulary())
     }
 
     fn start(&self, request: ChatRequest) -> Result<BoxStream<'static, Result<ChatEvent>>> {

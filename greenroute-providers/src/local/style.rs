@@ -1,5 +1,5 @@
 use super::NAME;
-use super::tokenizer::Tokenizer;
+use super::vocabulary::Vocabulary;
 use greenroute_core::chat::{Block, Message, Role};
 use greenroute_core::{Error, ErrorKind, Result};
 
@@ -14,11 +14,15 @@ pub enum PromptStyle {
     Raw,
     /// Gemma's own turns, for models that were tuned for chat. What the user writes can open no turn.
     GemmaTurns,
+    /// For models tuned on instructions, as Flan-T5 is: one message of the user is the instruction as it is, with
+    /// what the system says and a blank line before it. A conversation becomes a dialogue, `User: …` and
+    /// `Assistant: …` line by line, that ends with an open `Assistant:`.
+    Instruction,
 }
 
 impl PromptStyle {
     /// The tokens of `messages`.
-    pub(super) fn render(self, messages: &[Message], tokenizer: &Tokenizer) -> Result<Vec<u32>> {
+    pub(super) fn render(self, messages: &[Message], tokenizer: &Vocabulary) -> Result<Vec<u32>> {
         let turns = messages.iter().map(Turn::of).collect::<Result<Vec<_>>>()?;
         if turns.iter().all(|turn| turn.role == Role::System || turn.text.trim().is_empty()) {
             return Err(Error::new(ErrorKind::InvalidRequest, NAME, "the prompt must not be empty"));
@@ -31,7 +35,9 @@ impl PromptStyle {
                 tokenizer.encode(&texts.join("\n\n"), &mut ids);
             }
             Self::GemmaTurns => gemma_turns(&turns, tokenizer, &mut ids)?,
+            Self::Instruction => tokenizer.encode(&instruction(&turns), &mut ids),
         }
+        ids.extend(tokenizer.finish());
         Ok(ids)
     }
 
@@ -39,13 +45,13 @@ impl PromptStyle {
     pub(super) fn stops(self) -> &'static [&'static str] {
         match self {
             Self::QuestionAnswer => &["\n\n", "Question:"],
-            Self::Raw | Self::GemmaTurns => &[],
+            Self::Raw | Self::GemmaTurns | Self::Instruction => &[],
         }
     }
 
     /// Whether the space before and after an answer belongs to the style, not to the answer.
     pub(super) fn trims(self) -> bool {
-        self == Self::QuestionAnswer
+        matches!(self, Self::QuestionAnswer | Self::Instruction)
     }
 }
 
@@ -87,7 +93,26 @@ fn questions(turns: &[Turn]) -> String {
     text
 }
 
-fn gemma_turns(turns: &[Turn], tokenizer: &Tokenizer, ids: &mut Vec<u32>) -> Result<()> {
+fn instruction(turns: &[Turn]) -> String {
+    let said = |role: Role| turns.iter().filter(move |turn| turn.role == role).map(|turn| turn.text.trim());
+    let mut parts: Vec<String> =
+        said(Role::System).filter(|text| !text.is_empty()).map(str::to_owned).collect();
+    if said(Role::User).count() == 1 && said(Role::Assistant).count() == 0 {
+        parts.extend(said(Role::User).map(str::to_owned));
+        return parts.join("\n\n");
+    }
+    let line = |turn: &Turn| match turn.role {
+        Role::System => None,
+        Role::User => Some(format!("User: {}", turn.text.trim())),
+        Role::Assistant => Some(format!("Assistant: {}", turn.text.trim())),
+    };
+    let mut lines: Vec<String> = turns.iter().filter_map(line).collect();
+    lines.push("Assistant:".into());
+    parts.push(lines.join("\n"));
+    parts.join("\n\n")
+}
+
+fn gemma_turns(turns: &[Turn], tokenizer: &Vocabulary, ids: &mut Vec<u32>) -> Result<()> {
     let marker = |text: &str| {
         let message = format!("the vocabulary has no `{text}`: choose another prompt style");
         tokenizer.control(text).ok_or_else(|| Error::new(ErrorKind::Config, NAME, message))
@@ -113,4 +138,27 @@ fn gemma_turns(turns: &[Turn], tokenizer: &Tokenizer, ids: &mut Vec<u32>) -> Res
     ids.push(open);
     tokenizer.encode("model\n", ids);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_message_is_the_instruction_and_several_are_a_dialogue() {
+        let turn = |role, text: &str| Turn { role, text: text.to_owned() };
+        let one = [turn(Role::User, " Translate: hi ")];
+        assert_eq!(instruction(&one), "Translate: hi");
+        let ruled = [turn(Role::System, "Be brief."), turn(Role::User, "Why?")];
+        assert_eq!(instruction(&ruled), "Be brief.\n\nWhy?");
+        let talk = [
+            turn(Role::System, "Be brief."),
+            turn(Role::User, "Who?"),
+            turn(Role::Assistant, "Ada."),
+            turn(Role::User, "When?"),
+        ];
+        let expected = "Be brief.\n\nUser: Who?\nAssistant: Ada.\nUser: When?\nAssistant:";
+        assert_eq!(instruction(&talk), expected);
+        assert!(PromptStyle::Instruction.trims() && PromptStyle::Instruction.stops().is_empty());
+    }
 }

@@ -1,12 +1,11 @@
 //! Tensors of a file as the forward pass wants them: checked, in formats with a fast kernel, immutable.
 
 use super::fault::FileFault;
-use super::gguf::{Gguf, TensorEntry};
 use super::kernel::Format;
 use super::matrix::{Linear, tensor};
-use candle_core::{Device, Error, Tensor};
-
-type Result<T, E = Error> = std::result::Result<T, E>;
+use super::tensor_entry::TensorEntry;
+use candle_core::quantized::GgmlDType;
+use candle_core::{Device, Tensor};
 
 /// In what form matrices are held in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -24,16 +23,53 @@ pub enum Precision {
     Floats,
 }
 
+impl Precision {
+    /// How many bytes a tensor of a file will take in memory.
+    pub(super) fn held(self, entry: &TensorEntry) -> u64 {
+        let wide = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let elements = entry.dims.iter().copied().map(wide).fold(1, u64::saturating_mul);
+        let [columns, rows] = [entry.dims.last(), entry.dims.get(entry.dims.len().wrapping_sub(2))];
+        let blocks =
+            |dtype: GgmlDType| (elements / wide(dtype.block_size())).saturating_mul(wide(dtype.type_size()));
+        let whole =
+            |dtype: GgmlDType| columns.is_some_and(|columns| columns.is_multiple_of(dtype.block_size()));
+        let stored = match entry.dtype {
+            GgmlDType::F32 | GgmlDType::F16 | GgmlDType::BF16 => GgmlDType::F32,
+            GgmlDType::Q4K | GgmlDType::Q6K => entry.dtype,
+            _ => GgmlDType::Q8_0,
+        };
+        // Vectors and small tables are floats whatever is asked for; they hardly count.
+        match self {
+            _ if rows.is_none() => blocks(GgmlDType::F32),
+            Self::Stored => blocks(stored),
+            Self::Four if whole(GgmlDType::Q4K) => blocks(GgmlDType::Q4K),
+            Self::Four | Self::Eight if whole(GgmlDType::Q8_0) => blocks(GgmlDType::Q8_0),
+            Self::Four | Self::Eight | Self::Floats => blocks(GgmlDType::F32),
+        }
+    }
+}
+
+/// A file, or several, with named tensors: what all families load from.
+pub(super) trait Tensors {
+    fn tensor(&self, name: &str) -> Option<&TensorEntry>;
+
+    /// All of them, in no order.
+    fn entries(&self) -> impl Iterator<Item = &TensorEntry>;
+
+    /// The bytes of a tensor as they are stored.
+    fn bytes(&mut self, name: &str) -> Result<Vec<u8>, FileFault>;
+}
+
 /// The matrix `name`, which must have `rows` and `columns`.
 pub(super) fn linear(
-    gguf: &mut Gguf,
+    source: &mut impl Tensors,
     precision: Precision,
     name: &str,
     rows: usize,
     columns: usize,
 ) -> Result<Linear, FileFault> {
-    let entry = entry(gguf, name, &[rows, columns])?;
-    let bytes = gguf.bytes(&entry)?;
+    let entry = entry(source, name, &[rows, columns])?;
+    let bytes = source.bytes(name)?;
     if precision == Precision::Stored {
         return Ok(Linear::stored(entry.dtype, bytes, rows, columns)?);
     }
@@ -46,13 +82,18 @@ pub(super) fn linear(
 }
 
 /// The vector `name`, which must have `len` elements, as floats.
-pub(super) fn vector(gguf: &mut Gguf, name: &str, len: usize) -> Result<Tensor, FileFault> {
-    let entry = entry(gguf, name, &[len])?;
-    Ok(tensor(gguf.bytes(&entry)?, entry.dtype, &entry.dims)?.dequantize(&Device::Cpu)?)
+pub(super) fn vector(source: &mut impl Tensors, name: &str, len: usize) -> Result<Tensor, FileFault> {
+    table(source, name, &[len])
 }
 
-fn entry(gguf: &Gguf, name: &str, expected: &[usize]) -> Result<TensorEntry, FileFault> {
-    let entry = gguf.tensor(name).ok_or_else(|| FileFault::Missing(name.to_owned()))?;
+/// The tensor `name`, which must have the dimensions `dims`, as floats.
+pub(super) fn table(source: &mut impl Tensors, name: &str, dims: &[usize]) -> Result<Tensor, FileFault> {
+    let entry = entry(source, name, dims)?;
+    Ok(tensor(source.bytes(name)?, entry.dtype, &entry.dims)?.dequantize(&Device::Cpu)?)
+}
+
+fn entry(source: &impl Tensors, name: &str, expected: &[usize]) -> Result<TensorEntry, FileFault> {
+    let entry = source.tensor(name).ok_or_else(|| FileFault::Missing(name.to_owned()))?;
     if entry.dims != expected {
         let (found, expected) = (entry.dims.clone(), expected.to_vec());
         return Err(FileFault::Shape { name: name.to_owned(), found, expected });

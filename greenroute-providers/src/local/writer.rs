@@ -3,7 +3,7 @@
 use super::NAME;
 use super::sample::{Sampler, log_probability};
 use super::text_stream::{Stops, TextStream, Trim};
-use super::tokenizer::Tokenizer;
+use super::vocabulary::Vocabulary;
 use greenroute_core::chat::FinishReason;
 use greenroute_core::{Error, ErrorKind, Result};
 
@@ -80,20 +80,20 @@ impl Writer {
     }
 
     /// Chooses the next token by its `logits`.
-    pub(super) fn write(&mut self, logits: &[f32], tokenizer: &Tokenizer) -> Result<Written> {
+    pub(super) fn write(&mut self, logits: &[f32], vocabulary: &Vocabulary) -> Result<Written> {
         let damaged = || {
             let message = "the model gave no usable probabilities; its file may be damaged";
             Error::new(ErrorKind::ModelFault, NAME, message)
         };
         let id = self.sampler.next(logits).ok_or_else(damaged)?;
         self.output_tokens += 1;
-        if tokenizer.is_end(id) {
+        if vocabulary.is_end(id) {
             return Ok(self.finish(FinishReason::Stop));
         }
         if let Some(known) = &mut self.log_probabilities {
             known.push(log_probability(logits, id));
         }
-        tokenizer.decode(id, self.stream.bytes());
+        vocabulary.decode(id, self.stream.bytes());
         let (text, stopped) = self.stops.push(self.trim.start(&self.stream.take()));
         let text = self.trim.end(&text);
         self.text.push_str(&text);

@@ -8,31 +8,54 @@ pub(super) const LANES: usize = 32;
 #[repr(align(64))]
 pub(super) struct Lanes(pub(super) [i16; LANES]);
 
-/// Rows of inputs.
+/// Rows of inputs, in tiles of some rows that a kernel takes at once.
 #[derive(Debug)]
 pub(super) struct Activations {
     /// Lanes per row.
     width: usize,
+    /// By tile, by place in the row, by row.
     lanes: Vec<Lanes>,
-    /// The sum of each of `lanes`.
+    /// The sum of each row's lanes, by row, by place.
     sums: Vec<i32>,
     /// By row.
     scales: Vec<f32>,
 }
 
+/// Some rows of inputs that a kernel takes at once.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tile<'a> {
+    /// Lanes per row.
+    pub(super) width: usize,
+    /// By place in the row, by row.
+    pub(super) lanes: &'a [Lanes],
+    /// By row, by place.
+    pub(super) sums: &'a [i32],
+    pub(super) scales: &'a [f32],
+}
+
 impl Activations {
-    /// Those of `x`, rows of `columns`, a multiple of 32.
-    pub(super) fn new(x: &[f32], columns: usize) -> Self {
+    /// Those of `x`, rows of `columns`, a multiple of 32; in tiles of as many rows as there are left, but at most
+    /// `largest`, a power of two, and always a power of two.
+    pub(super) fn new(x: &[f32], columns: usize, largest: usize) -> Self {
         let width = columns / LANES;
-        let mut all =
-            Self { width, lanes: Vec::with_capacity(x.len() / LANES), sums: Vec::new(), scales: Vec::new() };
-        for row in x.chunks_exact(columns) {
-            all.push(row);
+        let rows = x.len() / columns;
+        let mut all = Self {
+            width,
+            lanes: vec![Lanes([0; LANES]); rows * width],
+            sums: Vec::with_capacity(rows * width),
+            scales: Vec::with_capacity(rows),
+        };
+        for (first, count) in tiles(rows, largest) {
+            for row in 0..count {
+                let x = x.get((first + row) * columns..(first + row + 1) * columns).unwrap_or_default();
+                all.push(x, first * width + row, count);
+            }
         }
         all
     }
 
-    fn push(&mut self, row: &[f32]) {
+    /// Adds a row, of which every `step`-th of the lanes from `at` on is to hold a part.
+    fn push(&mut self, row: &[f32], at: usize, step: usize) {
         let (chunks, _) = row.as_chunks::<LANES>();
         // What is not finite must stay so: a zero would hide the fault.
         let mut most = [0.0_f32; LANES];
@@ -46,10 +69,10 @@ impl Activations {
         let most = most.iter().copied().fold(0.0, f32::max) + fault.iter().sum::<f32>();
         let inverse = if most > TINY { LARGEST / most } else { 0.0 };
         self.scales.push(if most <= TINY { 0.0 } else { most / LARGEST });
-        for chunk in chunks {
-            let lanes = chunk.map(|x| nearest(x * inverse));
-            self.sums.push(lanes.iter().map(|lane| i32::from(*lane)).sum());
-            self.lanes.push(Lanes(lanes));
+        let places = self.lanes.iter_mut().skip(at).step_by(step);
+        for (chunk, place) in chunks.iter().zip(places) {
+            *place = Lanes(chunk.map(|x| nearest(x * inverse)));
+            self.sums.push(place.0.iter().map(|lane| i32::from(*lane)).sum());
         }
     }
 
@@ -57,24 +80,27 @@ impl Activations {
         self.scales.len()
     }
 
-    pub(super) fn width(&self) -> usize {
-        self.width
+    /// The tile of `count` rows from `first` on.
+    pub(super) fn tile(&self, (first, count): (usize, usize)) -> Option<Tile<'_>> {
+        let (from, to) = (first * self.width, (first + count) * self.width);
+        Some(Tile {
+            width: self.width,
+            lanes: self.lanes.get(from..to)?,
+            sums: self.sums.get(from..to)?,
+            scales: self.scales.get(first..first + count)?,
+        })
     }
+}
 
-    #[expect(clippy::indexing_slicing, reason = "asked by kernels, for rows that they were told of")]
-    pub(super) fn row(&self, index: usize) -> &[Lanes] {
-        &self.lanes[index * self.width..(index + 1) * self.width]
-    }
-
-    #[expect(clippy::indexing_slicing, reason = "asked by kernels, for rows that they were told of")]
-    pub(super) fn sums(&self, index: usize) -> &[i32] {
-        &self.sums[index * self.width..(index + 1) * self.width]
-    }
-
-    #[expect(clippy::indexing_slicing, reason = "asked by kernels, for rows that they were told of")]
-    pub(super) fn scale(&self, index: usize) -> f32 {
-        self.scales[index]
-    }
+/// First row and number of rows of every tile.
+pub(super) fn tiles(rows: usize, largest: usize) -> impl Iterator<Item = (usize, usize)> {
+    let mut first = 0;
+    std::iter::from_fn(move || {
+        let left = rows - first;
+        let count = if left >= largest { largest } else { 1 << left.checked_ilog2()? };
+        first += count;
+        Some((first - count, count))
+    })
 }
 
 const LARGEST: f32 = 32767.0;
@@ -106,14 +132,24 @@ mod tests {
     #[test]
     fn a_row_comes_back_and_its_faults_stay() {
         let row: Vec<f32> = (0..64_u16).map(|i| (f32::from(i) - 20.0).powi(3)).collect();
-        let x = Activations::new(&row, 64);
-        let back = x.row(0).iter().flat_map(|lanes| lanes.0).map(|lane| f32::from(lane) * x.scale(0));
+        let x = Activations::new(&row, 64, 8);
+        let tile = x.tile((0, 1)).unwrap();
+        let back = tile.lanes.iter().flat_map(|lanes| lanes.0).map(|lane| f32::from(lane) * tile.scales[0]);
         assert!(back.zip(&row).all(|(back, x)| (back - x).abs() <= x.abs().max(79507.0) / 65533.0));
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             let mut row = row.clone();
             row[40] = bad;
-            assert!(!Activations::new(&row, 64).scale(0).is_finite(), "{bad}");
+            assert!(!Activations::new(&row, 64, 8).scales[0].is_finite(), "{bad}");
         }
-        assert!(Activations::new(&[0.0; 32], 32).scale(0).abs() < TINY);
+        assert!(Activations::new(&[0.0; 32], 32, 8).scales[0].abs() < TINY);
+    }
+
+    #[test]
+    fn tiles_are_as_large_as_they_can_be() {
+        let found = |rows, largest| tiles(rows, largest).map(|(_, count)| count).collect::<Vec<_>>();
+        assert_eq!(found(15, 8), [8, 4, 2, 1]);
+        assert_eq!(found(9, 4), [4, 4, 1]);
+        assert_eq!(found(2, 1), [1, 1]);
+        assert!(found(0, 8).is_empty());
     }
 }

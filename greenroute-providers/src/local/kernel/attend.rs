@@ -4,31 +4,39 @@ use super::super::ops::softmax;
 use super::{CPU, Cpu};
 
 /// Heads that share the keys and values of one head: `queries` and `out` by head, `keys` and `values` by position,
-/// all of `dim` numbers.
-pub(in crate::local) fn attend(queries: &[f32], keys: &[f32], values: &[f32], dim: usize, out: &mut [f32]) {
+/// all of `dim` numbers. Each key's product has its own of `biases` added; of which there may be none.
+pub(in crate::local) fn attend(
+    queries: &[f32],
+    keys: &[f32],
+    values: &[f32],
+    biases: &[f32],
+    dim: usize,
+    out: &mut [f32],
+) {
     match *CPU {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the CPU has what it was detected to have.
         #[expect(unsafe_code, reason = "compiled for more than every CPU has")]
-        Cpu::Avx512 | Cpu::Avx2 => unsafe { avx2(queries, keys, values, dim, out) },
-        Cpu::Portable => all(queries, keys, values, dim, out),
+        Cpu::Avx512 | Cpu::Avx2 => unsafe { avx2(queries, keys, values, biases, dim, out) },
+        Cpu::Portable => all(queries, keys, values, biases, dim, out),
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn avx2(queries: &[f32], keys: &[f32], values: &[f32], dim: usize, out: &mut [f32]) {
-    all(queries, keys, values, dim, out);
+fn avx2(queries: &[f32], keys: &[f32], values: &[f32], biases: &[f32], dim: usize, out: &mut [f32]) {
+    all(queries, keys, values, biases, dim, out);
 }
 
 // Inlined, so that it is compiled for the CPU of whoever calls it.
 #[inline(always)]
-fn all(queries: &[f32], keys: &[f32], values: &[f32], dim: usize, out: &mut [f32]) {
+fn all(queries: &[f32], keys: &[f32], values: &[f32], biases: &[f32], dim: usize, out: &mut [f32]) {
     let mut scores = vec![0.0; keys.len() / dim];
     for (query, out) in queries.chunks_exact(dim).zip(out.chunks_exact_mut(dim)) {
         for (score, key) in scores.iter_mut().zip(keys.chunks_exact(dim)) {
             *score = dot(query, key);
         }
+        scores.iter_mut().zip(biases).for_each(|(score, bias)| *score += bias);
         softmax(&mut scores);
         out.fill(0.0);
         for (score, value) in scores.iter().zip(values.chunks_exact(dim)) {
@@ -62,12 +70,15 @@ mod tests {
             (0..count * dim).map(|i| f32::from(hash(i)) / 1009.0 - 0.5).collect()
         };
         let (queries, keys, values) = (x(1, 3), x(2, 50), x(3, 50));
+        let biases: Vec<f32> = x(4, 2).into_iter().take(50).collect();
         let mut out = vec![9.0; 3 * dim];
-        attend(&queries, &keys, &values, dim, &mut out);
+        attend(&queries, &keys, &values, &biases, dim, &mut out);
         for (query, out) in queries.chunks(dim).zip(out.chunks(dim)) {
-            let product =
-                |key: &[f32]| key.iter().zip(query).map(|(k, q)| f64::from(k * q)).sum::<f64>().exp();
-            let weights: Vec<f64> = keys.chunks(dim).map(product).collect();
+            let product = |(key, bias): (&[f32], &f32)| {
+                let product = key.iter().zip(query).map(|(k, q)| f64::from(k * q)).sum::<f64>();
+                (product + f64::from(*bias)).exp()
+            };
+            let weights: Vec<f64> = keys.chunks(dim).zip(&biases).map(product).collect();
             for (i, out) in out.iter().enumerate() {
                 let mixed =
                     weights.iter().zip(values.chunks(dim)).map(|(w, v)| w * f64::from(v[i])).sum::<f64>();

@@ -4,17 +4,25 @@
     reason = "kernels: whoever calls them counts rows, and blocks are of fixed size"
 )]
 
-use super::Kernels;
-use super::activations::{Activations, Lanes};
+use super::Kernel;
+use super::activations::{Lanes, Tile};
 use super::block::{Format, Q4K, Q6K, Q8_0, six_bits};
 use std::arch::x86_64::*;
-use std::array::from_fn;
 
-pub(super) fn kernels(format: Format) -> Kernels {
-    match format {
-        Format::Q8_0 => &[(8, q8_0::<8>), (4, q8_0::<4>), (2, q8_0::<2>), (1, q8_0::<1>)],
-        Format::Q4K => &[(8, q4_k::<8>), (4, q4_k::<4>), (2, q4_k::<2>), (1, q4_k::<1>)],
-        Format::Q6K => &[(8, q6_k::<8>), (4, q6_k::<4>), (2, q6_k::<2>), (1, q6_k::<1>)],
+pub(super) fn kernel(format: Format, rows: usize) -> Kernel {
+    match (format, rows) {
+        (Format::Q8_0, 8) => q8_0::<8>,
+        (Format::Q8_0, 4) => q8_0::<4>,
+        (Format::Q8_0, 2) => q8_0::<2>,
+        (Format::Q8_0, _) => q8_0::<1>,
+        (Format::Q4K, 8) => q4_k::<8>,
+        (Format::Q4K, 4) => q4_k::<4>,
+        (Format::Q4K, 2) => q4_k::<2>,
+        (Format::Q4K, _) => q4_k::<1>,
+        (Format::Q6K, 8) => q6_k::<8>,
+        (Format::Q6K, 4) => q6_k::<4>,
+        (Format::Q6K, 2) => q6_k::<2>,
+        (Format::Q6K, _) => q6_k::<1>,
     }
 }
 
@@ -49,34 +57,34 @@ fn half(low: u8, high: u8) -> __m128 {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,f16c,fma")]
-fn q8_0<const M: usize>(rows: &[u8], x: &Activations, first: usize, at: usize, out: &mut [&mut [f32]]) {
+fn q8_0<const M: usize>(rows: &[u8], tile: Tile<'_>, at: usize, out: &mut [&mut [f32]]) {
+    let places = tile.lanes.as_chunks::<M>().0;
     let blocks = rows.as_chunks::<Q8_0>().0;
-    for (index, row) in blocks.chunks_exact(x.width()).enumerate() {
-        let xs: [&[Lanes]; M] = from_fn(|i| &x.row(first + i)[..row.len()]);
+    for (index, row) in blocks.chunks_exact(tile.width).enumerate() {
         let mut totals = [_mm512_setzero_ps(); M];
-        for (b, [low, high, numbers @ ..]) in row.iter().enumerate() {
+        for ([low, high, numbers @ ..], xs) in row.iter().zip(places) {
             let scale = _mm512_broadcastss_ps(half(*low, *high));
             let weights = _mm512_cvtepi8_epi16(bytes(numbers));
             for i in 0..M {
-                let sums = _mm512_madd_epi16(weights, inputs(&xs[i][b]));
+                let sums = _mm512_madd_epi16(weights, inputs(&xs[i]));
                 totals[i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums), scale, totals[i]);
             }
         }
         for i in 0..M {
-            out[first + i][at + index] = x.scale(first + i) * _mm512_reduce_add_ps(totals[i]);
+            out[i][at + index] = tile.scales[i] * _mm512_reduce_add_ps(totals[i]);
         }
     }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,f16c,fma")]
-fn q4_k<const M: usize>(rows: &[u8], x: &Activations, first: usize, at: usize, out: &mut [&mut [f32]]) {
+fn q4_k<const M: usize>(rows: &[u8], tile: Tile<'_>, at: usize, out: &mut [&mut [f32]]) {
+    let places = tile.lanes.as_chunks::<M>().0.as_chunks::<8>().0;
+    let lane_sums = tile.sums.as_chunks::<8>().0;
     let blocks = rows.as_chunks::<Q4K>().0;
-    for (index, row) in blocks.chunks_exact(x.width() / 8).enumerate() {
-        let xs: [&[[Lanes; 8]]; M] = from_fn(|i| &x.row(first + i).as_chunks::<8>().0[..row.len()]);
-        let lane_sums: [&[[i32; 8]]; M] = from_fn(|i| &x.sums(first + i).as_chunks::<8>().0[..row.len()]);
+    for (index, row) in blocks.chunks_exact(tile.width / 8).enumerate() {
         let mut totals = [_mm512_setzero_ps(); M];
         let mut below = [_mm256_setzero_ps(); M];
-        for (b, [s0, s1, o0, o1, packed @ ..]) in row.iter().enumerate() {
+        for (b, ([s0, s1, o0, o1, packed @ ..], xs)) in row.iter().zip(places).enumerate() {
             let (scales, offsets) = six_bits(packed);
             let numbers = packed.last_chunk::<128>().map_or(&[][..], |numbers| numbers.as_chunks::<32>().0);
             let mut sums = [_mm512_setzero_si512(); M];
@@ -87,10 +95,9 @@ fn q4_k<const M: usize>(rows: &[u8], x: &Activations, first: usize, at: usize, o
                 let high = _mm512_srli_epi16(wide, 4);
                 let high = _mm512_mullo_epi16(high, _mm512_set1_epi16(i16::from(scales[2 * pair + 1])));
                 for i in 0..M {
-                    let lanes = &xs[i][b];
-                    sums[i] = _mm512_add_epi32(sums[i], _mm512_madd_epi16(low, inputs(&lanes[2 * pair])));
+                    sums[i] = _mm512_add_epi32(sums[i], _mm512_madd_epi16(low, inputs(&xs[2 * pair][i])));
                     sums[i] =
-                        _mm512_add_epi32(sums[i], _mm512_madd_epi16(high, inputs(&lanes[2 * pair + 1])));
+                        _mm512_add_epi32(sums[i], _mm512_madd_epi16(high, inputs(&xs[2 * pair + 1][i])));
                 }
             }
             let scale = _mm512_broadcastss_ps(half(*s0, *s1));
@@ -98,25 +105,25 @@ fn q4_k<const M: usize>(rows: &[u8], x: &Activations, first: usize, at: usize, o
             let offsets = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128(u64::from_le_bytes(offsets).cast_signed()));
             for i in 0..M {
                 totals[i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums[i]), scale, totals[i]);
-                let part = _mm256_mullo_epi32(offsets, sums_of(&lane_sums[i][b]));
+                let part = _mm256_mullo_epi32(offsets, sums_of(&lane_sums[i * row.len() + b]));
                 below[i] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(part), offset, below[i]);
             }
         }
         for i in 0..M {
             let below = _mm512_reduce_add_ps(_mm512_zextps256_ps512(below[i]));
-            out[first + i][at + index] = x.scale(first + i) * (_mm512_reduce_add_ps(totals[i]) - below);
+            out[i][at + index] = tile.scales[i] * (_mm512_reduce_add_ps(totals[i]) - below);
         }
     }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,f16c,fma")]
-fn q6_k<const M: usize>(rows: &[u8], x: &Activations, first: usize, at: usize, out: &mut [&mut [f32]]) {
+fn q6_k<const M: usize>(rows: &[u8], tile: Tile<'_>, at: usize, out: &mut [&mut [f32]]) {
+    let places = tile.lanes.as_chunks::<M>().0.as_chunks::<8>().0;
     let blocks = rows.as_chunks::<Q6K>().0;
     let (fifteen, three, bias) = (_mm256_set1_epi8(15), _mm256_set1_epi8(3), _mm512_set1_epi16(32));
-    for (index, row) in blocks.chunks_exact(x.width() / 8).enumerate() {
-        let xs: [&[[Lanes; 8]]; M] = from_fn(|i| &x.row(first + i).as_chunks::<8>().0[..row.len()]);
+    for (index, row) in blocks.chunks_exact(tile.width / 8).enumerate() {
         let mut totals = [_mm512_setzero_ps(); M];
-        for (b, block) in row.iter().enumerate() {
+        for (block, xs) in row.iter().zip(places) {
             let (parts, _) = block.as_chunks::<32>();
             let mut sums = [_mm512_setzero_si512(); M];
             for side in 0..2 {
@@ -139,7 +146,7 @@ fn q6_k<const M: usize>(rows: &[u8], x: &Activations, first: usize, at: usize, o
                     let factors = _mm512_inserti64x4(left, factor(block[193 + 2 * at]), 1);
                     let weights = _mm512_mullo_epi16(wide, factors);
                     for i in 0..M {
-                        let product = _mm512_madd_epi16(weights, inputs(&xs[i][b][at]));
+                        let product = _mm512_madd_epi16(weights, inputs(&xs[at][i]));
                         sums[i] = _mm512_add_epi32(sums[i], product);
                     }
                 }
@@ -150,7 +157,7 @@ fn q6_k<const M: usize>(rows: &[u8], x: &Activations, first: usize, at: usize, o
             }
         }
         for i in 0..M {
-            out[first + i][at + index] = x.scale(first + i) * _mm512_reduce_add_ps(totals[i]);
+            out[i][at + index] = tile.scales[i] * _mm512_reduce_add_ps(totals[i]);
         }
     }
 }

@@ -14,7 +14,7 @@ mod avx512;
 mod block;
 mod portable;
 
-use activations::Activations;
+use activations::{Activations, Tile, tiles};
 use rayon::prelude::*;
 use std::sync::LazyLock;
 
@@ -60,12 +60,9 @@ impl Blocks {
     }
 }
 
-/// `M` sums for each of some rows of weights: of the rows' bytes with the activations from `first` on, into
-/// `out[first..first + M]` from `at` on. Unsafe because the CPU must have what the kernel was compiled for.
-type Kernel = unsafe fn(rows: &[u8], x: &Activations, first: usize, at: usize, out: &mut [&mut [f32]]);
-
-/// The kernels of one format by the number of rows that they take at once, largest first, down to one.
-type Kernels = &'static [(usize, Kernel)];
+/// The products of some rows of weights, given by their bytes, with the rows of a tile: into `out`, by row of the
+/// tile, from `at` on. Unsafe because the CPU must have what the kernel was compiled for.
+type Kernel = unsafe fn(rows: &[u8], tile: Tile<'_>, at: usize, out: &mut [&mut [f32]]);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cpu {
@@ -97,13 +94,25 @@ impl Cpu {
         fast.chain([Self::Portable])
     }
 
-    fn kernels(self, format: Format) -> Kernels {
+    /// How many rows of inputs its kernels take at once.
+    fn largest_tile(self) -> usize {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => avx512::kernels(format),
+            Self::Avx512 => 8,
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => avx2::kernels(format),
-            Self::Portable => portable::kernels(format),
+            Self::Avx2 => 4,
+            Self::Portable => 1,
+        }
+    }
+
+    /// The kernel for tiles of `rows`.
+    fn kernel(self, format: Format, rows: usize) -> Kernel {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => avx512::kernel(format, rows),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => avx2::kernel(format, rows),
+            Self::Portable => portable::kernel(format),
         }
     }
 }
@@ -133,7 +142,7 @@ pub(super) fn product<'a>(matrices: impl Iterator<Item = &'a Blocks> + Clone, x:
 fn product_on<'a>(cpu: Cpu, matrices: impl Iterator<Item = &'a Blocks> + Clone, x: &[f32]) -> Vec<f32> {
     let columns = matrices.clone().next().map_or(1, Blocks::columns);
     let rows: usize = matrices.clone().map(Blocks::rows).sum();
-    let x = Activations::new(x, columns);
+    let x = Activations::new(x, columns, cpu.largest_tile());
     let mut out = vec![0.0; rows * x.rows()];
     if rows == 0 || x.rows() == 0 {
         return out;
@@ -160,19 +169,16 @@ fn product_on<'a>(cpu: Cpu, matrices: impl Iterator<Item = &'a Blocks> + Clone, 
 
 impl Piece<'_> {
     fn work(mut self, cpu: Cpu, x: &Activations) {
-        let kernels = cpu.kernels(self.format);
-        // Where the inputs fit one kernel, the rows are simply read through.
-        let group = if x.rows() == 1 { usize::MAX } else { self.row_bytes * GROUP };
-        for (index, weights) in self.weights.chunks(group).enumerate() {
-            let mut first = 0;
-            for (count, kernel) in kernels {
-                while first + count <= x.rows() {
-                    // SAFETY: the kernels are those of a CPU that was detected.
-                    #[expect(unsafe_code, reason = "kernels are compiled for more than every CPU has")]
-                    unsafe {
-                        kernel(weights, x, first, index * GROUP, &mut self.out);
-                    }
-                    first += count;
+        // One tile alone has no use for rows that are still in the cache.
+        let group = if x.rows() <= cpu.largest_tile() { usize::MAX } else { GROUP };
+        for (index, weights) in self.weights.chunks(self.row_bytes.saturating_mul(group)).enumerate() {
+            for (first, count) in tiles(x.rows(), cpu.largest_tile()) {
+                let out = self.out.get_mut(first..first + count);
+                let (Some(tile), Some(out)) = (x.tile((first, count)), out) else { continue };
+                // SAFETY: the kernel is that of a CPU that was detected.
+                #[expect(unsafe_code, reason = "kernels are compiled for more than every CPU has")]
+                unsafe {
+                    cpu.kernel(self.format, count)(weights, tile, index * GROUP, out);
                 }
             }
         }

@@ -1,14 +1,15 @@
 //! For every CPU; the compiler makes vectors of it where there are some.
 
-use super::Kernels;
-use super::activations::{Activations, LANES};
+use super::Kernel;
+use super::activations::{LANES, Tile};
 use super::block::{self, Format, Q4, Q4K, Q6K, Q8_0};
 
-pub(super) fn kernels(format: Format) -> Kernels {
+/// One row of inputs at a time.
+pub(super) fn kernel(format: Format) -> Kernel {
     match format {
-        Format::Q8_0 => &[(1, q8_0)],
-        Format::Q4K => &[(1, q4_k)],
-        Format::Q6K => &[(1, q6_k)],
+        Format::Q8_0 => q8_0,
+        Format::Q4K => q4_k,
+        Format::Q6K => q6_k,
     }
 }
 
@@ -29,27 +30,27 @@ fn scale_add(totals: &mut [f32; SUMS], sums: &[i32; SUMS], scale: f32) {
 }
 
 #[expect(clippy::indexing_slicing, reason = "a kernel: whoever calls it counts rows")]
-fn q8_0(rows: &[u8], x: &Activations, first: usize, at: usize, out: &mut [&mut [f32]]) {
+fn q8_0(rows: &[u8], tile: Tile<'_>, at: usize, out: &mut [&mut [f32]]) {
     let blocks = rows.as_chunks::<Q8_0>().0;
-    for (out, row) in out[first][at..].iter_mut().zip(blocks.chunks_exact(x.width())) {
+    for (out, row) in out[0][at..].iter_mut().zip(blocks.chunks_exact(tile.width)) {
         let mut totals = [0.0; SUMS];
-        for (block, lanes) in row.iter().zip(x.row(first)) {
+        for (block, lanes) in row.iter().zip(tile.lanes) {
             let (scale, weights) = block::q8_0(block);
             let mut sums = [0; SUMS];
             multiply_add(&mut sums, &weights, &lanes.0);
             scale_add(&mut totals, &sums, scale);
         }
-        *out = x.scale(first) * totals.iter().sum::<f32>();
+        *out = tile.scales[0] * totals.iter().sum::<f32>();
     }
 }
 
 #[expect(clippy::indexing_slicing, reason = "a kernel: whoever calls it counts rows")]
 #[expect(clippy::cast_precision_loss, reason = "a sum of products is rounded here, once")]
-fn q4_k(rows: &[u8], x: &Activations, first: usize, at: usize, out: &mut [&mut [f32]]) {
+fn q4_k(rows: &[u8], tile: Tile<'_>, at: usize, out: &mut [&mut [f32]]) {
     let blocks = rows.as_chunks::<Q4K>().0;
-    for (out, row) in out[first][at..].iter_mut().zip(blocks.chunks_exact(x.width() / 8)) {
+    for (out, row) in out[0][at..].iter_mut().zip(blocks.chunks_exact(tile.width / 8)) {
         let (mut totals, mut below) = ([0.0; SUMS], 0.0);
-        let inputs = x.row(first).as_chunks::<8>().0.iter().zip(x.sums(first).as_chunks::<8>().0);
+        let inputs = tile.lanes.as_chunks::<8>().0.iter().zip(tile.sums.as_chunks::<8>().0);
         for (block, (lanes, lane_sums)) in row.iter().zip(inputs) {
             let head = Q4::of(block);
             let mut sums = [0; SUMS];
@@ -61,16 +62,16 @@ fn q4_k(rows: &[u8], x: &Activations, first: usize, at: usize, out: &mut [&mut [
             let offsets = head.offsets.iter().zip(lane_sums).map(|(offset, sum)| i32::from(*offset) * sum);
             below += head.offset * offsets.sum::<i32>() as f32;
         }
-        *out = x.scale(first) * (totals.iter().sum::<f32>() - below);
+        *out = tile.scales[0] * (totals.iter().sum::<f32>() - below);
     }
 }
 
 #[expect(clippy::indexing_slicing, reason = "a kernel: whoever calls it counts rows")]
-fn q6_k(rows: &[u8], x: &Activations, first: usize, at: usize, out: &mut [&mut [f32]]) {
+fn q6_k(rows: &[u8], tile: Tile<'_>, at: usize, out: &mut [&mut [f32]]) {
     let blocks = rows.as_chunks::<Q6K>().0;
-    for (out, row) in out[first][at..].iter_mut().zip(blocks.chunks_exact(x.width() / 8)) {
+    for (out, row) in out[0][at..].iter_mut().zip(blocks.chunks_exact(tile.width / 8)) {
         let mut totals = [0.0; SUMS];
-        for (block, lanes) in row.iter().zip(x.row(first).as_chunks::<8>().0) {
+        for (block, lanes) in row.iter().zip(tile.lanes.as_chunks::<8>().0) {
             let mut sums = [0; SUMS];
             for (index, lanes) in lanes.iter().enumerate() {
                 let (low, high) = block::q6_factors(block, index);
@@ -82,6 +83,6 @@ fn q6_k(rows: &[u8], x: &Activations, first: usize, at: usize, out: &mut [&mut [
             }
             scale_add(&mut totals, &sums, block::q6_scale(block));
         }
-        *out = x.scale(first) * totals.iter().sum::<f32>();
+        *out = tile.scales[0] * totals.iter().sum::<f32>();
     }
 }

@@ -1,0 +1,73 @@
+//! A model from its files, whatever its family.
+
+use super::fault::FileFault;
+use super::gemma::Gemma;
+use super::gguf::Gguf;
+use super::network::Network;
+use super::tokenizer::Tokenizer;
+use super::vocabulary::Vocabulary;
+use super::weights::{Precision, Tensors};
+use super::{PromptStyle, t5};
+use std::path::Path;
+
+/// A model and what is told about its files.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) name: Option<String>,
+    pub(super) style: PromptStyle,
+    pub(super) vocabulary: Vocabulary,
+    pub(super) network: Network,
+    pub(super) parameters: u64,
+    /// What the weights take in the files.
+    pub(super) bytes: u64,
+}
+
+/// From a GGUF file, or a folder as transformers saves it, if its weights take at most `memory` bytes.
+pub(super) fn open(path: &Path, precision: Precision, memory: Option<u64>) -> Result<Opened, FileFault> {
+    if path.is_dir() {
+        let (settings, source) = t5::folder(path)?;
+        fits(&source, precision, memory)?;
+        return t5::open_folder(path, &settings, source, precision);
+    }
+    let mut gguf = Gguf::open(path)?;
+    // First what the file is: one that cannot be served needs no memory.
+    match gguf.text("general.architecture") {
+        Some("gemma3" | "t5") => {}
+        Some(other) => return Err(FileFault::Architecture(other.to_owned())),
+        None => return Err(FileFault::Missing("general.architecture".into())),
+    }
+    fits(&gguf, precision, memory)?;
+    match gguf.text("general.architecture") {
+        Some("t5") => t5::open_gguf(&mut gguf, precision),
+        _ => gemma(&mut gguf, precision),
+    }
+}
+
+fn gemma(gguf: &mut Gguf, precision: Precision) -> Result<Opened, FileFault> {
+    let name = gguf.text("general.name").map(str::to_owned);
+    let tuned = gguf.text("tokenizer.chat_template").is_some()
+        || gguf.text("general.finetune") == Some("it")
+        || name.as_deref().is_some_and(|name| name.to_ascii_lowercase().contains("-it"));
+    let style = if tuned { PromptStyle::GemmaTurns } else { PromptStyle::QuestionAnswer };
+    let vocabulary = Vocabulary::Merges(Box::new(Tokenizer::load(gguf)?));
+    let network = Network::Gemma(Gemma::load(gguf, precision, vocabulary.len())?);
+    let (parameters, bytes) = gguf.size();
+    Ok(Opened { name, style, vocabulary, network, parameters, bytes })
+}
+
+/// Refuses weights that would take more than `memory` while they are read: all of them as they will be held, and
+/// the largest once more as it comes from the file.
+fn fits(source: &impl Tensors, precision: Precision, memory: Option<u64>) -> Result<(), FileFault> {
+    let Some(available) = memory else { return Ok(()) };
+    let wide = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
+    let (mut held, mut largest) = (0_u64, 0);
+    for entry in source.entries() {
+        held = held.saturating_add(precision.held(entry));
+        // What is rounded anew is held as floats for a moment.
+        let rounded = matches!(precision, Precision::Eight | Precision::Four);
+        let passing = if rounded { Precision::Floats.held(entry) } else { 0 };
+        largest = largest.max(passing.saturating_add(wide(entry.bytes)));
+    }
+    let needed = held.saturating_add(largest);
+    if needed > available { Err(FileFault::TooLarge { needed, available }) } else { Ok(()) }
+}
