@@ -11,6 +11,8 @@ mod fault;
 mod gemma;
 mod generate;
 mod gguf;
+#[cfg(feature = "hub")]
+pub mod hub;
 mod matrix;
 mod model;
 mod ops;
