@@ -455,3 +455,61 @@ fn a_token_of_the_environment_is_not_sent_unless_it_was_asked_for() {
     let seen = bench.server.seen();
     assert!(!seen.is_empty() && seen.iter().all(|seen| seen.authorization.is_none()), "{seen:?}");
 }
+
+const PYTHON: &str = "
+import os, sys
+from huggingface_hub import hf_hub_download, scan_cache_dir, snapshot_download
+repo, commit = sys.argv[1:]
+folder = snapshot_download(repo, revision=commit, allow_patterns=['*.json', '*.safetensors'])
+one = hf_hub_download(repo, 'model.safetensors', revision=commit)
+assert os.path.dirname(one) == folder, (one, folder)
+cache = scan_cache_dir()
+assert not cache.warnings and [found.repo_id for found in cache.repos] == [repo], cache
+print(folder, end='')
+";
+
+/// Runs huggingface_hub over this cache and server, and gives what it printed.
+fn python(bench: &Bench, offline: &str) -> PathBuf {
+    let python = std::env::var("GREENROUTE_HF_PYTHON").expect("GREENROUTE_HF_PYTHON names a Python");
+    let output = std::process::Command::new(python)
+        .args(["-c", PYTHON, REPO, COMMIT])
+        .env("HF_ENDPOINT", bench.server.endpoint())
+        .env("HF_HUB_CACHE", bench.cache.path())
+        .env("HF_HUB_OFFLINE", offline)
+        .env("HF_HUB_DISABLE_XET", "1")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    PathBuf::from(String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+#[ignore = "needs a Python with huggingface_hub, named by GREENROUTE_HF_PYTHON"]
+fn python_and_this_crate_find_what_the_other_fetched() {
+    let bench = Bench::new();
+    let folder = python(&bench, "0");
+    bench.server.seen();
+    assert_eq!(bench.fetch().unwrap(), folder);
+    assert_eq!(bench.server.seen().len(), 0, "Python fetched it");
+    let bench = Bench::new();
+    let folder = bench.fetch().unwrap();
+    bench.server.seen();
+    assert_eq!(python(&bench, "1"), folder);
+    assert_eq!(bench.server.seen().len(), 0, "this crate fetched it");
+    assert_eq!(python(&bench, "0"), folder);
+    assert_eq!(ranges(&bench.server.seen()), [], "Python asks, but fetches nothing again");
+    // Each goes on with what the other began.
+    for ours_first in [true, false] {
+        let bench = Bench::new();
+        fs::create_dir_all(bench.repo().join("blobs")).unwrap();
+        fs::write(bench.partial(), &weights()[..600_000]).unwrap();
+        if ours_first {
+            bench.assert_whole()
+        } else {
+            drop(python(&bench, "0"))
+        }
+        let seen = ranges(&bench.server.seen());
+        assert!(seen[0].as_ref().is_some_and(|range| range.starts_with("bytes=600000-")), "{seen:?}");
+        bench.assert_whole();
+    }
+}
