@@ -296,6 +296,7 @@ fn a_branch_is_asked_for_anew_and_remembered_for_when_nobody_answers() {
     assert!(error.message().contains("http://127.0.0.1:1 cannot be reached"), "{error}");
 }
 
+#[cfg(unix)]
 #[test]
 fn a_cache_that_python_filled_is_found_without_a_request() {
     let bench = Bench::new();
@@ -393,12 +394,28 @@ fn of_two_who_want_a_file_one_fetches_it() {
     assert_eq!(ranges(&bench.server.seen()), [None]);
 }
 
+#[test]
+fn another_process_that_does_not_get_on_is_not_waited_for_forever() {
+    let bench = Bench::new();
+    let folder = bench.cache.path().join(".locks/models--tiny--model");
+    fs::create_dir_all(&folder).unwrap();
+    let lock = fs::File::create(folder.join(format!("{}.lock", sha256(&weights())))).unwrap();
+    lock.lock().unwrap();
+    let error = bench.hub().timeout(Duration::from_millis(300)).fetch(&model(), |_| {}).unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::Timeout, "{error}");
+    assert!(error.message().contains("another process"), "{error}");
+    drop(lock);
+    bench.assert_whole();
+}
+
 #[tokio::test]
 async fn it_may_be_called_within_a_runtime() {
     let bench = Bench::new();
-    bench.fetch().unwrap();
+    bench.assert_whole();
+    let bench = Bench::new();
     let hub = bench.hub();
     tokio::task::spawn_blocking(move || hub.fetch(&model(), |_| {})).await.unwrap().unwrap();
+    bench.assert_whole();
 }
 
 /// This test again, by itself, in a process of its own.
@@ -504,9 +521,9 @@ fn python_and_this_crate_find_what_the_other_fetched() {
         fs::create_dir_all(bench.repo().join("blobs")).unwrap();
         fs::write(bench.partial(), &weights()[..600_000]).unwrap();
         if ours_first {
-            bench.assert_whole()
+            bench.assert_whole();
         } else {
-            drop(python(&bench, "0"))
+            drop(python(&bench, "0"));
         }
         let seen = ranges(&bench.server.seen());
         assert!(seen[0].as_ref().is_some_and(|range| range.starts_with("bytes=600000-")), "{seen:?}");

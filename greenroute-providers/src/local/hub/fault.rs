@@ -200,6 +200,10 @@ pub(super) fn io(path: &Path, source: io::Error) -> Error {
     error(ErrorKind::Config, message).with_source(source)
 }
 
+pub(super) fn no_thread(source: io::Error) -> Error {
+    error(ErrorKind::Internal, "no thread can be started to fetch by").with_source(source)
+}
+
 pub(super) fn offline(hub: &Hub, model: &HubModel, missing: &[String]) -> Error {
     let missing = if missing.is_empty() {
         "nothing of it is there".into()

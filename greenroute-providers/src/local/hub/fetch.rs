@@ -3,7 +3,7 @@ use super::model::{Files, HubModel, is_path};
 use super::partial::Partial;
 use super::remote::{Described, Listing, Remote};
 use super::{Hub, fault, space};
-use greenroute_core::{ErrorKind, Result};
+use greenroute_core::{Error, ErrorKind, Result};
 use std::fs::{self, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub struct Progress {
     /// The file that the last bytes are of.
     pub file: String,
-    /// How many bytes of the model are here, those of earlier calls included.
+    /// How many bytes of the model are here, those of earlier calls included. Fewer than before where a file
+    /// begins again.
     pub bytes: u64,
     /// How many it has.
     pub total: u64,
@@ -176,10 +177,9 @@ impl Fetch<'_, '_> {
             let before = partial.length();
             let ended = match self.receive(file, &mut partial).await {
                 Ok(ended) => ended,
-                Err(Stop::Full(error)) => {
+                Err(Stop::Write(error)) if space::is_full(&error) => {
                     partial.discard();
-                    let free = space::free(&self.cache.blobs());
-                    return Err(fault::full(self.hub, &file.path, file.size, free).with_source(error));
+                    return Err(self.full(file, error));
                 }
                 Err(Stop::Write(error)) => return Err(broken(error)),
                 Err(Stop::Remote(error))
@@ -200,7 +200,9 @@ impl Fetch<'_, '_> {
             }
             let found = partial.sum();
             if matches!(ended, Ended::Whole) && found == file.checksum.value() {
-                return partial.keep(blob).map_err(broken);
+                return partial.keep(blob).map_err(|error| {
+                    if space::is_full(&error) { self.full(file, error) } else { broken(error) }
+                });
             }
             if !partial.is_resumed() {
                 partial.discard();
@@ -209,6 +211,11 @@ impl Fetch<'_, '_> {
             // What was left by another call, or continued by another answer, may be of another file.
             partial.clear().map_err(broken)?;
         }
+    }
+
+    fn full(&self, file: &Described, error: io::Error) -> Error {
+        let free = space::free(&self.cache.blobs());
+        fault::full(self.hub, &file.path, file.size, free).with_source(error)
     }
 
     /// Takes one answer's bytes.
@@ -226,8 +233,7 @@ impl Fetch<'_, '_> {
             if length > file.size {
                 return Ok(Ended::TooLong);
             }
-            let full = |error| if space::is_full(&error) { Stop::Full(error) } else { Stop::Write(error) };
-            partial.write(&piece).map_err(full)?;
+            partial.write(&piece).map_err(Stop::Write)?;
             self.tell(file, length);
         }
         Ok(if partial.length() == file.size { Ended::Whole } else { Ended::Early })
@@ -235,7 +241,6 @@ impl Fetch<'_, '_> {
 }
 
 enum Stop {
-    Remote(greenroute_core::Error),
-    Full(io::Error),
+    Remote(Error),
     Write(io::Error),
 }

@@ -76,10 +76,14 @@ impl Partial {
         self.sum.clone().finish()
     }
 
-    /// It is whole: from here on it is the blob.
+    /// It is whole: from here on it is the blob. Where that cannot be, some of it may not be on the disk, and
+    /// nothing is left.
     pub(super) fn keep(self, blob: &Path) -> io::Result<()> {
-        self.file.sync_all()?;
-        fs::rename(&self.path, blob)
+        let kept = self.file.sync_all().and_then(|()| fs::rename(&self.path, blob));
+        if kept.is_err() {
+            self.discard();
+        }
+        kept
     }
 
     /// Leaves nothing behind; where that fails too there is nothing else to try.

@@ -165,8 +165,12 @@ impl Hub {
         }
         let report: &mut Report = &mut progress;
         // A runtime may not be started within another, and whether the caller is in one cannot be told.
-        let fetched = std::thread::scope(|scope| scope.spawn(|| fetch(self, model, &cache, report)).join());
-        let fetched = fetched.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let thread = std::thread::Builder::new().name("greenroute-hub".into());
+        let fetched = std::thread::scope(|scope| {
+            let started = thread.spawn_scoped(scope, || fetch(self, model, &cache, report));
+            let finished = started.map_err(fault::no_thread)?.join();
+            finished.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
         match fetched {
             // A branch whose head cannot be asked for: what it was the last time is better than nothing.
             Err(error) if matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout) => {
@@ -186,5 +190,64 @@ impl fmt::Debug for Hub {
             .field("offline", &self.offline)
             .field("timeout", &self.timeout)
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hub(variables: &[(&str, &str)]) -> Result<Hub> {
+        Hub::from_variables(|name| {
+            let (_, value) = variables.iter().find(|(known, _)| *known == name)?;
+            Some((*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn the_cache_is_where_the_other_tools_have_it() {
+        let cache = |variables: &[(&str, &str)]| hub(variables).unwrap().cache;
+        let user = ("HOME", "/home/me");
+        assert_eq!(cache(&[user]), Path::new("/home/me/.cache/huggingface/hub"));
+        assert_eq!(cache(&[user, ("HF_HOME", "")]), Path::new("/home/me/.cache/huggingface/hub"));
+        assert_eq!(cache(&[user, ("XDG_CACHE_HOME", "/x")]), Path::new("/x/huggingface/hub"));
+        assert_eq!(cache(&[user, ("XDG_CACHE_HOME", "/x"), ("HF_HOME", "/hf")]), Path::new("/hf/hub"));
+        assert_eq!(cache(&[("HUGGINGFACE_HUB_CACHE", "/old"), ("HF_HOME", "/hf")]), Path::new("/old"));
+        assert_eq!(cache(&[("HUGGINGFACE_HUB_CACHE", "/old"), ("HF_HUB_CACHE", "/new")]), Path::new("/new"));
+        assert!(hub(&[]).unwrap_err().message().contains("HF_HOME"));
+    }
+
+    #[test]
+    fn the_token_is_the_one_of_the_other_tools() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = ("HF_HOME", folder.path().to_str().unwrap());
+        let token = |more: &[(&str, &str)]| hub(&[&[home], more].concat()).unwrap().token;
+        assert_eq!(token(&[]), None);
+        fs::write(folder.path().join("token"), "hf_home\n").unwrap();
+        assert_eq!(token(&[]).as_deref(), Some("hf_home"));
+        let path = folder.path().join("mine");
+        fs::write(&path, "hf_mine").unwrap();
+        let path = ("HF_TOKEN_PATH", path.to_str().unwrap());
+        assert_eq!(token(&[path]).as_deref(), Some("hf_mine"));
+        assert_eq!(token(&[path, ("HF_TOKEN", "hf_variable")]).as_deref(), Some("hf_variable"));
+        let disabled = ("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1");
+        assert_eq!(token(&[path, ("HF_TOKEN", "hf_variable"), disabled]), None);
+        assert!(hub(&[home, ("HF_TOKEN", "two words")]).is_err());
+    }
+
+    #[test]
+    fn endpoint_and_offline_are_read() {
+        let cache = ("HF_HUB_CACHE", "/c");
+        let plain = hub(&[cache]).unwrap();
+        assert_eq!((plain.endpoint.as_str(), plain.offline), (ENDPOINT, false));
+        let mirror = hub(&[cache, ("HF_ENDPOINT", "http://mirror:8080/hub/")]).unwrap();
+        assert_eq!(mirror.endpoint, "http://mirror:8080/hub");
+        for (value, offline) in [("1", true), ("TRUE", true), ("yes", true), ("0", false), ("", false)] {
+            assert_eq!(hub(&[cache, ("HF_HUB_OFFLINE", value)]).unwrap().offline, offline, "{value}");
+        }
+        for endpoint in ["mirror", "ftp://mirror", "https://", "https:///x", "https://a b", "https://a?b"] {
+            let error = hub(&[cache, ("HF_ENDPOINT", endpoint)]).unwrap_err();
+            assert!(error.message().contains("HF_ENDPOINT"), "{endpoint}: {error}");
+        }
     }
 }
