@@ -473,6 +473,53 @@ fn a_token_of_the_environment_is_not_sent_unless_it_was_asked_for() {
     assert!(!seen.is_empty() && seen.iter().all(|seen| seen.authorization.is_none()), "{seen:?}");
 }
 
+/// Prints whatever anybody logs, at whatever level.
+struct Everything;
+
+impl tracing::Subscriber for Everything {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, span: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        println!("logged: {span:?}");
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, values: &tracing::span::Record<'_>) {
+        println!("logged: {values:?}");
+    }
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        println!("logged: {event:?}");
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[cfg(unix)]
+#[test]
+fn the_token_is_in_no_log() {
+    if let Some(hub) = parent() {
+        tracing::subscriber::set_global_default(Everything).unwrap();
+        let hub = hub.token(TOKEN).unwrap();
+        hub.fetch(&model(), |_| {}).unwrap();
+        hub.fetch(&HubModel::new("tiny/other").unwrap(), |_| {}).unwrap_err();
+        return;
+    }
+    let bench = Bench::new();
+    let output = in_shell("the_token_is_in_no_log", "", &bench);
+    let logged = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{logged}");
+    assert!(logged.contains("logged: "), "nothing was logged at all");
+    assert!(!logged.contains(TOKEN), "{logged}");
+    assert!(bench.server.seen().iter().any(|seen| seen.authorization.is_some()));
+}
+
 const PYTHON: &str = "
 import os, sys
 from huggingface_hub import hf_hub_download, scan_cache_dir, snapshot_download
