@@ -1,6 +1,6 @@
 # The words that CI calls and a newcomer types. One profile and one feature set for all of them: nothing is
 # compiled twice.
-FEATURES := --workspace --features greenroute/local,greenroute-core/conformance
+FEATURES := --workspace --features greenroute/local,greenroute/hub,greenroute-core/conformance
 CARGO ?= cargo
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 QUICKSTART := target/debug/examples/quickstart

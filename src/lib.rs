@@ -22,6 +22,7 @@
 //! # Features
 //!
 //! * `local`: models in this process, on candle. Without it neither candle nor a tokenizer is compiled.
+//! * `hub`: their files from the Hugging Face hub; implies `local`. Without it no HTTP client is compiled.
 //!
 //! # How energy, emissions and money are computed
 #![doc = include_str!("../METHOD.md")]

@@ -27,6 +27,9 @@ const DOORS: &[(&str, &[&str])] = &[
     ("candle-nn", &["greenroute-providers"]),
     ("candle-transformers", &["greenroute-providers"]),
     ("tokenizers", &["greenroute-providers", "greenroute-predict"]),
+    ("hf-hub", &["greenroute-providers"]),
+    ("ureq", &["greenroute-http"]),
+    ("hyper", &["greenroute-http"]),
     ("nvml-wrapper", &["greenroute-energy"]),
     ("sqlx", &["greenroute-store"]),
     ("rusqlite", &["greenroute-store"]),
@@ -95,13 +98,28 @@ fn each_heavy_dependency_has_one_door() {
     }
 }
 
+/// All that the facade compiles with these features.
+fn tree(features: &[&str]) -> String {
+    let plain =
+        ["tree", "-p", "greenroute", "-e", "normal,build", "--prefix", "none", "--locked", "--offline"];
+    cargo(&[&plain[..], features].concat())
+}
+
+#[test]
+fn only_the_hub_feature_brings_an_http_client() {
+    let has = |tree: &str, name: &str| tree.lines().any(|line| line.starts_with(&format!("{name} ")));
+    let (local, hub) = (tree(&["--features", "local"]), tree(&["--features", "hub"]));
+    for name in ["hf-hub", "reqwest", "hyper", "rustls"] {
+        assert!(!has(&local, name), "`local` alone compiles {name}");
+        assert!(has(&hub, name), "the check above cannot see {name} at all");
+    }
+    for name in ["openssl-sys", "native-tls"] {
+        assert!(!has(&hub, name), "`hub` needs the system's {name}");
+    }
+}
+
 #[test]
 fn without_the_local_feature_no_candle_is_compiled() {
-    let tree = |features: &[&str]| {
-        let plain =
-            ["tree", "-p", "greenroute", "-e", "normal,build", "--prefix", "none", "--locked", "--offline"];
-        cargo(&[&plain[..], features].concat())
-    };
     let heavy = |tree: &str| {
         tree.lines().any(|line| line.starts_with("candle-core ") || line.starts_with("tokenizers "))
     };

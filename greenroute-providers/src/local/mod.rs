@@ -12,6 +12,8 @@ mod engine;
 mod fault;
 mod gemma;
 mod gguf;
+pub mod hub;
+#[cfg(feature = "hub")]
 mod json;
 mod kernel;
 mod lane;
