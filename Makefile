@@ -15,9 +15,10 @@ else
 endif
 	$(CARGO) test $(FEATURES) --doc
 
-lint: ## Formatting and clippy, warnings denied; the facade without features too, as most users build it.
+lint: ## Formatting and clippy, warnings denied; the facade also as users build it, without features and with one.
 	$(CARGO) fmt --all --check
 	RUSTFLAGS="-D warnings" $(CARGO) check --package greenroute --lib --target-dir target/plain
+	RUSTFLAGS="-D warnings" $(CARGO) check --package greenroute --lib --features local --target-dir target/plain
 	$(CARGO) clippy $(FEATURES) --all-targets -- -D warnings
 
 fmt: ## Formats everything.

@@ -12,8 +12,8 @@ mod engine;
 mod fault;
 mod gemma;
 mod gguf;
-pub mod hub;
 #[cfg(feature = "hub")]
+pub mod hub;
 mod json;
 mod kernel;
 mod lane;
