@@ -101,7 +101,10 @@ impl LocalProvider {
         let mut stops = request.stop;
         stops.extend(self.style.stops().iter().map(|stop| (*stop).to_owned()));
         let mut sampler = Sampler::new(request.sampling);
-        sampler.see(&prompt);
+        // As transformers has it: to a model with an encoder, what was asked is not what it has written.
+        if self.model.network().continues_the_prompt() {
+            sampler.see(&prompt);
+        }
         let style = Style {
             max_output: usize::try_from(longest.min(room)).unwrap_or(usize::MAX),
             at_limit,
