@@ -9,7 +9,7 @@ use std::time::Duration;
 /// open then, so that concurrent readings sum to what the counter counted, and never above it.
 ///
 /// Calls whose provider tracks their compute time share by it; what is shown before any of them has computed
-/// waits for the first that has. A call whose provider does not tell counts as computing all the time.
+/// waits for the first of those open then that has. A call whose provider does not tell counts as computing all the time.
 #[derive(Debug, Clone)]
 pub(crate) struct Brackets {
     counter: Arc<dyn Counter>,
@@ -19,8 +19,9 @@ pub(crate) struct Brackets {
 #[derive(Debug)]
 struct Open {
     last: Option<Sample>,
-    /// What belongs to tracked calls, none of which has computed since it was counted.
-    pending: Sample,
+    /// What belongs to tracked calls, none of which has computed since it was counted: each part to the calls from
+    /// before the one of its number.
+    pending: BTreeMap<u64, Sample>,
     calls: BTreeMap<u64, Call>,
     next: u64,
 }
@@ -51,32 +52,50 @@ impl Open {
         let Ok(count) = u32::try_from(self.calls.len()) else { return };
         let equal = shown.times(1.0 / f64::from(count.max(1)));
         // Looked at once: the model goes on computing meanwhile.
-        let owed: Vec<Option<Duration>> = self.calls.values().map(Call::owes).collect();
-        let mut pot = self.pending;
-        for (call, owed) in self.calls.values_mut().zip(&owed) {
-            match owed {
-                None => call.pay(equal),
-                Some(_) => pot = pot.plus(equal),
+        let owed: BTreeMap<u64, Duration> =
+            self.calls.iter().filter_map(|(id, call)| Some((*id, call.owes()?))).collect();
+        for (_, call) in self.calls.iter_mut().filter(|(id, _)| !owed.contains_key(id)) {
+            call.pay(equal);
+        }
+        if let Ok(tracked) = u32::try_from(owed.len()).map(f64::from)
+            && tracked > 0.0
+        {
+            let pot = self.pending.entry(self.next).or_insert(Sample::ZERO);
+            *pot = pot.plus(equal.times(tracked));
+        }
+        let calls = &mut self.calls;
+        self.pending.retain(|before, pot| {
+            let sum: Duration = owed.range(..*before).map(|(_, time)| *time).sum();
+            if sum.is_zero() {
+                return true;
             }
-        }
-        let sum: Duration = owed.iter().flatten().sum();
-        if sum.is_zero() {
-            self.pending = pot;
-            return;
-        }
-        self.pending = Sample::ZERO;
-        for (call, time) in self.calls.values_mut().zip(owed) {
-            let Some(time) = time else { continue };
-            call.paid += time;
-            call.pay(pot.times(time.as_secs_f64() / sum.as_secs_f64()));
+            for (id, time) in owed.range(..*before) {
+                if let Some(call) = calls.get_mut(id) {
+                    call.pay(pot.times(time.as_secs_f64() / sum.as_secs_f64()));
+                }
+            }
+            false
+        });
+        for (id, time) in owed {
+            if let Some(call) = self.calls.get_mut(&id) {
+                call.paid += time;
+            }
         }
     }
 
-    /// Takes a call away. What still waits for a tracked call to compute is the last one's.
+    /// Takes a call away. What still waits for one of those from its time to compute is the last one's.
     fn remove(&mut self, id: u64) -> Option<Sample> {
         let mut call = self.calls.remove(&id)?;
-        if call.owes().is_some() && self.calls.values().all(|other| other.owes().is_none()) {
-            call.pay(std::mem::replace(&mut self.pending, Sample::ZERO));
+        if call.owes().is_some() {
+            let others: Vec<u64> =
+                self.calls.iter().filter(|(_, call)| call.owes().is_some()).map(|(id, _)| *id).collect();
+            self.pending.retain(|before, pot| {
+                let left = others.iter().any(|other| other < before);
+                if id < *before && !left {
+                    call.pay(*pot);
+                }
+                left
+            });
         }
         call.spent
     }
@@ -92,7 +111,7 @@ pub(crate) struct Bracket {
 
 impl Brackets {
     pub(crate) fn new(counter: Arc<dyn Counter>) -> Self {
-        let open = Open { last: None, pending: Sample::ZERO, calls: BTreeMap::new(), next: 0 };
+        let open = Open { last: None, pending: BTreeMap::new(), calls: BTreeMap::new(), next: 0 };
         Self { counter, open: Arc::new(Mutex::new(open)) }
     }
 
@@ -125,7 +144,7 @@ impl Brackets {
         let last = std::mem::replace(&mut open.last, sample.as_ref().ok().copied());
         let Ok(now) = sample else {
             open.calls.values_mut().for_each(|call| call.spent = None);
-            open.pending = Sample::ZERO;
+            open.pending.clear();
             return sample.map(drop);
         };
         if let Some(last) = last {
@@ -264,6 +283,21 @@ mod tests {
         waiting.add(Duration::from_millis(1));
         told.show(Some(12.0));
         assert_eq!(joules(third), Some(4.0));
+    }
+
+    #[test]
+    fn nobody_pays_for_what_was_before() {
+        let told = Arc::new(Told::default());
+        let brackets = Brackets::new(told.clone());
+        let (idle, busy) = (tracked(), tracked());
+        told.show(Some(0.0));
+        let first = brackets.open(idle);
+        told.show(Some(600.0));
+        let second = brackets.open(busy.clone());
+        busy.add(Duration::from_millis(1));
+        told.show(Some(601.0));
+        assert_eq!(joules(second), Some(1.0));
+        assert_eq!(joules(first), Some(600.0));
     }
 
     #[test]

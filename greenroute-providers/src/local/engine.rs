@@ -140,23 +140,23 @@ impl Shift {
             let mut contexts: Vec<_> = group.iter_mut().map(|lane| &mut lane.context).collect();
             self.model.compute(|network| network.step(&mut contexts))
         });
-        let elapsed = started.elapsed();
-        match logits {
-            Ok(logits) => {
-                let count = group.len();
-                group.iter_mut().for_each(|lane| lane.computed(part(elapsed, 1, count)));
-                let vocabulary = self.model.vocabulary();
-                // Vocabularies are long: to choose among them takes threads too. A lane whose choice panics is gone,
-                // and its caller is told that the answer broke off.
-                let write = |(lane, logits): (Lane, Vec<f32>)| {
-                    guarded(|| Ok(lane.write(&logits, vocabulary))).ok().flatten()
-                };
-                let pairs: Vec<_> = group.into_iter().zip(logits).collect();
-                self.lanes
-                    .append(&mut self.model.compute(|_| pairs.into_par_iter().filter_map(write).collect()));
-            }
-            Err(fault) => group.iter().for_each(|lane| lane.fail(fault.error())),
-        }
+        let logits = match logits {
+            Ok(logits) => logits,
+            Err(fault) => return group.iter().for_each(|lane| lane.fail(fault.error())),
+        };
+        let count = group.len();
+        group.iter_mut().for_each(|lane| lane.computed(part(started.elapsed(), 1, count)));
+        // Vocabularies are long: to choose among them takes threads too.
+        let started = Instant::now();
+        let vocabulary = self.model.vocabulary();
+        let choose = |(lane, logits): (&mut Lane, Vec<f32>)| {
+            guarded(|| Ok(lane.choose(&logits, vocabulary))).unwrap_or_else(|fault| Err(fault.error()))
+        };
+        let pairs: Vec<_> = group.iter_mut().zip(logits).collect();
+        let written: Vec<_> = self.model.compute(|_| pairs.into_par_iter().map(choose).collect());
+        // Told before anybody hears of an end: a meter looks at it then.
+        group.iter_mut().for_each(|lane| lane.computed(part(started.elapsed(), 1, count)));
+        self.lanes.extend(group.into_iter().zip(written).filter_map(|(lane, written)| lane.tell(written)));
     }
 }
 

@@ -3,7 +3,7 @@
 use super::NAME;
 use super::network::{Context, Network};
 use super::vocabulary::Vocabulary;
-use super::writer::{Style, Then, Whole, Writer};
+use super::writer::{Style, Then, Whole, Writer, Written};
 use futures_channel::mpsc::UnboundedSender;
 use greenroute_core::chat::{Block, ChatEvent, ChatResponse, ComputeTime, FinishReason};
 use greenroute_core::units::Tokens;
@@ -96,30 +96,31 @@ impl Lane {
         *phase = phase.saturating_add(part);
     }
 
-    /// Writes the next token; gives itself back unless that was the last.
-    pub(super) fn write(mut self, logits: &[f32], vocabulary: &Vocabulary) -> Option<Self> {
-        let started = Instant::now();
-        let written = self.writer.write(logits, vocabulary);
-        self.computed(started.elapsed());
-        match written {
+    /// Chooses the next token.
+    pub(super) fn choose(&mut self, logits: &[f32], vocabulary: &Vocabulary) -> Result<Written> {
+        self.writer.write(logits, vocabulary)
+    }
+
+    /// Tells what was written; gives itself back unless that was the end.
+    pub(super) fn tell(mut self, written: Result<Written>) -> Option<Self> {
+        let Written { text, then } = match written {
+            Ok(written) => written,
             Err(error) => {
                 self.fail(error);
-                None
+                return None;
             }
-            Ok(written) => {
-                if !written.text.is_empty() {
-                    let _ = self.asked.events.unbounded_send(Ok(ChatEvent::Text(written.text)));
-                }
-                match written.then {
-                    Then::Token(token) => {
-                        self.context.push(token);
-                        Some(self)
-                    }
-                    Then::End(reason) => {
-                        self.finish(reason);
-                        None
-                    }
-                }
+        };
+        if !text.is_empty() {
+            let _ = self.asked.events.unbounded_send(Ok(ChatEvent::Text(text)));
+        }
+        match then {
+            Then::Token(token) => {
+                self.context.push(token);
+                Some(self)
+            }
+            Then::End(reason) => {
+                self.finish(reason);
+                None
             }
         }
     }

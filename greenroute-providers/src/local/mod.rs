@@ -9,9 +9,13 @@
 //! Weights are held once; every request has its own memory. All requests to a model share its steps, up to
 //! [`concurrency`](LocalProviderBuilder::concurrency) of them: whoever comes joins at the next step, and nobody waits
 //! for a batch to fill. A newcomer delays those that write by at most one part of its prompt between two of their
-//! tokens: 32 tokens of it, or the whole prompt where the model has an encoder. What an answer says does not depend on
-//! its company, but for the last bits of models held in [`Precision::Floats`]. Compute time is shared out among the
-//! requests of a step, so that a meter can share out the energy.
+//! tokens: 32 tokens of it, or the whole prompt where the model has an encoder. Steps of quantised models give each
+//! request the same to the last bit in any company; a prompt is read in other parts beside others, and floats are
+//! multiplied otherwise, so that last bits may differ there, as between two machines. Compute time is shared out among
+//! the requests of a step, so that a meter can share out the energy.
+//!
+//! Requests that find all places taken wait in the order in which they came, as many as there are; a request's
+//! [timeout](greenroute_core::chat::ChatRequest::timeout) counts from its arrival.
 //!
 //! # In this process, or beside it?
 //! * **Here**, where a small model should answer at once without anything to install or to keep running, where each

@@ -76,6 +76,8 @@ struct DecoderLayer {
 pub(super) struct T5Memory {
     layers: Vec<LayerMemory>,
     position: usize,
+    /// By head, of the keys up to this position: what the layers last added to their scores.
+    biases: Vec<f32>,
 }
 
 #[derive(Debug)]
@@ -200,7 +202,8 @@ impl T5 {
     }
 
     fn memories(&self, encoded: &Tensor, prompts: &[&[u32]]) -> Result<Vec<T5Memory>> {
-        let empty = || T5Memory { layers: Vec::with_capacity(self.decoder.len()), position: 0 };
+        let empty =
+            || T5Memory { layers: Vec::with_capacity(self.decoder.len()), position: 0, biases: Vec::new() };
         let mut memories: Vec<T5Memory> = prompts.iter().map(|_| empty()).collect();
         let (heads, dim) = (self.config.heads, self.config.head_dim);
         for layer in &self.decoder {
@@ -232,13 +235,19 @@ impl T5 {
         let mut x = self.embedding.rows(tokens)?;
         let dim = self.config.head_dim;
         let inner = self.config.inner();
+        let mut before: Option<&Arc<Relative>> = None;
         for (index, layer) in self.decoder.iter().enumerate() {
+            // Layers share their biases as a rule.
+            let anew = before.is_none_or(|before| !Arc::ptr_eq(before, &layer.relative));
+            before = Some(&layer.relative);
             let own = |memory: &mut T5Memory, queries: &[f32], rest: &[f32], out: &mut [f32]| {
+                if anew {
+                    memory.biases = layer.relative.seen_from(memory.position);
+                }
                 let Some(LayerMemory { own, .. }) = memory.layers.get_mut(index) else { return };
                 let (keys, values) = rest.split_at(inner);
                 own.append(keys, values);
-                let biases = layer.relative.seen_from(memory.position);
-                let biases = biases.chunks_exact(memory.position + 1);
+                let biases = memory.biases.chunks_exact(memory.position + 1);
                 let heads = queries.chunks_exact(dim).zip(own.heads()).zip(biases);
                 for (((query, (keys, values)), biases), out) in heads.zip(out.chunks_exact_mut(dim)) {
                     attend(query, keys, values, biases, dim, out);
