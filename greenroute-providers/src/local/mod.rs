@@ -10,8 +10,8 @@
 //! [`concurrency`](LocalProviderBuilder::concurrency) of them: whoever comes joins at the next step, and nobody waits
 //! for a batch to fill. A newcomer delays those that write by at most one part of its prompt between two of their
 //! tokens: 32 tokens of it, or the whole prompt where the model has an encoder. What an answer says does not depend on
-//! its company, but for the last bits of models held in [`Precision::Floats`]. Compute time is shared out among the
-//! requests of a step, so that a meter can share out the energy.
+//! its company, but for the last bits of models held in [`Precision::Floats`] or on a GPU. Compute time is shared
+//! out among the requests of a step, so that a meter can share out the energy.
 //!
 //! # In this process, or beside it?
 //! * **Here**, where a small model should answer at once without anything to install or to keep running, where each
@@ -19,11 +19,16 @@
 //! * **`llama-server` or Ollama**, as a remote provider at a local address: where the model's family is not one of the
 //!   two above, where it needs a GPU for more than the products of matrices, where tools, schemas or images are asked
 //!   for, or where several programs share one model. A meter around such calls sees the whole machine.
+//!
+//! # On a GPU
+//! With the feature `cuda`, an NVIDIA GPU computes the matrix products: [`Device`] says what lies where, what to
+//! expect of it, and that it has not been run on a GPU yet.
 
 mod builder;
 mod cache;
 mod card;
 mod charsmap;
+mod device;
 mod engine;
 mod fault;
 mod gemma;
@@ -39,6 +44,7 @@ mod model;
 mod network;
 mod open;
 mod ops;
+mod placed;
 mod provider;
 mod rotation;
 mod safetensors;
@@ -54,6 +60,7 @@ mod weights;
 mod writer;
 
 pub use builder::LocalProviderBuilder;
+pub use device::Device;
 pub use model::{LoadOptions, LocalModel, Session};
 pub use provider::LocalProvider;
 pub use style::PromptStyle;
