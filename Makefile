@@ -44,7 +44,7 @@ smoke: weights ## The quickstart, as a user runs it, but in the test profile.
 bench: ## Figures, with the machine's load beside them.
 	$(CARGO) bench --bench decide
 
-cuda-check: ## That the feature cuda compiles, where CUDA's compiler is: CONTRIBUTING.md says how to get it. No GPU needed.
+cuda-check: ## That the feature cuda compiles. It wants CUDA's compiler, and no GPU: CONTRIBUTING.md has the recipe.
 	$(CARGO) clippy --package greenroute --package greenroute-providers --features greenroute/cuda --all-targets -- -D warnings
 
 full: test lint doc floors parity smoke ## Everything, the long ones too.
