@@ -5,7 +5,7 @@ CARGO ?= cargo
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 QUICKSTART := target/debug/examples/quickstart
 
-.PHONY: test lint fmt doc floors weights parity smoke bench full
+.PHONY: test lint fmt doc floors weights parity smoke bench cuda-check full
 
 test: ## Every test that needs no weights and no network.
 ifeq ($(NEXTEST),yes)
@@ -43,5 +43,8 @@ smoke: weights ## The quickstart, as a user runs it, but in the test profile.
 
 bench: ## Figures, with the machine's load beside them.
 	$(CARGO) bench --bench decide
+
+cuda-check: ## That the feature cuda compiles. It wants CUDA's compiler, and no GPU: CONTRIBUTING.md has the recipe.
+	$(CARGO) clippy --package greenroute --package greenroute-providers --features greenroute/cuda --all-targets -- -D warnings
 
 full: test lint doc floors parity smoke ## Everything, the long ones too.

@@ -22,6 +22,8 @@
 //! # Features
 //!
 //! * `local`: models in this process, on candle. Without it neither candle nor a tokenizer is compiled.
+//! * `cuda`: their matrix products on an NVIDIA GPU; implies `local`. Wants CUDA to be built, and has not been run on a
+//!   GPU yet.
 //! * `hub`: their files from the Hugging Face hub; implies `local`. Without it no HTTP client is compiled.
 //!
 //! # How energy, emissions and money are computed

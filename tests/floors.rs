@@ -128,6 +128,17 @@ fn without_the_local_feature_no_candle_is_compiled() {
 }
 
 #[test]
+fn only_the_cuda_feature_brings_cuda() {
+    let tree = tree(&["--features", "local,hub"]);
+    // A tree with the feature could only be drawn where CUDA's crates were downloaded.
+    let lock = std::fs::read_to_string(Path::new(ROOT).join("Cargo.lock")).expect("a lock file");
+    for name in ["cudarc", "candle-kernels"] {
+        assert!(!tree.lines().any(|line| line.starts_with(&format!("{name} "))), "{name} is compiled");
+        assert!(lock.contains(&format!("name = \"{name}\"")), "the check above cannot see {name} at all");
+    }
+}
+
+#[test]
 fn core_takes_the_world_only_through_runtime() {
     // Clippy's disallowed-methods hold this for calls; imports of whole modules are held here.
     let mut files = Vec::new();

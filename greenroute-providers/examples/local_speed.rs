@@ -4,6 +4,7 @@
 //! ```text
 //! cargo run --release -p greenroute-providers --features local --example local_speed -- MODEL
 //!     [--threads N] [--precision stored|eight|four|floats] [--prompt TOKENS] [--answer TOKENS] [--together N] [--json]
+//!     [--cuda INDEX]    with the feature cuda: products on that GPU
 //! ```
 
 use greenroute_core::chat::{ChatRequest, Message, Role};
@@ -44,6 +45,11 @@ impl Arguments {
                 "--prompt" => found.prompt = value()?.parse()?,
                 "--answer" => found.answer = value()?.parse()?,
                 "--together" => found.together = Some(value()?.parse()?),
+                #[cfg(feature = "cuda")]
+                "--cuda" => {
+                    found.load.device =
+                        greenroute_providers::local::Device::Cuda { index: value()?.parse()? };
+                }
                 "--json" => found.json = true,
                 "--precision" => {
                     found.load.precision = match value()?.as_str() {

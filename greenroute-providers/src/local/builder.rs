@@ -2,7 +2,7 @@ use super::card::card;
 use super::engine::Engine;
 use super::model::{LoadOptions, LocalModel};
 use super::provider::LocalProvider;
-use super::{NAME, Precision, PromptStyle};
+use super::{Device, NAME, Precision, PromptStyle};
 use greenroute_core::model::{ModelCard, ModelId};
 use greenroute_core::{Error, ErrorKind, Result};
 use std::num::NonZeroUsize;
@@ -102,10 +102,18 @@ impl LocalProviderBuilder {
         self
     }
 
+    /// Where the model's matrix products are computed; by default on the processor.
+    #[must_use]
+    pub fn device(mut self, device: Device) -> Self {
+        self.load.device = device;
+        self
+    }
+
     /// Loads the file. It takes about two seconds per gigabyte, and blocks.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`], naming the file and what is wrong with it, or the setting and what is allowed.
+    /// [`ErrorKind::Config`], naming the file and what is wrong with it, or the setting and what is allowed, or
+    /// the device that is not there.
     pub fn build(self) -> Result<LocalProvider> {
         let model = LocalModel::open(&self.path, self.load)?;
         let card = self.card(&model)?;

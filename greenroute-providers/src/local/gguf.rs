@@ -8,6 +8,7 @@
 use super::fault::FileFault;
 use super::tensor_entry::{TensorEntry, place};
 use super::weights::Tensors;
+use candle_core::Device;
 use candle_core::quantized::GgmlDType;
 use std::collections::HashMap;
 use std::fs::File;
@@ -69,6 +70,7 @@ pub(super) struct Gguf {
     metadata: HashMap<String, Value>,
     tensors: HashMap<String, TensorEntry>,
     file: File,
+    device: Option<Device>,
 }
 
 impl Gguf {
@@ -77,7 +79,12 @@ impl Gguf {
         let size = file.metadata()?.len();
         let mut reader = Reader { inner: BufReader::with_capacity(1 << 16, file), at: 0, size };
         let (metadata, tensors) = head(&mut reader)?;
-        Ok(Self { metadata, tensors, file: reader.inner.into_inner() })
+        Ok(Self { metadata, tensors, file: reader.inner.into_inner(), device: None })
+    }
+
+    /// Has its matrices put on `device`.
+    pub(super) fn on(self, device: Option<Device>) -> Self {
+        Self { device, ..self }
     }
 
     /// Takes a value out of the metadata, so that large ones are not held twice.
@@ -146,6 +153,10 @@ impl Tensors for Gguf {
     fn bytes(&mut self, name: &str) -> Result<Vec<u8>, FileFault> {
         let entry = self.tensors.get(name).ok_or_else(|| FileFault::Missing(name.to_owned()))?;
         entry.read(&mut self.file)
+    }
+
+    fn device(&self) -> Option<&Device> {
+        self.device.as_ref()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Matrices of weights, and the products with them.
 
 use super::kernel::{Blocks, Format, product};
+use super::placed::Placed;
 use candle_core::quantized::{GgmlDType, QStorage, QTensor};
 use candle_core::{CpuStorage, CustomOp1, Device, Error, Layout, Result, Shape, Tensor, bail};
 use std::borrow::Cow;
@@ -15,17 +16,28 @@ enum Form {
     Floats(Tensor),
     /// One or more matrices of as many columns, one below the other.
     Blocks(Arc<[Arc<Blocks>]>),
+    Placed(Placed),
 }
 
+/// On a `device` multiplies candle, and without one the kernels here.
 impl Linear {
     /// One of 32-bit floats.
-    pub(super) fn floats(weights: Tensor) -> Self {
-        Self(Form::Floats(weights))
+    pub(super) fn floats(weights: Tensor, device: Option<&Device>) -> Result<Self> {
+        match device {
+            Some(device) => Ok(Self(Form::Placed(Placed::floats(&weights, device)?))),
+            None => Ok(Self(Form::Floats(weights))),
+        }
     }
 
     /// One that is kept as it is stored where there are kernels for that: else whole and half floats become
     /// 32-bit ones, and all others eight-bit ones, those of four and five bits without a loss.
-    pub(super) fn stored(dtype: GgmlDType, bytes: Vec<u8>, rows: usize, columns: usize) -> Result<Self> {
+    pub(super) fn stored(
+        dtype: GgmlDType,
+        bytes: Vec<u8>,
+        rows: usize,
+        columns: usize,
+        device: Option<&Device>,
+    ) -> Result<Self> {
         let (format, bytes) = match dtype {
             GgmlDType::Q8_0 => (Format::Q8_0, bytes),
             GgmlDType::Q4K => (Format::Q4K, bytes),
@@ -35,31 +47,35 @@ impl Linear {
             other => {
                 let floats = tensor(bytes, other, &[rows, columns])?.dequantize(&Device::Cpu)?;
                 return match other {
-                    GgmlDType::F32 | GgmlDType::F16 | GgmlDType::BF16 => Ok(Self::floats(floats)),
-                    _ => Self::quantised(&floats, Format::Q8_0),
+                    GgmlDType::F32 | GgmlDType::F16 | GgmlDType::BF16 => Self::floats(floats, device),
+                    _ => Self::quantised(&floats, Format::Q8_0, device),
                 };
             }
         };
-        Self::blocks(format, rows, columns, bytes)
+        Self::blocks(format, rows, columns, bytes, device)
     }
 
     /// One that is rounded to `format` if its columns are whole blocks of that, else to eight bits, else not.
-    pub(super) fn quantised(floats: &Tensor, format: Format) -> Result<Self> {
+    pub(super) fn quantised(floats: &Tensor, format: Format, device: Option<&Device>) -> Result<Self> {
         let (rows, columns) = floats.dims2()?;
         let format = if columns.is_multiple_of(format.block_len()) { format } else { Format::Q8_0 };
         if !columns.is_multiple_of(format.block_len()) {
-            return Ok(Self::floats(floats.clone()));
+            return Self::floats(floats.clone(), device);
         }
-        let dtype = match format {
-            Format::Q8_0 => GgmlDType::Q8_0,
-            Format::Q4K => GgmlDType::Q4K,
-            Format::Q6K => GgmlDType::Q6K,
-        };
-        let bytes = QTensor::quantize(floats, dtype)?.data()?.into_owned();
-        Self::blocks(format, rows, columns, bytes)
+        let bytes = QTensor::quantize(floats, dtype(format))?.data()?.into_owned();
+        Self::blocks(format, rows, columns, bytes, device)
     }
 
-    fn blocks(format: Format, rows: usize, columns: usize, bytes: Vec<u8>) -> Result<Self> {
+    fn blocks(
+        format: Format,
+        rows: usize,
+        columns: usize,
+        bytes: Vec<u8>,
+        device: Option<&Device>,
+    ) -> Result<Self> {
+        if let Some(device) = device {
+            return Ok(Self(Form::Placed(Placed::blocks(dtype(format), rows, columns, bytes, device)?)));
+        }
         match Blocks::new(format, rows, columns, bytes) {
             Some(blocks) => Ok(Self(Form::Blocks([Arc::new(blocks)].into()))),
             None => bail!("the bytes of a matrix are not those of {rows} rows of {columns}"),
@@ -68,9 +84,12 @@ impl Linear {
 
     /// One whose product is those of all `parts`, side by side. Nothing quantised is copied.
     pub(super) fn stacked(parts: &[Self]) -> Result<Self> {
+        if let Some(all) = parts.iter().map(Self::placed).collect::<Option<Vec<_>>>() {
+            return Ok(Self(Form::Placed(Placed::stacked(&all)?)));
+        }
         let blocks = |part: &Self| match &part.0 {
             Form::Blocks(blocks) => Some(blocks.to_vec()),
-            Form::Floats(_) => None,
+            Form::Floats(_) | Form::Placed(_) => None,
         };
         if let Some(all) = parts.iter().map(blocks).collect::<Option<Vec<_>>>() {
             let all = all.concat();
@@ -81,11 +100,19 @@ impl Linear {
             return Ok(Self(Form::Blocks(all.into())));
         }
         let floats = parts.iter().map(Self::to_floats).collect::<Result<Vec<_>>>()?;
-        Ok(Self::floats(Tensor::cat(&floats, 0)?))
+        Ok(Self(Form::Floats(Tensor::cat(&floats, 0)?)))
+    }
+
+    fn placed(&self) -> Option<&Placed> {
+        match &self.0 {
+            Form::Placed(placed) => Some(placed),
+            Form::Blocks(_) | Form::Floats(_) => None,
+        }
     }
 
     fn to_floats(&self) -> Result<Tensor> {
         match &self.0 {
+            Form::Placed(_) => bail!("matrices in different places cannot be stacked"),
             Form::Floats(weights) => Ok(weights.clone()),
             Form::Blocks(parts) => {
                 let (rows, columns) = shape(parts);
@@ -104,22 +131,16 @@ impl Linear {
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         match &self.0 {
             Form::Blocks(parts) => x.contiguous()?.apply_op1_no_bwd(&Product(parts)),
-            Form::Floats(weights) => {
-                // One product of all rows: a batch of products would read the weights once for each.
-                let (columns, leading) =
-                    x.dims().split_last().ok_or_else(|| Error::Msg("no inputs".into()))?;
-                let mut dims = leading.to_vec();
-                let rows: usize = leading.iter().product();
-                let out = x.reshape((rows, *columns))?.matmul(&weights.t()?)?;
-                dims.push(out.dim(1)?);
-                out.reshape(dims)
-            }
+            // One product of all rows: a batch of products would read the weights once for each.
+            Form::Floats(weights) => by_rows(x, |x| x.matmul(&weights.t()?)),
+            Form::Placed(placed) => by_rows(x, |x| placed.forward(x)),
         }
     }
 
     /// Its rows `ids`, the only ones that are turned into floats.
     pub(super) fn rows(&self, ids: &[u32]) -> Result<Tensor> {
         match &self.0 {
+            Form::Placed(placed) => placed.rows(ids),
             Form::Floats(weights) => weights.index_select(&Tensor::new(ids, &Device::Cpu)?, 0),
             Form::Blocks(parts) => {
                 let (_, columns) = shape(parts);
@@ -139,6 +160,24 @@ impl Linear {
             }
         }
     }
+}
+
+/// What candle calls it.
+fn dtype(format: Format) -> GgmlDType {
+    match format {
+        Format::Q8_0 => GgmlDType::Q8_0,
+        Format::Q4K => GgmlDType::Q4K,
+        Format::Q6K => GgmlDType::Q6K,
+    }
+}
+
+/// The product of `x` as a matrix, with the leading dimensions of `x`.
+fn by_rows(x: &Tensor, product: impl FnOnce(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
+    let (columns, leading) = x.dims().split_last().ok_or_else(|| Error::Msg("no inputs".into()))?;
+    let out = product(&x.reshape((leading.iter().product::<usize>(), *columns))?)?;
+    let mut dims = leading.to_vec();
+    dims.push(out.dim(1)?);
+    out.reshape(dims)
 }
 
 /// Rows and columns of all together.
@@ -222,7 +261,7 @@ mod tests {
             }
             let before = tensor(blocks.clone(), dtype, &[64, 32]).unwrap().dequantize(&Device::Cpu).unwrap();
             let ids: Vec<u32> = (0..64).collect();
-            let after = Linear::stored(dtype, blocks, 64, 32).unwrap().rows(&ids).unwrap();
+            let after = Linear::stored(dtype, blocks, 64, 32, None).unwrap().rows(&ids).unwrap();
             assert_eq!(before.to_vec2::<f32>().unwrap(), after.to_vec2::<f32>().unwrap());
         }
     }
@@ -231,9 +270,9 @@ mod tests {
     fn stacked_matrices_multiply_as_each_alone_whatever_their_forms() {
         let random = |rows: usize| Tensor::randn(0.0_f32, 1.0, (rows, 256), &Device::Cpu).unwrap();
         let (a, b, c) = (random(5), random(70), random(3));
-        let eight = Linear::quantised(&a, Format::Q8_0).unwrap();
-        let four = Linear::quantised(&b, Format::Q4K).unwrap();
-        let floats = Linear::floats(c);
+        let eight = Linear::quantised(&a, Format::Q8_0, None).unwrap();
+        let four = Linear::quantised(&b, Format::Q4K, None).unwrap();
+        let floats = Linear::floats(c, None).unwrap();
         let x = Tensor::randn(0.0_f32, 1.0, (2, 3, 256), &Device::Cpu).unwrap();
         for parts in [vec![eight.clone(), four.clone()], vec![eight, four, floats]] {
             let stacked = Linear::stacked(&parts).unwrap();

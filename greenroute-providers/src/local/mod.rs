@@ -23,11 +23,16 @@
 //! * **`llama-server` or Ollama**, as a remote provider at a local address: where the model's family is not one of the
 //!   two above, where it needs a GPU for more than the products of matrices, where tools, schemas or images are asked
 //!   for, or where several programs share one model. A meter around such calls sees the whole machine.
+//!
+//! # On a GPU
+//! With the feature `cuda`, an NVIDIA GPU computes the matrix products: [`Device`] says what lies where, what to
+//! expect of it, and that it has not been run on a GPU yet.
 
 mod builder;
 mod cache;
 mod card;
 mod charsmap;
+mod device;
 mod engine;
 mod fault;
 mod gemma;
@@ -43,6 +48,7 @@ mod model;
 mod network;
 mod open;
 mod ops;
+mod placed;
 mod provider;
 mod rotation;
 mod safetensors;
@@ -58,6 +64,7 @@ mod weights;
 mod writer;
 
 pub use builder::LocalProviderBuilder;
+pub use device::Device;
 pub use model::{LoadOptions, LocalModel, Session};
 pub use provider::LocalProvider;
 pub use style::PromptStyle;

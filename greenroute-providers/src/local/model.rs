@@ -4,7 +4,7 @@ use super::network::{Context, Network};
 use super::open::{Opened, open};
 use super::text_stream::TextStream;
 use super::vocabulary::Vocabulary;
-use super::{NAME, Precision, PromptStyle};
+use super::{Device, NAME, Precision, PromptStyle};
 use greenroute_core::{Error, ErrorKind, Result};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::num::NonZeroUsize;
@@ -21,6 +21,8 @@ pub struct LoadOptions {
     /// The most bytes that its weights may take while they are loaded; by default what the machine and the control
     /// groups of the process say is available, which on other systems than Linux nobody says.
     pub memory_limit: Option<u64>,
+    /// Where its matrix products are computed; by default on the processor.
+    pub device: Device,
 }
 
 impl From<Precision> for LoadOptions {
@@ -48,12 +50,14 @@ impl LocalModel {
     ///
     /// # Errors
     /// [`ErrorKind::Config`], naming the file and what is wrong with it; also where its weights would not fit into
-    /// the memory, before they are read.
+    /// the memory, before they are read, and where there is no such device.
     pub fn open(path: impl AsRef<Path>, options: impl Into<LoadOptions>) -> Result<Self> {
         let (path, options) = (path.as_ref(), options.into());
         let pool = pool(options.threads.unwrap_or_else(default_threads))?;
         let memory = options.memory_limit.or_else(memory::available);
-        let model = pool.install(|| open(path, options.precision, memory)).map_err(|fault| fault.at(path))?;
+        let device = options.device.open()?;
+        let open = || open(path, options.precision, memory, device);
+        let model = pool.install(open).map_err(|fault| fault.at(path))?;
         Ok(Self(Arc::new(Loaded { model, pool })))
     }
 

@@ -8,6 +8,7 @@ use super::tokenizer::Tokenizer;
 use super::vocabulary::Vocabulary;
 use super::weights::{Precision, Tensors};
 use super::{PromptStyle, t5};
+use candle_core::Device;
 use std::path::Path;
 
 /// A model and what is told about its files.
@@ -22,14 +23,21 @@ pub(super) struct Opened {
     pub(super) bytes: u64,
 }
 
-/// From a GGUF file, or a folder as transformers saves it, if its weights take at most `memory` bytes.
-pub(super) fn open(path: &Path, precision: Precision, memory: Option<u64>) -> Result<Opened, FileFault> {
+/// From a GGUF file, or a folder as transformers saves it, if its weights take at most `memory` bytes here; with a
+/// `device`, matrices are put there.
+pub(super) fn open(
+    path: &Path,
+    precision: Precision,
+    memory: Option<u64>,
+    device: Option<Device>,
+) -> Result<Opened, FileFault> {
     if path.is_dir() {
         let (settings, source) = t5::folder(path)?;
+        let source = source.on(device);
         fits(&source, precision, memory)?;
         return t5::open_folder(path, &settings, source, precision);
     }
-    let mut gguf = Gguf::open(path)?;
+    let mut gguf = Gguf::open(path)?.on(device);
     // First what the file is: one that cannot be served needs no memory.
     match gguf.text("general.architecture") {
         Some("gemma3" | "t5") => {}
@@ -56,13 +64,14 @@ fn gemma(gguf: &mut Gguf, precision: Precision) -> Result<Opened, FileFault> {
 }
 
 /// Refuses weights that would take more than `memory` while they are read: all of them as they will be held, and
-/// the largest once more as it comes from the file.
+/// the largest once more as it comes from the file. On their way to a device only one is held at a time.
 fn fits(source: &impl Tensors, precision: Precision, memory: Option<u64>) -> Result<(), FileFault> {
     let Some(available) = memory else { return Ok(()) };
     let wide = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
     let (mut held, mut largest) = (0_u64, 0);
     for entry in source.entries() {
-        held = held.saturating_add(precision.held(entry));
+        let one = precision.held(entry);
+        held = if source.device().is_some() { held.max(one) } else { held.saturating_add(one) };
         // What is rounded anew is held as floats for a moment.
         let rounded = matches!(precision, Precision::Eight | Precision::Four);
         let passing = if rounded { Precision::Floats.held(entry) } else { 0 };

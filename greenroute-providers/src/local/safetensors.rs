@@ -7,6 +7,7 @@ use super::fault::FileFault;
 use super::json;
 use super::tensor_entry::{TensorEntry, place};
 use super::weights::Tensors;
+use candle_core::Device;
 use candle_core::quantized::GgmlDType;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -30,12 +31,13 @@ pub(super) struct Safetensors {
     files: Vec<File>,
     /// Each with the number of its file.
     tensors: HashMap<String, (usize, TensorEntry)>,
+    device: Option<Device>,
 }
 
 impl Safetensors {
     /// `model.safetensors` in `folder`, or the files that its index names.
     pub(super) fn open(folder: &Path) -> Result<Self, FileFault> {
-        let mut found = Self { files: Vec::new(), tensors: HashMap::new() };
+        let mut found = Self { files: Vec::new(), tensors: HashMap::new(), device: None };
         if folder.join(ONE).is_file() {
             found.add(folder, ONE)?;
             return Ok(found);
@@ -55,6 +57,11 @@ impl Safetensors {
             found.add(folder, name)?;
         }
         Ok(found)
+    }
+
+    /// Has its matrices put on `device`.
+    pub(super) fn on(self, device: Option<Device>) -> Self {
+        Self { device, ..self }
     }
 
     fn add(&mut self, folder: &Path, name: &str) -> Result<(), FileFault> {
@@ -124,6 +131,10 @@ impl Tensors for Safetensors {
         let missing = || FileFault::Missing(name.to_owned());
         let (file, entry) = self.tensors.get(name).ok_or_else(missing)?;
         entry.read(self.files.get_mut(*file).ok_or_else(missing)?)
+    }
+
+    fn device(&self) -> Option<&Device> {
+        self.device.as_ref()
     }
 }
 

@@ -11,7 +11,7 @@ use candle_core::{Device, Tensor};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Precision {
     /// As they are in the file: `Q8_0`, `Q4_K`, `Q6_K`, `Q4_0` and `Q5_0` to the bit, other quantised formats rounded
-    /// to eight bits. Inputs of a product are rounded to sixteen bits.
+    /// to eight bits. Inputs of a product are rounded to sixteen bits, on a GPU to eight.
     #[default]
     Stored,
     /// Rounded to eight bits per weight, `Q8_0`, at loading.
@@ -58,6 +58,9 @@ pub(super) trait Tensors {
 
     /// The bytes of a tensor as they are stored.
     fn bytes(&mut self, name: &str) -> Result<Vec<u8>, FileFault>;
+
+    /// Where matrices that are loaded from it are put; `None` for the kernels of this crate.
+    fn device(&self) -> Option<&Device>;
 }
 
 /// The matrix `name`, which must have `rows` and `columns`.
@@ -70,14 +73,15 @@ pub(super) fn linear(
 ) -> Result<Linear, FileFault> {
     let entry = entry(source, name, &[rows, columns])?;
     let bytes = source.bytes(name)?;
+    let device = source.device();
     if precision == Precision::Stored {
-        return Ok(Linear::stored(entry.dtype, bytes, rows, columns)?);
+        return Ok(Linear::stored(entry.dtype, bytes, rows, columns, device)?);
     }
     let floats = tensor(bytes, entry.dtype, &entry.dims)?.dequantize(&Device::Cpu)?;
     Ok(match precision {
-        Precision::Eight => Linear::quantised(&floats, Format::Q8_0)?,
-        Precision::Four => Linear::quantised(&floats, Format::Q4K)?,
-        Precision::Stored | Precision::Floats => Linear::floats(floats),
+        Precision::Eight => Linear::quantised(&floats, Format::Q8_0, device)?,
+        Precision::Four => Linear::quantised(&floats, Format::Q4K, device)?,
+        Precision::Stored | Precision::Floats => Linear::floats(floats, device)?,
     })
 }
 

@@ -45,7 +45,7 @@ pub(super) struct Model {
 
 /// From a folder or a GGUF file.
 pub(super) fn model(path: &Path, precision: Precision) -> Result<Model, FileFault> {
-    let opened = crate::local::open::open(path, precision, None)?;
+    let opened = crate::local::open::open(path, precision, None, None)?;
     let Network::T5(t5) = opened.network else { panic!("{} is no T5", path.display()) };
     let (name, parameters, bytes) = (opened.name, opened.parameters, opened.bytes);
     Ok(Model { t5, vocabulary: opened.vocabulary, name, parameters, bytes })
