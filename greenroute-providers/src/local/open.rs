@@ -3,6 +3,7 @@
 use super::fault::FileFault;
 use super::gemma::Gemma;
 use super::gguf::Gguf;
+use super::hub_name::hub_name;
 use super::network::Network;
 use super::tokenizer::Tokenizer;
 use super::vocabulary::Vocabulary;
@@ -41,6 +42,7 @@ pub(super) fn open(path: &Path, precision: Precision, memory: Option<u64>) -> Re
         Some("t5") => t5::open_gguf(&mut gguf, precision),
         _ => gemma(&mut gguf, precision),
     }
+    .map(|opened| Opened { name: opened.name.or_else(|| hub_name(path)), ..opened })
 }
 
 fn gemma(gguf: &mut Gguf, precision: Precision) -> Result<Opened, FileFault> {
