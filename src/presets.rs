@@ -22,8 +22,8 @@ pub fn catalog() -> Result<RouterBuilder> {
     Ok(greenroute_providers::cards()?.into_iter().fold(bare()?, RouterBuilder::card))
 }
 
-/// A router over the GGUF file at `path`, whose model answers in this process and is metered by the best counter of
-/// this machine.
+/// A router over the model at `path`, a GGUF file or a folder of Flan-T5, which answers in this process and is metered
+/// by the best counter of this machine.
 ///
 /// # Errors
 /// [`ErrorKind::Config`](crate::ErrorKind::Config) outside a tokio runtime or for a file that is no model,

@@ -9,7 +9,7 @@ pub(crate) const USAGE: &str = "usage: quickstart [OPTIONS] PROMPT
 
   --rank                 print the ranking over the catalog; call nobody
   --fetch                fetch the weights, print where they are, and stop
-  --model PATH           answer with this GGUF file instead of fetching one
+  --model PATH           answer with this model, a GGUF file or a folder of Flan-T5
   --zone ZONE            the grid zone of this machine, such as FR or US-TX (default: the world average)
   --usd-per-kwh PRICE    the price of this machine's electricity (default: 0.13, an example)
   --max-tokens N         the longest answer (default: 64)";

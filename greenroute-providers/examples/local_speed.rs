@@ -69,7 +69,7 @@ async fn main() -> Fallible<()> {
     let started = Instant::now();
     let model = LocalModel::open(&arguments.path, arguments.load)?;
     let load = started.elapsed().as_secs_f64();
-    let mut figures = serde_json::json!({ "load_seconds": load });
+    let mut figures = serde_json::Map::from_iter([("load_seconds".to_owned(), load.into())]);
     match arguments.together {
         Some(requests) => {
             drop(model);
@@ -79,9 +79,10 @@ async fn main() -> Fallible<()> {
                 &arguments,
                 &format!("{requests} at once: {all:.1} tokens/s, one alone {one:.1}: {:.2}", all / one),
             );
-            figures["together"] = serde_json::json!({
+            let together = serde_json::json!({
                 "requests": requests, "one_tokens_per_second": one, "all_tokens_per_second": all,
             });
+            figures.insert("together".into(), together);
         }
         None => {
             alone(&model, &arguments)?; // Warm.
@@ -90,14 +91,14 @@ async fn main() -> Fallible<()> {
                 say(&arguments, &format!("prompt {read:.0} tokens/s, answer {write:.1} tokens/s"));
             }
             let round = |(read, write)| serde_json::json!({ "prompt_tokens_per_second": read, "answer_tokens_per_second": write });
-            figures["rounds"] = rounds.into_iter().map(round).collect();
+            figures.insert("rounds".into(), rounds.into_iter().map(round).collect());
         }
     }
-    figures["peak_bytes"] = peak_bytes().into();
+    figures.insert("peak_bytes".into(), peak_bytes().into());
     let peak = peak_bytes().map_or_else(|| "?".to_owned(), |bytes| (bytes / 1_000_000).to_string());
     say(&arguments, &format!("load {load:.2} s, at most {peak} MB"));
     if arguments.json {
-        line(&format!("FIGURES {figures}"));
+        line(&format!("FIGURES {}", serde_json::Value::Object(figures)));
     }
     Ok(())
 }

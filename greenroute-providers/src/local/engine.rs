@@ -9,6 +9,7 @@ use super::model::LocalModel;
 use futures_channel::mpsc::{UnboundedReceiver, unbounded};
 use greenroute_core::chat::ChatEvent;
 use greenroute_core::{Error, ErrorKind, Result};
+use rayon::prelude::*;
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -145,11 +146,14 @@ impl Shift {
                 let count = group.len();
                 group.iter_mut().for_each(|lane| lane.computed(part(elapsed, 1, count)));
                 let vocabulary = self.model.vocabulary();
-                let wrote = group
-                    .into_iter()
-                    .zip(&logits)
-                    .filter_map(|(lane, logits)| lane.write(logits, vocabulary));
-                self.lanes.extend(wrote);
+                // Vocabularies are long: to choose among them takes threads too. A lane whose choice panics is gone,
+                // and its caller is told that the answer broke off.
+                let write = |(lane, logits): (Lane, Vec<f32>)| {
+                    guarded(|| Ok(lane.write(&logits, vocabulary))).ok().flatten()
+                };
+                let pairs: Vec<_> = group.into_iter().zip(logits).collect();
+                self.lanes
+                    .append(&mut self.model.compute(|_| pairs.into_par_iter().filter_map(write).collect()));
             }
             Err(fault) => group.iter().for_each(|lane| lane.fail(fault.error())),
         }

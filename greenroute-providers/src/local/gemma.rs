@@ -498,7 +498,7 @@ mod tests {
                 model.read(&prompt, memory).unwrap();
             }
             for _ in 0..4 {
-                for count in [1_u32, 2, 4, 8] {
+                for count in std::env::var("COUNTS").map_or(vec![1_u32, 2, 4, 8], |c| vec![c.parse().unwrap()]) {
                     let tokens: Vec<u32> = (0..count).map(|i| i * 91 + 1000).collect();
                     let mut stepping: Vec<&mut GemmaMemory> = memories.iter_mut().take(tokens.len()).collect();
                     let (mut body, mut head) = (f64::MAX, f64::MAX);

@@ -38,6 +38,11 @@ impl Network {
         }
     }
 
+    /// Whether prompt and answer are one text to the model.
+    pub(super) fn continues_the_prompt(&self) -> bool {
+        matches!(self, Self::Gemma(_))
+    }
+
     /// A request that begins with `prompt`, of which nothing is read yet; `None` where it is empty.
     pub(super) fn begin(&self, mut prompt: Vec<u32>) -> Option<Context> {
         match self {

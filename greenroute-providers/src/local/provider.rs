@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Serves one model from a GGUF file, in this process.
+/// Serves one model from a GGUF file or a folder, in this process.
 ///
 /// ```no_run
 /// use greenroute_providers::local::LocalProvider;
@@ -25,8 +25,9 @@ use std::time::Instant;
 /// # Ok::<(), greenroute_core::Error>(())
 /// ```
 ///
-/// Answers are greedy unless a request sets a temperature; then Gemma's usual `top_k` of 64 and `top_p` of 0.95
-/// hold where it sets no others. Counts are exact; prefill, decode and the wait for a thread are timed.
+/// Answers are greedy unless a request sets a temperature; then a `top_k` of 64 and a `top_p` of 0.95, Google's advice
+/// for Gemma, hold where it sets no others. Counts are exact. Prefill and decode are the time computed for this
+/// request; where steps were shared with others, its part of them.
 #[derive(Debug)]
 pub struct LocalProvider {
     model: LocalModel,
@@ -101,7 +102,10 @@ impl LocalProvider {
         let mut stops = request.stop;
         stops.extend(self.style.stops().iter().map(|stop| (*stop).to_owned()));
         let mut sampler = Sampler::new(request.sampling);
-        sampler.see(&prompt);
+        // As transformers has it: to a model with an encoder, what was asked is not what it has written.
+        if self.model.network().continues_the_prompt() {
+            sampler.see(&prompt);
+        }
         let style = Style {
             max_output: usize::try_from(longest.min(room)).unwrap_or(usize::MAX),
             at_limit,

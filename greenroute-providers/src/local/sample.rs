@@ -45,7 +45,8 @@ impl Sampler {
 
     /// The next token, or `None` where no logit is finite or one is not a number.
     pub(super) fn next(&mut self, logits: &[f32]) -> Option<u32> {
-        if logits.iter().any(|logit| logit.is_nan()) {
+        // Without an early end, the compiler looks at many at a time.
+        if logits.iter().fold(false, |found, logit| found | logit.is_nan()) {
             return None;
         }
         let id = self.choose(&self.penalised(logits))?;
@@ -112,12 +113,26 @@ pub(super) fn log_probability(logits: &[f32], id: u32) -> f64 {
     f64::from(logit) - max - sum.ln()
 }
 
+/// The first of the largest. Which block holds it is found many numbers at a time.
 fn best(logits: &[f32]) -> Option<u32> {
-    let first = (None, f32::NEG_INFINITY);
-    let best = (0..)
-        .zip(logits)
-        .fold(first, |best, (id, logit)| if *logit > best.1 { (Some(id), *logit) } else { best });
-    best.0.filter(|_| best.1.is_finite())
+    const BLOCK: usize = 1024;
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    let max_of = |block: &[f32]| {
+        let (chunks, rest) = block.as_chunks::<16>();
+        let lanes = chunks.iter().fold([f32::NEG_INFINITY; 16], |mut lanes, chunk| {
+            lanes.iter_mut().zip(chunk).for_each(|(lane, logit)| *lane = larger(*lane, *logit));
+            lanes
+        });
+        lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, larger)
+    };
+    let first = (0, f32::NEG_INFINITY);
+    let (block, max) = logits
+        .chunks(BLOCK)
+        .map(max_of)
+        .enumerate()
+        .fold(first, |best, (block, max)| if max > best.1 { (block, max) } else { best });
+    let within = logits.chunks(BLOCK).nth(block)?.iter().position(|logit| *logit >= max)?;
+    u32::try_from(block * BLOCK + within).ok().filter(|_| max.is_finite())
 }
 
 /// Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014. Good enough to draw tokens, and
@@ -167,6 +182,20 @@ mod tests {
         assert_eq!(greedy.next(&[0.0, 3.0, 3.0, -1.0]), Some(1));
         assert_eq!(greedy.next(&[0.0, f32::NAN]), None);
         assert_eq!(greedy.next(&[f32::NEG_INFINITY; 3]), None);
+    }
+
+    #[test]
+    fn the_best_is_found_wherever_it_lies() {
+        for len in [1, 15, 16, 17, 1023, 1024, 1025, 5000] {
+            for at in [0, len / 3, len / 2, len - 1] {
+                let mut logits = vec![-3.5_f32; len];
+                logits[at] = -1.25;
+                let later = (at + 7).min(len - 1);
+                logits[later] = -1.25;
+                assert_eq!(best(&logits), Some(u32::try_from(at).unwrap()), "{len}");
+            }
+        }
+        assert_eq!((best(&[]), best(&[f32::NEG_INFINITY; 40])), (None, None));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::super::ops::softmax;
 use super::{CPU, Cpu};
 
 /// Heads that share the keys and values of one head: `queries` and `out` by head, `keys` and `values` by position,
-/// all of `dim` numbers. Each key's product has its own of `biases` added; of which there may be none.
+/// all of `dim` numbers. To the products with a key its own of `biases` is added, of which there may be none.
 pub(in crate::local) fn attend(
     queries: &[f32],
     keys: &[f32],
@@ -18,44 +18,67 @@ pub(in crate::local) fn attend(
         // SAFETY: the CPU has what it was detected to have.
         #[expect(unsafe_code, reason = "compiled for more than every CPU has")]
         Cpu::Avx512 | Cpu::Avx2 => unsafe { avx2(queries, keys, values, biases, dim, out) },
-        Cpu::Portable => all(queries, keys, values, biases, dim, out),
+        Cpu::Portable => all::<false>(queries, keys, values, biases, dim, out),
     }
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,fma")]
 fn avx2(queries: &[f32], keys: &[f32], values: &[f32], biases: &[f32], dim: usize, out: &mut [f32]) {
-    all(queries, keys, values, biases, dim, out);
+    all::<true>(queries, keys, values, biases, dim, out);
 }
 
-// Inlined, so that it is compiled for the CPU of whoever calls it.
+// Inlined, so that it is compiled for the CPU of whoever calls it. Keys and values are read once for all queries.
 #[inline(always)]
-fn all(queries: &[f32], keys: &[f32], values: &[f32], biases: &[f32], dim: usize, out: &mut [f32]) {
-    let mut scores = vec![0.0; keys.len() / dim];
-    for (query, out) in queries.chunks_exact(dim).zip(out.chunks_exact_mut(dim)) {
-        for (score, key) in scores.iter_mut().zip(keys.chunks_exact(dim)) {
-            *score = dot(query, key);
+fn all<const FUSED: bool>(
+    queries: &[f32],
+    keys: &[f32],
+    values: &[f32],
+    biases: &[f32],
+    dim: usize,
+    out: &mut [f32],
+) {
+    let seen = keys.len() / dim;
+    let mut scores = vec![0.0; queries.len() / dim * seen];
+    for (position, key) in keys.chunks_exact(dim).enumerate() {
+        let places = scores.iter_mut().skip(position).step_by(seen);
+        for (query, score) in queries.chunks_exact(dim).zip(places) {
+            *score = dot::<FUSED>(query, key);
         }
+    }
+    for scores in scores.chunks_exact_mut(seen.max(1)) {
         scores.iter_mut().zip(biases).for_each(|(score, bias)| *score += bias);
-        softmax(&mut scores);
-        out.fill(0.0);
-        for (score, value) in scores.iter().zip(values.chunks_exact(dim)) {
-            out.iter_mut().zip(value).for_each(|(out, value)| *out += score * value);
+        softmax(scores);
+    }
+    out.fill(0.0);
+    for (position, value) in values.chunks_exact(dim).enumerate() {
+        let shares = scores.iter().skip(position).step_by(seen);
+        for (out, share) in out.chunks_exact_mut(dim).zip(shares) {
+            out.iter_mut().zip(value).for_each(|(out, value)| *out = add::<FUSED>(*share, *value, *out));
         }
     }
 }
 
 #[inline(always)]
-fn dot(a: &[f32], b: &[f32]) -> f32 {
+#[expect(clippy::indexing_slicing, reason = "a kernel: arrays of fixed size")]
+fn dot<const FUSED: bool>(a: &[f32], b: &[f32]) -> f32 {
     const LANES: usize = 32;
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
     let mut sums = [0.0_f32; LANES];
     for (a, b) in a.iter().zip(b) {
-        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += a * b;
-        }
+        sums = std::array::from_fn(|i| add::<FUSED>(a[i], b[i], sums[i]));
     }
+    // As vectors first: the compiler would add up single numbers.
+    let [quarter, half]: [usize; 2] = [LANES / 4, LANES / 2];
+    let sums: [f32; LANES / 4] =
+        std::array::from_fn(|i| (sums[i] + sums[i + half]) + (sums[i + quarter] + sums[i + half + quarter]));
     sums.iter().sum::<f32>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
+}
+
+/// `a · b + c`: in one step where the CPU can, which without that would be a call of a library.
+#[inline(always)]
+fn add<const FUSED: bool>(a: f32, b: f32, c: f32) -> f32 {
+    if FUSED { a.mul_add(b, c) } else { a * b + c }
 }
 
 #[cfg(test)]

@@ -12,9 +12,11 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod block;
+mod memory;
 mod portable;
 
 use activations::{Activations, Tile, tiles};
+use memory::Memory;
 use rayon::prelude::*;
 use std::sync::LazyLock;
 
@@ -27,7 +29,7 @@ pub(super) struct Blocks {
     format: Format,
     rows: usize,
     columns: usize,
-    bytes: Vec<u8>,
+    bytes: Memory,
 }
 
 impl Blocks {
@@ -37,7 +39,7 @@ impl Blocks {
             && columns.is_multiple_of(format.block_len())
             && (columns / format.block_len()).checked_mul(format.block_bytes())?.checked_mul(rows)?
                 == bytes.len();
-        fits.then_some(Self { format, rows, columns, bytes })
+        fits.then(|| Self { format, rows, columns, bytes: Memory::of(bytes) })
     }
 
     pub(super) fn rows(&self) -> usize {
