@@ -577,3 +577,28 @@ fn python_and_this_crate_find_what_the_other_fetched() {
         bench.assert_whole();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_fetched_answers_a_chat() {
+    use greenroute_core::ModelProvider;
+    use greenroute_core::chat::{ChatRequest, Message, Role};
+    use greenroute_providers::local::LocalProvider;
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tiny-t5/gated");
+    let read = |name: &'static str| (name, fs::read(fixture.join(name)).unwrap());
+    let bench = Bench::with(&["config.json", "tokenizer.json", WEIGHTS].map(read));
+    let folder = bench.fetch().unwrap();
+    let provider = LocalProvider::open(folder).unwrap();
+    let key = provider.models()[0].key.clone();
+    assert_eq!(
+        (key.to_string().as_str(), provider.to_string().as_str()),
+        ("local/tiny/model", "local (tiny/model)")
+    );
+    let request = ChatRequest {
+        max_output_tokens: Some(16),
+        ..ChatRequest::new(key, vec![Message::text(Role::User, "where is the cat?")])
+    };
+    let answer = provider.chat(request.clone()).await.unwrap();
+    let beside = LocalProvider::builder(fixture).model_id(REPO).build().unwrap();
+    assert_eq!(answer.text(), beside.chat(request).await.unwrap().text());
+    assert!(!answer.text().is_empty());
+}

@@ -3,20 +3,21 @@
 #![cfg(test)]
 #![cfg(feature = "local")]
 
+mod clock;
+
+use clock::Clock;
 use futures_util::StreamExt;
-use futures_util::future::BoxFuture;
 use greenroute_core::chat::{
     Block, ChatEvent, ChatRequest, ChatResponse, FinishReason, Message, Role, Sampling, Tool,
 };
 use greenroute_core::conformance::{provider, run_async};
 use greenroute_core::units::Tokens;
 use greenroute_core::usage::{Counted, TimingSource};
-use greenroute_core::{Error, ErrorKind, ModelProvider, Runtime, TokenCounter};
+use greenroute_core::{Error, ErrorKind, ModelProvider, TokenCounter};
 use greenroute_providers::local::{LocalProvider, LocalProviderBuilder, PromptStyle};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 fn builder() -> LocalProviderBuilder {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tiny-gemma3.gguf");
@@ -330,39 +331,4 @@ fn a_card_tells_what_the_file_says() {
     assert!((size.total.low - 54e-6).abs() < 2e-6 && size.bytes_per_parameter == Some(4.0), "{size:?}");
     let error = builder().context_tokens(257).build().unwrap_err();
     assert!(error.message().contains("between 2 and the file's 256, not 257"), "{error}");
-}
-
-/// The real clock.
-#[derive(Debug)]
-struct Clock {
-    started: Instant,
-    ids: AtomicU64,
-}
-
-impl Default for Clock {
-    fn default() -> Self {
-        Self { started: Instant::now(), ids: AtomicU64::new(0) }
-    }
-}
-
-impl Runtime for Clock {
-    fn now(&self) -> SystemTime {
-        SystemTime::now()
-    }
-
-    fn elapsed(&self) -> Duration {
-        self.started.elapsed()
-    }
-
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        Box::pin(tokio::time::sleep(duration))
-    }
-
-    fn spawn(&self, task: BoxFuture<'static, ()>) {
-        tokio::spawn(task);
-    }
-
-    fn unique_id(&self) -> u128 {
-        self.ids.fetch_add(1, Ordering::Relaxed).into()
-    }
 }

@@ -18,9 +18,12 @@ pub(super) fn card(model: &LocalModel, path: &Path) -> Result<ModelCard> {
         model.name().is_some_and(known)
     };
     let mut card = known()?.into_iter().find(named).unwrap_or_else(|| {
-        let stem = path.file_stem().map_or_else(|| NAME.into(), |stem| stem.to_string_lossy().into_owned());
+        // A folder's name may be a commit, or have dots; of several files in one place each has its own.
+        let stem = if path.is_dir() { None } else { path.file_stem() };
+        let stem = stem.map(|stem| stem.to_string_lossy().into_owned());
+        let id = stem.or_else(|| model.name().map(str::to_owned)).unwrap_or_else(|| NAME.to_owned());
         let window = Window { context: 1, max_output: Some(MAX_OUTPUT) };
-        let mut card = ModelCard::new(ModelKey::new(NAME, stem), window, Privacy::Local);
+        let mut card = ModelCard::new(ModelKey::new(NAME, id), window, Privacy::Local);
         card.pricing = Pricing::Electricity;
         card.display_name = model.name().unwrap_or(card.key.model.as_str()).to_owned();
         card

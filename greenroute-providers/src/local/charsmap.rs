@@ -4,6 +4,9 @@ use super::fault::FileFault;
 
 const FAULT: &str = "a whole character map";
 
+/// The longest text that may stand for a character: the longest of Unicode's own has 33 bytes.
+const MAX_TEXT: usize = 256;
+
 /// Whether no text can lead out of `map`: the bytes of a double array, their number in front, then texts that end
 /// with a zero each.
 ///
@@ -27,8 +30,12 @@ fn sound(map: &[u8]) -> Option<()> {
         let offset = (found >> 10) << ((found & (1 << 9)) >> 6);
         let next = unit(at ^ usize::try_from(offset).ok()?)?;
         let text = usize::try_from(next & (u32::MAX >> 1)).ok()?;
-        if found >> 8 & 1 == 1 && !texts.is_char_boundary(text) {
-            return None;
+        if found >> 8 & 1 == 1 {
+            // Without a zero the last text ends with the map.
+            let mut rest = texts.get(text..)?.bytes();
+            if rest.by_ref().take(MAX_TEXT).all(|byte| byte != 0) && rest.next().is_some() {
+                return None;
+            }
         }
     }
     Some(())
@@ -90,6 +97,8 @@ mod tests {
         assert!(sound(&map(&leaf(2), "é\0".as_bytes())).is_some());
         assert!(sound(&map(&leaf(1), "é\0".as_bytes())).is_none(), "within a character");
         assert!(sound(&map(&leaf(9), "é\0".as_bytes())).is_none(), "beyond the texts");
+        assert!(sound(&map(&leaf(0), &[b'a'; 256])).is_some());
+        assert!(sound(&map(&leaf(0), &[b'a'; 300])).is_none(), "a novel for a character");
         let whole = map(&[], b"\xff");
         assert!(sound(&whole).is_none() && sound(&whole[..90]).is_none() && sound(&[]).is_none());
     }

@@ -254,17 +254,20 @@ impl Layer {
         let feed_forward_norm = norm("ffn_norm", width)?;
         let post_feed_forward_norm = norm("post_ffw_norm", width)?;
         let mut matrix = |part: &str, rows, columns| linear(gguf, precision, &name(part), rows, columns);
+        // Statements of their own, so that what is stacked is gone before more is loaded.
+        let inputs = Linear::stacked(&[
+            matrix("attn_q", queries, width)?,
+            matrix("attn_k", keys, width)?,
+            matrix("attn_v", keys, width)?,
+        ])?;
+        let gates_and_ups = Linear::stacked(&[
+            matrix("ffn_gate", config.feed_forward, width)?,
+            matrix("ffn_up", config.feed_forward, width)?,
+        ])?;
         Ok(Self {
-            inputs: Linear::stacked(&[
-                matrix("attn_q", queries, width)?,
-                matrix("attn_k", keys, width)?,
-                matrix("attn_v", keys, width)?,
-            ])?,
+            inputs,
             output: matrix("attn_output", width, queries)?,
-            gates_and_ups: Linear::stacked(&[
-                matrix("ffn_gate", config.feed_forward, width)?,
-                matrix("ffn_up", config.feed_forward, width)?,
-            ])?,
+            gates_and_ups,
             down: matrix("ffn_down", width, config.feed_forward)?,
             attention_norm,
             query_norm,

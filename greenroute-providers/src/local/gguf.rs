@@ -6,7 +6,7 @@
 //! unchecked, so only its kernels are used here.
 
 use super::fault::FileFault;
-use super::tensor_entry::{TensorEntry, place};
+use super::tensor_entry::{TensorEntry, apart, place};
 use super::weights::Tensors;
 use candle_core::Device;
 use candle_core::quantized::GgmlDType;
@@ -204,6 +204,7 @@ fn head(reader: &mut Reader) -> Result<Head, FileFault> {
             return Err(FileFault::Twice(name));
         }
     }
+    apart(tensors.iter())?;
     Ok((metadata, tensors))
 }
 

@@ -1,7 +1,9 @@
 //! JSON files of a model folder, held to a size and to numbers that can be.
 
 use super::fault::FileFault;
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
+use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -24,6 +26,81 @@ pub(super) fn bytes(folder: &Path, file: &str, most: u64) -> Result<Vec<u8>, Fil
     read().map_err(|fault| fault.inside(file))?.ok_or_else(|| FileFault::Missing(file.to_owned()))
 }
 
+/// Any JSON, of few parts: in memory each takes many times its bytes in the file.
+#[derive(Debug, Default)]
+pub(super) struct Small(pub(super) Value);
+
+const MAX_PARTS: usize = 1 << 14;
+
+impl<'de> Deserialize<'de> for Small {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Parts(&mut 0).deserialize(deserializer).map(Self)
+    }
+}
+
+/// Counts the parts that were met so far.
+struct Parts<'a>(&'a mut usize);
+
+impl<'de> DeserializeSeed<'de> for Parts<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        *self.0 += 1;
+        if *self.0 > MAX_PARTS {
+            return Err(D::Error::custom(format!("more than {MAX_PARTS} values")));
+        }
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Parts<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at most {MAX_PARTS} values")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = seq.next_element_seed(Parts(self.0))? {
+            values.push(value);
+        }
+        Ok(Value::Array(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut values = serde_json::Map::new();
+        while let Some(key) = map.next_key()? {
+            values.insert(key, map.next_value_seed(Parts(self.0))?);
+        }
+        Ok(Value::Object(values))
+    }
+}
+
 /// The settings of a model.
 #[derive(Debug)]
 pub(super) struct Settings(Value);
@@ -35,7 +112,7 @@ impl Settings {
     pub(super) fn open(folder: &Path) -> Result<Self, FileFault> {
         let bytes = bytes(folder, Self::FILE, Self::MAX_BYTES)?;
         let inside = |error: serde_json::Error| FileFault::from(error).inside(Self::FILE);
-        Ok(Self(serde_json::from_slice(&bytes).map_err(inside)?))
+        Ok(Self(serde_json::from_slice::<Small>(&bytes).map_err(inside)?.0))
     }
 
     fn get(&self, key: &str) -> Option<&Value> {

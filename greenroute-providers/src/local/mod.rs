@@ -39,6 +39,7 @@ mod gemma;
 mod gguf;
 #[cfg(feature = "hub")]
 pub mod hub;
+mod hub_name;
 mod json;
 mod kernel;
 mod lane;

@@ -3,7 +3,9 @@
 use super::fault::FileFault;
 use super::gemma::Gemma;
 use super::gguf::Gguf;
+use super::hub_name::hub_name;
 use super::network::Network;
+use super::tensor_entry::TensorEntry;
 use super::tokenizer::Tokenizer;
 use super::vocabulary::Vocabulary;
 use super::weights::{Precision, Tensors};
@@ -49,6 +51,7 @@ pub(super) fn open(
         Some("t5") => t5::open_gguf(&mut gguf, precision),
         _ => gemma(&mut gguf, precision),
     }
+    .map(|opened| Opened { name: opened.name.or_else(|| hub_name(path)), ..opened })
 }
 
 fn gemma(gguf: &mut Gguf, precision: Precision) -> Result<Opened, FileFault> {
@@ -64,19 +67,22 @@ fn gemma(gguf: &mut Gguf, precision: Precision) -> Result<Opened, FileFault> {
 }
 
 /// Refuses weights that would take more than `memory` while they are read: all of them as they will be held, and
-/// the largest once more as it comes from the file. On their way to a device only one is held at a time.
+/// what the last ones take more for a moment. On their way to a device only one is held at a time.
 fn fits(source: &impl Tensors, precision: Precision, memory: Option<u64>) -> Result<(), FileFault> {
     let Some(available) = memory else { return Ok(()) };
-    let wide = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
-    let (mut held, mut largest) = (0_u64, 0);
+    let rows =
+        |entry: &TensorEntry| entry.dims.len().checked_sub(2).and_then(|at| entry.dims.get(at)).copied();
+    let most_rows = source.entries().filter_map(rows).max();
+    let (mut held, mut passing) = (0_u64, 0);
     for entry in source.entries() {
-        let one = precision.held(entry);
-        held = if source.device().is_some() { held.max(one) } else { held.saturating_add(one) };
-        // What is rounded anew is held as floats for a moment.
-        let rounded = matches!(precision, Precision::Eight | Precision::Four);
-        let passing = if rounded { Precision::Floats.held(entry) } else { 0 };
-        largest = largest.max(passing.saturating_add(wide(entry.bytes)));
+        let own = precision.held(entry);
+        held = if source.device().is_some() { held.max(own) } else { held.saturating_add(own) };
+        passing = passing.max(precision.passing(entry));
+        // Up to three matrices of floats are copied into one; but not those of the vocabulary, which have most rows.
+        if own == Precision::Floats.held(entry) && rows(entry) < most_rows {
+            passing = passing.max(own.saturating_mul(3));
+        }
     }
-    let needed = held.saturating_add(largest);
+    let needed = held.saturating_add(passing);
     if needed > available { Err(FileFault::TooLarge { needed, available }) } else { Ok(()) }
 }

@@ -5,7 +5,7 @@
 
 use super::fault::FileFault;
 use super::json;
-use super::tensor_entry::{TensorEntry, place};
+use super::tensor_entry::{TensorEntry, apart, place};
 use super::weights::Tensors;
 use candle_core::Device;
 use candle_core::quantized::GgmlDType;
@@ -103,6 +103,8 @@ impl Safetensors {
             }
             self.tensors.insert(name, (self.files.len(), entry));
         }
+        let own = self.tensors.iter().filter(|(_, (file, _))| *file == self.files.len());
+        apart(own.map(|(name, (_, entry))| (name, entry)))?;
         self.files.push(file);
         Ok(())
     }

@@ -25,6 +25,23 @@ impl TensorEntry {
     }
 }
 
+/// Refuses tensors of one file that lie on one another: they would take more memory than the file.
+pub(super) fn apart<'a>(
+    entries: impl Iterator<Item = (&'a String, &'a TensorEntry)>,
+) -> Result<(), FileFault> {
+    let mut places: Vec<_> = entries.map(|(name, entry)| (entry.start, entry.bytes, name)).collect();
+    places.sort_unstable();
+    let ends = places
+        .iter()
+        .map(|(start, bytes, _)| start.saturating_add(u64::try_from(*bytes).unwrap_or(u64::MAX)));
+    match ends.zip(places.iter().skip(1)).find(|(end, (start, ..))| start < end) {
+        None => Ok(()),
+        Some((_, (.., name))) => {
+            Err(FileFault::Tensor { name: (*name).clone(), fault: "lies on another one" })
+        }
+    }
+}
+
 /// Checks that a tensor's shape can be, and that all of its bytes lie in the file.
 pub(super) fn place(
     name: &str,

@@ -4,9 +4,12 @@
 use super::charsmap;
 use super::fault::FileFault;
 use super::gguf::{Gguf, Texts, Value};
-use super::json;
+use super::json::{self, Small};
 use serde::Deserialize;
+use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use std::collections::HashSet;
+use std::fmt;
+use std::marker::PhantomData;
 use std::path::Path;
 use tokenizers::models::unigram::Unigram as Model;
 use tokenizers::normalizers::{Precompiled, Replace, Sequence, Strip};
@@ -20,8 +23,14 @@ const SPACE: char = '\u{2581}';
 const FILE: &str = "tokenizer.json";
 const MAX_BYTES: u64 = 1 << 25;
 const MAX_VOCABULARY: usize = 1 << 20;
-/// The crate's tree of entries takes a node for each of their bytes.
-const MAX_TEXT: usize = 1 << 23;
+/// The crate's tree of entries takes a node for each of their bytes, some hundred bytes each.
+const MAX_TEXT: usize = 1 << 22;
+/// And it is taken down by recursion, one call for each byte of the longest.
+const MAX_ENTRY: usize = 1 << 10;
+const MAX_ADDED: usize = 1 << 14;
+/// Each part may make a text longer, by what it replaces a character with.
+const MAX_NORMALIZERS: usize = 4;
+const MAX_REPLACEMENT: usize = 4;
 
 /// What an entry of the vocabulary is; the numbers are those of GGUF files.
 const NORMAL: i32 = 1;
@@ -42,10 +51,10 @@ pub(super) struct Unigram {
 struct Json {
     model: Vocabulary,
     #[serde(default)]
-    normalizer: serde_json::Value,
+    normalizer: Small,
     #[serde(default)]
-    pre_tokenizer: serde_json::Value,
-    #[serde(default)]
+    pre_tokenizer: Small,
+    #[serde(default, deserialize_with = "added")]
     added_tokens: Vec<Added>,
 }
 
@@ -54,7 +63,7 @@ struct Vocabulary {
     #[serde(rename = "type", default)]
     kind: String,
     unk_id: Option<usize>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "entries")]
     vocab: Vec<(String, f64)>,
     #[serde(default)]
     byte_fallback: bool,
@@ -65,6 +74,45 @@ struct Added {
     id: u32,
     #[serde(flatten)]
     token: AddedToken,
+}
+
+fn entries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, f64)>, D::Error> {
+    deserializer.deserialize_seq(AtMost::<_, MAX_VOCABULARY>(PhantomData))
+}
+
+fn added<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Added>, D::Error> {
+    deserializer.deserialize_seq(AtMost::<_, MAX_ADDED>(PhantomData))
+}
+
+/// A list that is not collected beyond its limit.
+struct AtMost<T, const MOST: usize>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for AtMost<T, MOST> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at most {MOST} entries")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<T>, A::Error> {
+        let mut all = Vec::new();
+        while let Some(one) = seq.next_element()? {
+            if all.len() == MOST {
+                return Err(A::Error::invalid_length(MOST + 1, &self));
+            }
+            all.push(one);
+        }
+        Ok(all)
+    }
+}
+
+/// Whether the crate's tree can hold these texts.
+fn moderate<'a>(mut texts: impl Iterator<Item = &'a str>) -> bool {
+    let mut sum = 0;
+    texts.all(|text| {
+        sum += text.len();
+        text.len() <= MAX_ENTRY && sum <= MAX_TEXT
+    })
 }
 
 fn kind(value: &serde_json::Value) -> &str {
@@ -83,6 +131,9 @@ fn parts(mut value: serde_json::Value, key: &str) -> Vec<serde_json::Value> {
 }
 
 fn add_normalizers(value: serde_json::Value, out: &mut Vec<NormalizerWrapper>) -> Result<(), FileFault> {
+    if out.len() > MAX_NORMALIZERS {
+        return Err(wrong("normalizer", "of at most 4 parts"));
+    }
     match kind(&value) {
         "Sequence" => {
             return parts(value, "normalizers").into_iter().try_for_each(|part| add_normalizers(part, out));
@@ -93,7 +144,13 @@ fn add_normalizers(value: serde_json::Value, out: &mut Vec<NormalizerWrapper>) -
             out.push(precompiled(&map, "precompiled_charsmap")?);
         }
         "Strip" => out.push(serde_json::from_value::<Strip>(value)?.into()),
-        "Replace" => out.push(serde_json::from_value::<Replace>(value)?.into()),
+        "Replace" => {
+            let content = value.get("content").and_then(serde_json::Value::as_str).unwrap_or_default();
+            if content.len() > MAX_REPLACEMENT {
+                return Err(wrong("normalizer", "one that replaces by at most 4 bytes"));
+            }
+            out.push(serde_json::from_value::<Replace>(value)?.into());
+        }
         _ if value.is_null() => {}
         _ => return Err(wrong("normalizer", "made of `Precompiled`, `Strip` and `Replace`")),
     }
@@ -138,30 +195,24 @@ impl Unigram {
         if vocab.iter().any(|(_, score)| !score.is_finite()) {
             return Err(wrong("vocab", "texts with finite scores"));
         }
-        if vocab.iter().map(|(text, _)| text.len()).sum::<usize>() > MAX_TEXT {
-            return Err(wrong("vocab", "of at most 8388608 bytes"));
+        if !moderate(vocab.iter().map(|(text, _)| text.as_str())) {
+            return Err(wrong("vocab", "texts of at most 1024 bytes, and 4194304 together"));
         }
         let model = Model::from(vocab, Some(unknown), false);
         let model = model.map_err(|_| wrong("unk_id", "the id of an entry"))?;
         let mut tokenizer = Tokenizer::new(model);
         let (mut normalizers, mut splitters) = (Vec::new(), Vec::new());
-        add_normalizers(json.normalizer, &mut normalizers)?;
-        add_splitters(json.pre_tokenizer, &mut splitters)?;
+        add_normalizers(json.normalizer.0, &mut normalizers)?;
+        add_splitters(json.pre_tokenizer.0, &mut splitters)?;
         let refused = |_| wrong("added_tokens", "those of the vocabulary");
         tokenizer.with_normalizer(Some(Sequence::new(normalizers))).map_err(refused)?;
         tokenizer.with_pre_tokenizer(Some(Splitters::new(splitters)));
         json.added_tokens.sort_by_key(|token| token.id);
-        for Added { id, token } in json.added_tokens {
-            let content = token.content.clone();
-            let added = if token.special {
-                tokenizer.add_special_tokens([token])
-            } else {
-                tokenizer.add_tokens([token])
-            };
-            added.map_err(refused)?;
-            if tokenizer.token_to_id(&content) != Some(id) {
-                return Err(wrong("added_tokens", "those of the vocabulary, or after them"));
-            }
+        // All at once: the crate sorts all that it has after each call.
+        tokenizer.add_tokens(json.added_tokens.iter().map(|added| added.token.clone())).map_err(refused)?;
+        let known = |added: &Added| tokenizer.token_to_id(&added.token.content) == Some(added.id);
+        if !json.added_tokens.iter().all(known) {
+            return Err(wrong("added_tokens", "those of the vocabulary, or after them"));
         }
         let end = match end {
             None => tokenizer.token_to_id("</s>"),
@@ -189,9 +240,8 @@ impl Unigram {
         let Some(Value::Ints(kinds)) = gguf.take(&key("token_type")) else {
             return Err(FileFault::Missing(key("token_type")));
         };
-        let length = texts.iter().map(str::len).sum::<usize>();
-        if texts.len() == 0 || texts.len() > MAX_VOCABULARY || length > MAX_TEXT {
-            return Err(wrong("tokens", "1 to 1048576 texts of 8388608 bytes together"));
+        if texts.len() == 0 || texts.len() > MAX_VOCABULARY || !moderate(texts.iter()) {
+            return Err(wrong("tokens", "1 to 1048576 texts of at most 1024 bytes, and 4194304 together"));
         }
         if scores.len() != texts.len() || scores.iter().any(|score| !score.is_finite()) {
             return Err(wrong("scores", "one finite number for each token"));
@@ -205,6 +255,9 @@ impl Unigram {
         for ((text, score), kind) in texts.iter().zip(&scores).zip(&kinds).take(known) {
             if *kind != NORMAL {
                 controls.push(AddedToken::from(text.to_owned(), true));
+            }
+            if controls.len() > MAX_ADDED {
+                return Err(wrong("token_type", "1 for all but 16384 tokens"));
             }
             let score = if *kind == NORMAL { f64::from(*score) } else { 0.0 };
             vocabulary.push((text.to_owned(), score));

@@ -47,6 +47,28 @@ impl Precision {
             Self::Four | Self::Eight | Self::Floats => blocks(GgmlDType::F32),
         }
     }
+
+    /// And how many more for a moment, while it is loaded.
+    pub(super) fn passing(self, entry: &TensorEntry) -> u64 {
+        let stored = u64::try_from(entry.bytes).unwrap_or(u64::MAX);
+        let kept = matches!(
+            entry.dtype,
+            GgmlDType::F32
+                | GgmlDType::F16
+                | GgmlDType::BF16
+                | GgmlDType::Q8_0
+                | GgmlDType::Q4K
+                | GgmlDType::Q6K
+                | GgmlDType::Q4_0
+                | GgmlDType::Q5_0
+        );
+        match self {
+            Self::Floats => stored,
+            Self::Stored if kept => stored,
+            // What is rounded is floats before, and there twice after.
+            _ => Self::Floats.held(entry).saturating_add(stored.max(self.held(entry))),
+        }
+    }
 }
 
 /// A file, or several, with named tensors: what all families load from.

@@ -4,9 +4,11 @@
 //! share, so what one of them has fetched is not fetched again.
 //!
 //! ```no_run
+//! use greenroute_providers::local::LocalProvider;
 //! use greenroute_providers::local::hub::{Hub, HubModel};
 //! let folder = Hub::from_env()?.fetch(&HubModel::flan_t5_base()?, |_| {})?;
-//! assert!(folder.join("model.safetensors").exists());
+//! let provider = LocalProvider::open(folder)?;
+//! assert_eq!(provider.to_string(), "local (Flan-T5 Base)");
 //! # Ok::<(), greenroute_core::Error>(())
 //! ```
 //!

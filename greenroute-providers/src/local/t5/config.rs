@@ -125,7 +125,7 @@ impl Config {
             return Err(keys.wrong(buckets_name, "a multiple of 4"));
         }
         let distance_name = Name::new("relative_attention_max_distance", "attention.relative_max_distance");
-        let max_distance = keys.size(distance_name, 1 << 16, Some(128))?;
+        let max_distance = keys.size(distance_name, 1 << 14, Some(128))?;
         if max_distance <= buckets / 2 {
             return Err(keys.wrong(distance_name, "more than half the number of buckets"));
         }

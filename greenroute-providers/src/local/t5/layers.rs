@@ -58,7 +58,10 @@ impl<T: Tensors> Loader<'_, T> {
             return Ok(Arc::clone(before));
         }
         let weights = table(self.source, &name, &[self.config.buckets, self.config.heads])?;
-        let relative = Relative::new(&weights, self.config.max_distance, tower == Tower::Encoder)?;
+        let relative = match before {
+            Some(before) => before.with(&weights)?,
+            None => Relative::new(&weights, self.config.max_distance, tower == Tower::Encoder)?,
+        };
         Ok(Arc::new(relative))
     }
 }

@@ -4,6 +4,7 @@ use super::T5;
 use crate::local::PromptStyle;
 use crate::local::fault::FileFault;
 use crate::local::gguf::Gguf;
+use crate::local::hub_name::hub_name;
 use crate::local::json::Settings;
 use crate::local::network::Network;
 use crate::local::open::Opened;
@@ -24,8 +25,8 @@ pub(in crate::local) fn folder(path: &Path) -> Result<(Settings, Safetensors), F
     Ok((settings, Safetensors::open(path)?))
 }
 
-/// The model in such a folder, with its `tokenizer.json`. It is called as the folder is: what the settings say is
-/// what it was tuned from.
+/// The model in such a folder, with its `tokenizer.json`. It is called as on the hub where it lies in the hub's cache,
+/// else as the folder is: what the settings say is what it was tuned from.
 pub(in crate::local) fn open_folder(
     path: &Path,
     settings: &Settings,
@@ -34,7 +35,8 @@ pub(in crate::local) fn open_folder(
 ) -> Result<Opened, FileFault> {
     let unigram = Unigram::open(path, settings.whole("eos_token_id")?)?;
     let t5 = T5::from_settings(settings, &mut source, precision, unigram.len())?;
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let own = || path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let name = hub_name(path).or_else(own);
     Ok(opened(name, unigram, t5, source.size()))
 }
 

@@ -2,20 +2,23 @@
 
 use crate::local::ops::softmax;
 use candle_core::{CpuStorage, Error, InplaceOp1, Layout, Result, Tensor, bail};
+use std::sync::Arc;
 
-/// The biases of all distances that are told apart, for each head: T5's tables, without their buckets.
+/// The biases of all distances that are told apart, for each head.
 #[derive(Debug, Clone)]
 pub(super) struct Relative {
-    /// For each head those of keys `farthest` before the query, nearer ones, and those after it.
-    table: Vec<f32>,
+    /// By head, by bucket: all distances of all heads would take far more than the file.
+    weights: Vec<f32>,
+    heads: usize,
+    /// The buckets of keys `farthest` before the query, nearer ones, and those after it.
+    buckets: Arc<[usize]>,
     farthest: usize,
 }
 
 impl Relative {
     /// From the weights of `buckets` buckets of each of `heads` heads, `[buckets, heads]`.
     pub(super) fn new(weights: &Tensor, max_distance: usize, both_ways: bool) -> Result<Self> {
-        let (buckets, heads) = weights.dims2()?;
-        let weights = weights.flatten_all()?.to_vec1::<f32>()?;
+        let (buckets, _) = weights.dims2()?;
         let bucket = |after: bool, distance: usize| match (both_ways, after) {
             (true, true) => buckets / 2 + bucket(distance, buckets / 2, max_distance),
             (true, false) => bucket(distance, buckets / 2, max_distance),
@@ -23,43 +26,54 @@ impl Relative {
             (false, true) => 0,
             (false, false) => bucket(distance, buckets, max_distance),
         };
-        let weight = |head: usize, bucket: usize| weights.get(bucket * heads + head).copied().unwrap_or(0.0);
-        let mut table = Vec::with_capacity(heads * (2 * max_distance + 1));
-        for head in 0..heads {
-            let before = (0..=max_distance).rev().map(|distance| bucket(false, distance));
-            let after = (1..=max_distance).map(|distance| bucket(true, distance));
-            table.extend(before.chain(after).map(|bucket| weight(head, bucket)));
-        }
-        Ok(Self { table, farthest: max_distance })
+        let before = (0..=max_distance).rev().map(|distance| bucket(false, distance));
+        let after = (1..=max_distance).map(|distance| bucket(true, distance));
+        Self { weights: Vec::new(), heads: 0, buckets: before.chain(after).collect(), farthest: max_distance }
+            .with(weights)
+    }
+
+    /// The same buckets with other weights.
+    pub(super) fn with(&self, weights: &Tensor) -> Result<Self> {
+        let (_, heads) = weights.dims2()?;
+        let weights = weights.t()?.flatten_all()?.to_vec1()?;
+        Ok(Self { weights, heads, buckets: Arc::clone(&self.buckets), farthest: self.farthest })
+    }
+
+    /// For each head the biases by distance.
+    fn by_head(&self) -> impl Iterator<Item = impl Fn(usize) -> f32> {
+        let heads = self.weights.chunks_exact((self.weights.len() / self.heads.max(1)).max(1));
+        heads.map(|head| {
+            |index: usize| {
+                let bias = self.buckets.get(index).and_then(|bucket| head.get(*bucket));
+                bias.copied().unwrap_or(0.0)
+            }
+        })
     }
 
     /// Softmax in place over scores `[heads, T, S]` of queries from the position `query` on and of keys from 0 on,
     /// with the biases added.
     pub(super) fn softmax(&self, scores: &Tensor, query: usize) -> Result<()> {
         let (heads, queries, keys) = scores.dims3()?;
-        let distances = 2 * self.farthest + 1;
-        if self.table.len() != heads * distances {
-            bail!("{heads} heads of scores do not fit {} biases", self.table.len());
+        if self.heads != heads {
+            bail!("{heads} heads of scores do not fit the biases of {}", self.heads);
         }
         // Unrolled, so that each query adds a run of it: for each head from the last query's first key on.
         let spread = queries + keys - 1;
         let mut unrolled = Vec::with_capacity(heads * spread);
-        for head in self.table.chunks_exact(distances) {
-            let at = |index: usize| {
-                let index = (index + self.farthest).saturating_sub(query + queries - 1).min(distances - 1);
-                head.get(index).copied().unwrap_or(0.0)
-            };
-            unrolled.extend((0..spread).map(at));
+        for bias in self.by_head() {
+            let last = 2 * self.farthest;
+            let index = |at: usize| (at + self.farthest).saturating_sub(query + queries - 1).min(last);
+            unrolled.extend((0..spread).map(|at| bias(index(at))));
         }
         scores.inplace_op1(&Biased { unrolled, queries, keys })
     }
 
     /// For each head, the biases of all keys up to the query at `position`.
     pub(super) fn seen_from(&self, position: usize) -> Vec<f32> {
-        let mut all = Vec::with_capacity((position + 1) * self.table.len() / (2 * self.farthest + 1));
-        for head in self.table.chunks_exact(2 * self.farthest + 1) {
+        let mut all = Vec::with_capacity((position + 1) * self.heads);
+        for bias in self.by_head() {
             let before = (0..=position).rev().map(|distance| self.farthest - distance.min(self.farthest));
-            all.extend(before.map(|index| head.get(index).copied().unwrap_or(0.0)));
+            all.extend(before.map(bias));
         }
         all
     }
@@ -134,7 +148,7 @@ mod tests {
             for (index, bucket) in expected.into_iter().enumerate() {
                 let far = index.saturating_sub(300).max(300_usize.saturating_sub(index)).min(128);
                 let place = if index > 300 { 128 + far } else { 128 - far };
-                let found = relative.table[place];
+                let found = relative.weights[relative.buckets[place]];
                 assert!(
                     (found - f32::from(u8::try_from(bucket).unwrap())).abs() < 0.5,
                     "{index} {both_ways}"
