@@ -31,7 +31,8 @@ impl LayerCache {
         if self.len + count > self.capacity {
             let forgotten = self.visible - self.first;
             let kept = self.len - forgotten;
-            let capacity = (2 * (kept + count)).max(MIN_CAPACITY);
+            let capacity =
+                (2 * (kept + count)).max(MIN_CAPACITY.min(MIN_FLOATS / (self.heads * self.dim).max(1)));
             for held in [&mut self.keys, &mut self.values] {
                 let mut roomy = vec![0.0; self.heads * capacity * self.dim];
                 let from = held.chunks_exact((self.capacity * self.dim).max(1));
@@ -69,7 +70,9 @@ impl LayerCache {
     }
 }
 
+/// Room for short answers from the start, unless the numbers of a position are very many.
 const MIN_CAPACITY: usize = 256;
+const MIN_FLOATS: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {

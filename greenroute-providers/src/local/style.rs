@@ -28,6 +28,7 @@ impl PromptStyle {
             return Err(Error::new(ErrorKind::InvalidRequest, NAME, "the prompt must not be empty"));
         }
         let mut ids = Vec::from_iter(tokenizer.start());
+        let begun = ids.len();
         match self {
             Self::QuestionAnswer => tokenizer.encode(&questions(&turns), &mut ids),
             Self::Raw => {
@@ -36,6 +37,10 @@ impl PromptStyle {
             }
             Self::GemmaTurns => gemma_turns(&turns, tokenizer, &mut ids)?,
             Self::Instruction => tokenizer.encode(&instruction(&turns), &mut ids),
+        }
+        if ids.len() == begun {
+            let message = "nothing in the prompt has a token in this model's vocabulary";
+            return Err(Error::new(ErrorKind::InvalidRequest, NAME, message));
         }
         ids.extend(tokenizer.finish());
         Ok(ids)

@@ -37,7 +37,16 @@ pub(super) fn fetch(hub: &Hub, model: &HubModel, cache: &RepoCache, report: &mut
         .map_err(|error| fault::io(&hub.cache, error))?;
     let fetched = runtime.block_on(async {
         let remote = Remote::new(hub, model)?;
-        let Listing { commit, mut files } = remote.list().await?;
+        let Listing { commit, mut files } = match remote.list().await {
+            Ok(listing) => listing,
+            // A branch whose head cannot be asked for: what it was the last time is better than nothing. A download
+            // that breaks off later is an error: the head is known then, and it is not what is here.
+            Err(error) if matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout) => {
+                let last = cache.reference(model.revision_name());
+                return last.and_then(|commit| cache.find(&commit, model.files()).ok()).ok_or(error);
+            }
+            Err(error) => return Err(error),
+        };
         let wanted = select(model, &files.keys().map(String::as_str).collect::<Vec<_>>())?;
         let wanted = wanted.into_iter().map(|path| match files.remove(&path) {
             Some(Some(file)) => Ok(file),
@@ -172,7 +181,7 @@ impl Fetch<'_, '_> {
     async fn download(&mut self, file: &Described, blob: &Path) -> Result<()> {
         let broken = |error| fault::io(blob, error);
         let mut partial = Partial::open(blob, &file.checksum, file.size).map_err(broken)?;
-        let mut barren = 0;
+        let (mut barren, mut afresh) = (0, false);
         loop {
             let before = partial.length();
             let ended = match self.receive(file, &mut partial).await {
@@ -204,11 +213,12 @@ impl Fetch<'_, '_> {
                     if space::is_full(&error) { self.full(file, error) } else { broken(error) }
                 });
             }
-            if !partial.is_resumed() {
+            if !partial.is_resumed() || afresh {
                 partial.discard();
                 return Err(fault::wrong(self.model, file, matches!(ended, Ended::Whole).then_some(found)));
             }
             // What was left by another call, or continued by another answer, may be of another file.
+            afresh = true;
             partial.clear().map_err(broken)?;
         }
     }

@@ -13,7 +13,8 @@
 //! ```
 //!
 //! # Invariants
-//! * A file that is in the cache under its name has the checksum that the hub states for it.
+//! * A file that was put into the cache here has the checksum that the hub states for it. What another tool put
+//!   there is taken as it is.
 //! * A model that is pinned to a commit and in the cache is found without a request.
 //! * The token reaches the endpoint and nobody else: no other host, no message, no log.
 

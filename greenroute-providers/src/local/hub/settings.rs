@@ -166,18 +166,11 @@ impl Hub {
         let report: &mut Report = &mut progress;
         // A runtime may not be started within another, and whether the caller is in one cannot be told.
         let thread = std::thread::Builder::new().name("greenroute-hub".into());
-        let fetched = std::thread::scope(|scope| {
+        std::thread::scope(|scope| {
             let started = thread.spawn_scoped(scope, || fetch(self, model, &cache, report));
             let finished = started.map_err(fault::no_thread)?.join();
             finished.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        });
-        match fetched {
-            // A branch whose head cannot be asked for: what it was the last time is better than nothing.
-            Err(error) if matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout) => {
-                cached().and_then(|commit| cache.find(&commit, model.files()).ok()).ok_or(error)
-            }
-            other => other,
-        }
+        })
     }
 }
 

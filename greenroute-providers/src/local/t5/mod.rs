@@ -103,9 +103,6 @@ impl T5 {
         known: usize,
     ) -> Result<Self, FileFault> {
         let config = Config::from_settings(settings)?;
-        if known > config.vocabulary {
-            return Err(Settings::wrong("vocab_size", "at least the number of tokens in tokenizer.json"));
-        }
         Self::load(source, Names::Transformers, precision, config, known)
     }
 
@@ -116,6 +113,11 @@ impl T5 {
         config: Config,
         known: usize,
     ) -> Result<Self, FileFault> {
+        if known > config.vocabulary {
+            let key = if names == Names::Transformers { "vocab_size" } else { "tokenizer.ggml.tokens" };
+            let allowed = "such that every token has a row of weights";
+            return Err(FileFault::WrongValue { key: key.to_owned(), allowed });
+        }
         let found = |name: &&&str| source.tensor(name).is_some();
         let embedding = names.embeddings().iter().find(found).or(names.embeddings().first());
         let embedding = embedding.copied().unwrap_or_default();
