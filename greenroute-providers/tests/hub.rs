@@ -165,6 +165,15 @@ fn a_wrong_checksum_names_both_sums_and_leaves_nothing() {
 }
 
 #[test]
+fn a_line_that_breaks_and_corrupts_comes_to_an_end() {
+    let bench = Bench::new();
+    let error = bench.fault(Faults { corrupt: true, cut: Some((700_000, 1000)), ..Faults::default() });
+    assert_eq!(*error.kind(), ErrorKind::Decode, "{error}");
+    bench.assert_clean();
+    assert_eq!(ranges(&bench.server.seen()).len(), 4, "cut and resumed twice");
+}
+
+#[test]
 fn leftovers_of_another_file_and_a_hub_without_ranges_do_no_harm() {
     let bench = Bench::new();
     fs::create_dir_all(bench.repo().join("blobs")).unwrap();
