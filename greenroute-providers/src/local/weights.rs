@@ -51,20 +51,11 @@ impl Precision {
     /// And how many more for a moment, while it is loaded.
     pub(super) fn passing(self, entry: &TensorEntry) -> u64 {
         let stored = u64::try_from(entry.bytes).unwrap_or(u64::MAX);
-        let kept = matches!(
-            entry.dtype,
-            GgmlDType::F32
-                | GgmlDType::F16
-                | GgmlDType::BF16
-                | GgmlDType::Q8_0
-                | GgmlDType::Q4K
-                | GgmlDType::Q6K
-                | GgmlDType::Q4_0
-                | GgmlDType::Q5_0
-        );
-        match self {
-            Self::Floats => stored,
-            Self::Stored if kept => stored,
+        match (self, entry.dtype) {
+            (Self::Floats, _) | (Self::Stored, GgmlDType::F32 | GgmlDType::F16 | GgmlDType::BF16) => stored,
+            // Large ones are copied once more, to where they stay.
+            (Self::Stored, GgmlDType::Q8_0 | GgmlDType::Q4K | GgmlDType::Q6K) => stored,
+            (Self::Stored, GgmlDType::Q4_0 | GgmlDType::Q5_0) => stored.saturating_add(self.held(entry)),
             // What is rounded is floats before, and there twice after.
             _ => Self::Floats.held(entry).saturating_add(stored.max(self.held(entry))),
         }
