@@ -40,9 +40,9 @@ fn known() -> Result<Vec<ModelCard>> {
     toml::from_str::<CardFile>(KNOWN).map_err(fault)?.into_cards()
 }
 
-/// Counted from the file. Every parameter is used for every token; the embedding by its output side.
+/// Counted from the file, its weights as they are held. Every parameter is used for every token; the embedding by its output side.
 fn size(model: &LocalModel) -> Option<Size> {
-    let (parameters, bytes) = (float(model.parameters()), float(model.file_bytes()));
+    let (parameters, bytes) = (float(model.parameters()), float(model.weight_bytes()));
     let billions = Span::known(parameters / 1e9);
     let bytes_per_parameter = Some(bytes / parameters);
     (parameters > 0.0).then_some(Size { total: billions, active: billions, bytes_per_parameter })

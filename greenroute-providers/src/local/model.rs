@@ -85,9 +85,9 @@ impl LocalModel {
         self.0.model.parameters
     }
 
-    /// How many bytes they take in the file.
+    /// How many bytes they take in memory.
     #[must_use]
-    pub fn file_bytes(&self) -> u64 {
+    pub fn weight_bytes(&self) -> u64 {
         self.0.model.bytes
     }
 

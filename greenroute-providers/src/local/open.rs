@@ -21,7 +21,7 @@ pub(super) struct Opened {
     pub(super) vocabulary: Vocabulary,
     pub(super) network: Network,
     pub(super) parameters: u64,
-    /// What the weights take in the files.
+    /// What the weights take in memory.
     pub(super) bytes: u64,
 }
 
@@ -62,7 +62,7 @@ fn gemma(gguf: &mut Gguf, precision: Precision) -> Result<Opened, FileFault> {
     let style = if tuned { PromptStyle::GemmaTurns } else { PromptStyle::QuestionAnswer };
     let vocabulary = Vocabulary::Merges(Box::new(Tokenizer::load(gguf)?));
     let network = Network::Gemma(Gemma::load(gguf, precision, vocabulary.len())?);
-    let (parameters, bytes) = gguf.size();
+    let (parameters, bytes) = precision.size(gguf);
     Ok(Opened { name, style, vocabulary, network, parameters, bytes })
 }
 

@@ -108,16 +108,6 @@ impl Safetensors {
         self.files.push(file);
         Ok(())
     }
-
-    /// How many numbers all tensors hold together, and in how many bytes.
-    pub(super) fn size(&self) -> (u64, u64) {
-        let wide = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-        let count = |entry: &TensorEntry| entry.dims.iter().copied().map(wide).product::<u64>();
-        let entries = self.tensors.values().map(|(_, entry)| entry);
-        entries.fold((0, 0), |(numbers, bytes), entry| {
-            (numbers.saturating_add(count(entry)), bytes.saturating_add(wide(entry.bytes)))
-        })
-    }
 }
 
 impl Tensors for Safetensors {

@@ -16,6 +16,12 @@ pub(super) struct TensorEntry {
 }
 
 impl TensorEntry {
+    /// How many numbers it holds.
+    pub(super) fn elements(&self) -> u64 {
+        let wide = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        self.dims.iter().copied().map(wide).fold(1, u64::saturating_mul)
+    }
+
     /// The tensor's bytes as they are in `file`.
     pub(super) fn read(&self, file: &mut File) -> Result<Vec<u8>, FileFault> {
         let mut bytes = vec![0; self.bytes];

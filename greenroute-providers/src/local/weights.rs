@@ -27,7 +27,7 @@ impl Precision {
     /// How many bytes a tensor of a file will take in memory.
     pub(super) fn held(self, entry: &TensorEntry) -> u64 {
         let wide = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-        let elements = entry.dims.iter().copied().map(wide).fold(1, u64::saturating_mul);
+        let elements = entry.elements();
         let [columns, rows] = [entry.dims.last(), entry.dims.get(entry.dims.len().wrapping_sub(2))];
         let blocks =
             |dtype: GgmlDType| (elements / wide(dtype.block_size())).saturating_mul(wide(dtype.type_size()));
@@ -46,6 +46,13 @@ impl Precision {
             Self::Four | Self::Eight if whole(GgmlDType::Q8_0) => blocks(GgmlDType::Q8_0),
             Self::Four | Self::Eight | Self::Floats => blocks(GgmlDType::F32),
         }
+    }
+
+    /// How many numbers there are in all tensors of a file, and how many bytes they will take in memory.
+    pub(super) fn size(self, source: &impl Tensors) -> (u64, u64) {
+        source.entries().fold((0, 0), |(numbers, bytes), entry| {
+            (numbers.saturating_add(entry.elements()), bytes.saturating_add(self.held(entry)))
+        })
     }
 
     /// And how many more for a moment, while it is loaded.

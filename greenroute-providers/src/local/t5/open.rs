@@ -37,7 +37,7 @@ pub(in crate::local) fn open_folder(
     let t5 = T5::from_settings(settings, &mut source, precision, unigram.len())?;
     let own = || path.file_name().map(|name| name.to_string_lossy().into_owned());
     let name = hub_name(path).or_else(own);
-    Ok(opened(name, unigram, t5, source.size()))
+    Ok(opened(name, unigram, t5, precision.size(&source)))
 }
 
 /// From a GGUF file of the architecture `t5`, as llama.cpp's converter writes it.
@@ -45,7 +45,7 @@ pub(in crate::local) fn open_gguf(gguf: &mut Gguf, precision: Precision) -> Resu
     let name = gguf.text("general.name").map(str::to_owned);
     let unigram = Unigram::from_gguf(gguf)?;
     let t5 = T5::from_gguf(gguf, precision, unigram.len())?;
-    Ok(opened(name, unigram, t5, gguf.size()))
+    Ok(opened(name, unigram, t5, precision.size(gguf)))
 }
 
 fn opened(name: Option<String>, unigram: Unigram, t5: T5, (parameters, bytes): (u64, u64)) -> Opened {
