@@ -17,7 +17,7 @@ pub(in crate::local) fn attend(
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the CPU has what it was detected to have.
         #[expect(unsafe_code, reason = "compiled for more than every CPU has")]
-        Cpu::Avx512 | Cpu::Avx2 => unsafe { avx2(queries, keys, values, biases, dim, out) },
+        Cpu::Vnni | Cpu::Avx512 | Cpu::Avx2 => unsafe { avx2(queries, keys, values, biases, dim, out) },
         Cpu::Portable => all::<false>(queries, keys, values, biases, dim, out),
     }
 }

@@ -6,7 +6,8 @@
 
 use super::Kernel;
 use super::activations::{Lanes, Tile};
-use super::block::{Format, Q4K, Q6K, Q8_0, six_bits};
+use super::band::{self, BAND};
+use super::block::{Format, Q4K, Q6K, six_bits};
 use std::arch::x86_64::*;
 
 pub(super) fn kernel(format: Format, rows: usize) -> Kernel {
@@ -81,25 +82,63 @@ fn total(sums: __m256) -> f32 {
     _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
 }
 
+/// Two inputs, for each row of half a band.
+#[inline]
+#[target_feature(enable = "avx")]
+#[expect(unsafe_code, reason = "put together from its halves it would not be one load")]
+fn pair(pair: &[i16; 2]) -> __m256i {
+    // SAFETY: the reference is to 4 bytes.
+    _mm256_set1_epi32(unsafe { (&raw const *pair).cast::<i32>().read_unaligned() })
+}
+
+/// Those of half a band.
+#[inline]
+#[target_feature(enable = "avx")]
+#[expect(unsafe_code, reason = "a load takes a pointer")]
+fn side(line: &[u8; 2 * BAND], side: usize) -> __m128i {
+    let sides: &[[u8; BAND]] = line.as_chunks().0;
+    // SAFETY: the reference is to 16 bytes.
+    unsafe { _mm_loadu_si128((&raw const sides[side]).cast()) }
+}
+
+#[inline]
+#[target_feature(enable = "avx")]
+#[expect(unsafe_code, reason = "a store takes a pointer")]
+fn sixteen(sides: [__m256; 2]) -> [f32; BAND] {
+    let mut out = [[0.0; BAND / 2]; 2];
+    for (out, side) in out.iter_mut().zip(sides) {
+        // SAFETY: the reference is to 32 bytes.
+        unsafe { _mm256_storeu_ps(out.as_mut_ptr(), side) }
+    }
+    std::array::from_fn(|i| out[i / (BAND / 2)][i % (BAND / 2)])
+}
+
 #[target_feature(enable = "avx2,f16c,fma")]
 fn q8_0<const M: usize>(rows: &[u8], tile: Tile<'_>, at: usize, out: &mut [&mut [f32]]) {
     let places = tile.lanes.as_chunks::<M>().0;
-    let blocks = rows.as_chunks::<Q8_0>().0;
-    for (index, row) in blocks.chunks_exact(tile.width).enumerate() {
-        let mut totals = [_mm256_setzero_ps(); M];
-        for ([low, high, numbers @ ..], xs) in row.iter().zip(places) {
-            let scale = _mm256_broadcastss_ps(half(*low, *high));
-            let numbers = bytes(numbers);
-            let upper = _mm256_extracti128_si256(numbers, 1);
-            let weights =
-                [_mm256_cvtepi8_epi16(_mm256_castsi256_si128(numbers)), _mm256_cvtepi8_epi16(upper)];
-            for i in 0..M {
-                let sums = _mm256_cvtepi32_ps(multiply(weights, &xs[i]));
-                totals[i] = _mm256_fmadd_ps(sums, scale, totals[i]);
+    for (index, band) in band::blocks(rows).chunks_exact(tile.width).enumerate() {
+        let mut totals = [[_mm256_setzero_ps(); M]; 2];
+        for ([scales, numbers @ ..], xs) in band.iter().zip(places) {
+            for (half, totals) in totals.iter_mut().enumerate() {
+                let scales = _mm256_cvtph_ps(side(scales, half));
+                // 32 products of 2^7 · 2^15 at most fit 32 bits.
+                let mut sums = [_mm256_setzero_si256(); M];
+                for (pairs, numbers) in numbers.iter().enumerate() {
+                    let weights = _mm256_cvtepi8_epi16(side(numbers, half));
+                    for i in 0..M {
+                        let inputs = pair(&xs[i].0.as_chunks::<2>().0[pairs]);
+                        sums[i] = _mm256_add_epi32(sums[i], _mm256_madd_epi16(weights, inputs));
+                    }
+                }
+                for i in 0..M {
+                    totals[i] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[i]), scales, totals[i]);
+                }
             }
         }
         for i in 0..M {
-            out[i][at + index] = tile.scales[i] * total(totals[i]);
+            let scale = _mm256_set1_ps(tile.scales[i]);
+            let results = [_mm256_mul_ps(scale, totals[0][i]), _mm256_mul_ps(scale, totals[1][i])];
+            band::put(sixteen(results), &mut out[i][at + index * BAND..]);
         }
     }
 }

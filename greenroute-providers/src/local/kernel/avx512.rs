@@ -6,7 +6,8 @@
 
 use super::Kernel;
 use super::activations::{Lanes, Tile};
-use super::block::{Format, Q4K, Q6K, Q8_0, six_bits};
+use super::band::{self, BAND};
+use super::block::{Format, Q4K, Q6K, six_bits};
 use std::arch::x86_64::*;
 
 pub(super) fn kernel(format: Format, rows: usize) -> Kernel {
@@ -23,6 +24,17 @@ pub(super) fn kernel(format: Format, rows: usize) -> Kernel {
         (Format::Q6K, 4) => q6_k::<4>,
         (Format::Q6K, 2) => q6_k::<2>,
         (Format::Q6K, _) => q6_k::<1>,
+    }
+}
+
+/// As [`kernel`], for a CPU that also has VNNI: it multiplies and adds in one step.
+pub(super) fn kernel_vnni(format: Format, rows: usize) -> Kernel {
+    match (format, rows) {
+        (Format::Q8_0, 8) => q8_0_vnni::<8>,
+        (Format::Q8_0, 4) => q8_0_vnni::<4>,
+        (Format::Q8_0, 2) => q8_0_vnni::<2>,
+        (Format::Q8_0, _) => q8_0_vnni::<1>,
+        _ => kernel(format, rows),
     }
 }
 
@@ -56,25 +68,84 @@ fn half(low: u8, high: u8) -> __m128 {
     _mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(u16::from_le_bytes([low, high]))))
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,f16c,fma")]
-fn q8_0<const M: usize>(rows: &[u8], tile: Tile<'_>, at: usize, out: &mut [&mut [f32]]) {
-    let places = tile.lanes.as_chunks::<M>().0;
-    let blocks = rows.as_chunks::<Q8_0>().0;
-    for (index, row) in blocks.chunks_exact(tile.width).enumerate() {
-        let mut totals = [_mm512_setzero_ps(); M];
-        for ([low, high, numbers @ ..], xs) in row.iter().zip(places) {
-            let scale = _mm512_broadcastss_ps(half(*low, *high));
-            let weights = _mm512_cvtepi8_epi16(bytes(numbers));
-            for i in 0..M {
-                let sums = _mm512_madd_epi16(weights, inputs(&xs[i]));
-                totals[i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums), scale, totals[i]);
+/// Two inputs, for each row of a band.
+#[inline]
+#[target_feature(enable = "avx512f")]
+#[expect(unsafe_code, reason = "put together from its halves it would not be one load")]
+fn pair(pair: &[i16; 2]) -> __m512i {
+    // SAFETY: the reference is to 4 bytes.
+    _mm512_set1_epi32(unsafe { (&raw const *pair).cast::<i32>().read_unaligned() })
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+#[expect(unsafe_code, reason = "a store takes a pointer")]
+fn sixteen(numbers: __m512) -> [f32; BAND] {
+    let mut out = [0.0; BAND];
+    // SAFETY: the reference is to 64 bytes.
+    unsafe { _mm512_storeu_ps(out.as_mut_ptr(), numbers) }
+    out
+}
+
+/// To `sums` the products of pairs.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn add_products(sums: __m512i, weights: __m512i, inputs: __m512i) -> __m512i {
+    _mm512_add_epi32(sums, _mm512_madd_epi16(weights, inputs))
+}
+
+/// The kernel of `Q8_0` as `$name`, for a CPU with `$features`, where `$add` adds products to sums.
+macro_rules! q8_0 {
+    ($name:ident, $features:literal, $add:path) => {
+        #[target_feature(enable = $features)]
+        fn $name<const M: usize>(rows: &[u8], tile: Tile<'_>, at: usize, out: &mut [&mut [f32]]) {
+            let places = tile.lanes.as_chunks::<M>().0;
+            // Whole numbers add up to the same in any order: with few rows of inputs there are several sums for
+            // each, or every addition would wait for the one before it.
+            let ways = const {
+                if M > 4 {
+                    1
+                } else if M > 2 {
+                    2
+                } else {
+                    4
+                }
+            };
+            for (index, band) in band::blocks(rows).chunks_exact(tile.width).enumerate() {
+                let mut totals = [_mm512_setzero_ps(); M];
+                for ([scales, numbers @ ..], xs) in band.iter().zip(places) {
+                    let scales = _mm512_cvtph_ps(bytes(scales));
+                    // 32 products of 2^7 · 2^15 at most fit 32 bits.
+                    let mut sums = [[_mm512_setzero_si512(); M]; 4];
+                    for (four, numbers) in numbers.as_chunks::<4>().0.iter().enumerate() {
+                        for (part, numbers) in numbers.iter().enumerate() {
+                            let weights = _mm512_cvtepi8_epi16(bytes(numbers));
+                            for i in 0..M {
+                                let inputs = pair(&xs[i].0.as_chunks::<2>().0[4 * four + part]);
+                                let sum = &mut sums[part % ways][i];
+                                *sum = $add(*sum, weights, inputs);
+                            }
+                        }
+                    }
+                    for i in 0..M {
+                        let mut sum = sums[0][i];
+                        for others in &sums[1..ways] {
+                            sum = _mm512_add_epi32(sum, others[i]);
+                        }
+                        totals[i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scales, totals[i]);
+                    }
+                }
+                for i in 0..M {
+                    let results = _mm512_mul_ps(_mm512_set1_ps(tile.scales[i]), totals[i]);
+                    band::put(sixteen(results), &mut out[i][at + index * BAND..]);
+                }
             }
         }
-        for i in 0..M {
-            out[i][at + index] = tile.scales[i] * _mm512_reduce_add_ps(totals[i]);
-        }
-    }
+    };
 }
+
+q8_0!(q8_0, "avx512f,avx512bw,avx512vl,f16c,fma", add_products);
+q8_0!(q8_0_vnni, "avx512f,avx512bw,avx512vl,avx512vnni,f16c,fma", _mm512_dpwssd_epi32);
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,f16c,fma")]
 fn q4_k<const M: usize>(rows: &[u8], tile: Tile<'_>, at: usize, out: &mut [&mut [f32]]) {

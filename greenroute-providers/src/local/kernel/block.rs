@@ -1,6 +1,7 @@
 //! The blocks of a GGUF file, as ggml lays them out, one number after the other.
 
 use super::activations::LANES;
+use super::band::{self, BAND};
 
 /// A format of weights that has kernels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,15 +35,18 @@ impl Format {
         }
     }
 
-    /// The numbers of whole blocks, added to the end of `out`.
-    pub(super) fn decode(self, bytes: &[u8], out: &mut Vec<f32>) {
+    /// The rows of a matrix that lie in memory as one piece.
+    pub(super) fn band(self) -> usize {
         match self {
-            Self::Q8_0 => {
-                for block in bytes.as_chunks::<Q8_0>().0 {
-                    let (scale, lanes) = q8_0(block);
-                    out.extend(lanes.map(|lane| scale * f32::from(lane)));
-                }
-            }
+            Self::Q8_0 => BAND,
+            Self::Q4K | Self::Q6K => 1,
+        }
+    }
+
+    /// The numbers of row `index` of a band, added to the end of `out`.
+    pub(super) fn decode(self, bytes: &[u8], index: usize, out: &mut Vec<f32>) {
+        match self {
+            Self::Q8_0 => band::decode(bytes, index, out),
             Self::Q4K => {
                 for block in bytes.as_chunks::<Q4K>().0 {
                     let Q4 { scale, offset, scales, offsets, .. } = Q4::of(block);
@@ -67,11 +71,6 @@ impl Format {
             }
         }
     }
-}
-
-/// Scale and numbers of a `Q8_0` block.
-pub(super) fn q8_0([a, b, bytes @ ..]: &[u8; Q8_0]) -> (f32, [i16; LANES]) {
-    (half(*a, *b), bytes.map(|byte| i16::from(byte.cast_signed())))
 }
 
 /// The head of a `Q4_K` block: the numbers `q` of its part `i` stand for

@@ -19,16 +19,23 @@ impl Memory {
         if bytes.len() < LARGE {
             return Self::Small(bytes);
         }
-        match MmapMut::map_anon(bytes.len()) {
-            Ok(mut large) => {
-                // A hint; a system that does not take it serves small pages.
-                #[cfg(target_os = "linux")]
-                let _ = large.advise(memmap2::Advice::HugePage);
-                large.copy_from_slice(&bytes);
-                Self::Large(large)
-            }
-            Err(_) => Self::Small(bytes),
+        Self::filled(bytes.len(), |large| large.copy_from_slice(&bytes))
+    }
+
+    /// So many zeros, that `fill` may change.
+    pub(super) fn filled(len: usize, fill: impl FnOnce(&mut [u8])) -> Self {
+        if len >= LARGE
+            && let Ok(mut large) = MmapMut::map_anon(len)
+        {
+            // A hint; a system that does not take it serves small pages.
+            #[cfg(target_os = "linux")]
+            let _ = large.advise(memmap2::Advice::HugePage);
+            fill(&mut large);
+            return Self::Large(large);
         }
+        let mut small = vec![0; len];
+        fill(&mut small);
+        Self::Small(small)
     }
 }
 

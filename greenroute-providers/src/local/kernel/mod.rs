@@ -1,4 +1,5 @@
-//! Products of quantised weights with floats, straight from the blocks of a GGUF file.
+//! Products of quantised weights with floats, straight from the blocks of a GGUF file, those of `Q8_0` in another
+//! order.
 //!
 //! Inputs are rounded to sixteen bits with one scale per row: finer than the eight bits per 32 numbers of other
 //! engines, as quick (a multiply-add of sixteen-bit pairs is what every CPU has), and whole blocks of `Q4_K` and
@@ -11,6 +12,7 @@ mod attend;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod band;
 mod block;
 mod memory;
 mod portable;
@@ -39,7 +41,18 @@ impl Blocks {
             && columns.is_multiple_of(format.block_len())
             && (columns / format.block_len()).checked_mul(format.block_bytes())?.checked_mul(rows)?
                 == bytes.len();
-        fits.then(|| Self { format, rows, columns, bytes: Memory::of(bytes) })
+        if !fits {
+            return None;
+        }
+        let bytes = match format {
+            Format::Q8_0 => {
+                let row_bytes = bytes.len() / rows.max(1);
+                let size = rows.checked_next_multiple_of(format.band())?.checked_mul(row_bytes)?;
+                Memory::filled(size, |bands| band::turn(&bytes, row_bytes, bands))
+            }
+            Format::Q4K | Format::Q6K => Memory::of(bytes),
+        };
+        Some(Self { format, rows, columns, bytes })
     }
 
     pub(super) fn rows(&self) -> usize {
@@ -52,9 +65,9 @@ impl Blocks {
 
     /// Row `index` in floats, added to the end of `out`; whether there is such a row.
     pub(super) fn decode_row(&self, index: usize, out: &mut Vec<f32>) -> bool {
-        let bytes = self.row_bytes();
-        let row = index.checked_mul(bytes).and_then(|at| self.bytes.get(at..at.checked_add(bytes)?));
-        row.map(|row| self.format.decode(row, out)).is_some()
+        let rows = self.format.band();
+        let band = self.bytes.chunks(rows * self.row_bytes()).nth(index / rows);
+        band.filter(|_| index < self.rows).map(|band| self.format.decode(band, index % rows, out)).is_some()
     }
 
     fn row_bytes(&self) -> usize {
@@ -62,12 +75,14 @@ impl Blocks {
     }
 }
 
-/// The products of some rows of weights, given by their bytes, with the rows of a tile: into `out`, by row of the
+/// The products of some rows of weights, given by the bytes of their bands, with the rows of a tile: into `out`, by row of the
 /// tile, from `at` on. Unsafe because the CPU must have what the kernel was compiled for.
 type Kernel = unsafe fn(rows: &[u8], tile: Tile<'_>, at: usize, out: &mut [&mut [f32]]);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cpu {
+    #[cfg(target_arch = "x86_64")]
+    Vnni,
     #[cfg(target_arch = "x86_64")]
     Avx512,
     #[cfg(target_arch = "x86_64")]
@@ -89,7 +104,9 @@ impl Cpu {
                 && is_x86_feature_detected!("avx512f")
                 && is_x86_feature_detected!("avx512bw")
                 && is_x86_feature_detected!("avx512vl");
-            avx512.then_some(Self::Avx512).into_iter().chain(avx2.then_some(Self::Avx2))
+            let vnni = avx512 && is_x86_feature_detected!("avx512vnni");
+            let found = [(vnni, Self::Vnni), (avx512, Self::Avx512), (avx2, Self::Avx2)];
+            found.into_iter().filter_map(|(found, cpu)| found.then_some(cpu))
         };
         #[cfg(not(target_arch = "x86_64"))]
         let fast = std::iter::empty();
@@ -100,7 +117,7 @@ impl Cpu {
     fn largest_tile(self) -> usize {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => 8,
+            Self::Vnni | Self::Avx512 => 8,
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => 4,
             Self::Portable => 1,
@@ -110,6 +127,8 @@ impl Cpu {
     /// The kernel for tiles of `rows`.
     fn kernel(self, format: Format, rows: usize) -> Kernel {
         match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Vnni => avx512::kernel_vnni(format, rows),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => avx512::kernel(format, rows),
             #[cfg(target_arch = "x86_64")]
@@ -125,8 +144,8 @@ const ALONE: usize = 1 << 15;
 /// Pieces per thread, so that one that is held up does not hold up all.
 const PIECES: usize = 4;
 
-/// Rows of weights that are taken through all rows of inputs before the next ones: they stay in the cache.
-const GROUP: usize = 16;
+/// Rows of weights that are taken through all rows of inputs before the next ones: they stay in the cache. Whole bands.
+const GROUP: usize = band::BAND;
 
 /// Some rows of one matrix, and where their results go, by row of inputs.
 struct Piece<'a> {
@@ -151,12 +170,14 @@ fn product_on<'a>(cpu: Cpu, matrices: impl Iterator<Item = &'a Blocks> + Clone, 
     }
     let alone = rows * columns * x.rows() < ALONE || rayon::current_num_threads() == 1;
     let share = if alone { rows } else { rows.div_ceil(PIECES * rayon::current_num_threads()) };
+    let share = share.next_multiple_of(GROUP);
     let mut left: Vec<&mut [f32]> = out.chunks_exact_mut(rows).collect();
     let mut pieces = Vec::new();
     for matrix in matrices {
         let row_bytes = matrix.row_bytes();
-        for weights in matrix.bytes.chunks(row_bytes * share) {
-            let count = weights.len() / row_bytes;
+        for (index, weights) in matrix.bytes.chunks(row_bytes * share).enumerate() {
+            // The rows that fill up the last band have no results.
+            let count = share.min(matrix.rows - index * share);
             let out = left.iter_mut().filter_map(|row| row.split_off_mut(..count)).collect();
             pieces.push(Piece { format: matrix.format, row_bytes, weights, out });
         }

@@ -2,7 +2,8 @@
 
 use super::Kernel;
 use super::activations::{LANES, Tile};
-use super::block::{self, Format, Q4, Q4K, Q6K, Q8_0};
+use super::band::{self, BAND};
+use super::block::{self, Format, Q4, Q4K, Q6K};
 
 /// One row of inputs at a time.
 pub(super) fn kernel(format: Format) -> Kernel {
@@ -23,7 +24,7 @@ fn multiply_add(sums: &mut [i32; SUMS], weights: &[i16; LANES], x: &[i16; LANES]
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a sum of products is rounded here, once")]
-fn scale_add(totals: &mut [f32; SUMS], sums: &[i32; SUMS], scale: f32) {
+fn scale_add<const N: usize>(totals: &mut [f32; N], sums: &[i32; N], scale: f32) {
     for (total, sum) in totals.iter_mut().zip(sums) {
         *total += scale * *sum as f32;
     }
@@ -31,16 +32,22 @@ fn scale_add(totals: &mut [f32; SUMS], sums: &[i32; SUMS], scale: f32) {
 
 #[expect(clippy::indexing_slicing, reason = "a kernel: whoever calls it counts rows")]
 fn q8_0(rows: &[u8], tile: Tile<'_>, at: usize, out: &mut [&mut [f32]]) {
-    let blocks = rows.as_chunks::<Q8_0>().0;
-    for (out, row) in out[0][at..].iter_mut().zip(blocks.chunks_exact(tile.width)) {
-        let mut totals = [0.0; SUMS];
-        for (block, lanes) in row.iter().zip(tile.lanes) {
-            let (scale, weights) = block::q8_0(block);
-            let mut sums = [0; SUMS];
-            multiply_add(&mut sums, &weights, &lanes.0);
-            scale_add(&mut totals, &sums, scale);
+    let blocks = band::blocks(rows);
+    for (out, blocks) in out[0][at..].chunks_mut(BAND).zip(blocks.chunks_exact(tile.width)) {
+        let mut totals = [0.0; BAND];
+        for ([scales, numbers @ ..], lanes) in blocks.iter().zip(tile.lanes) {
+            let mut sums = [0; BAND];
+            for (numbers, [x0, x1]) in numbers.iter().zip(lanes.0.as_chunks::<2>().0) {
+                for (sum, [w0, w1]) in sums.iter_mut().zip(numbers.as_chunks::<2>().0) {
+                    let (w0, w1) = (i32::from(w0.cast_signed()), i32::from(w1.cast_signed()));
+                    *sum += w0 * i32::from(*x0) + w1 * i32::from(*x1);
+                }
+            }
+            for ((total, sum), [low, high]) in totals.iter_mut().zip(sums).zip(scales.as_chunks::<2>().0) {
+                scale_add(std::array::from_mut(total), &[sum], block::half(*low, *high));
+            }
         }
-        *out = tile.scales[0] * totals.iter().sum::<f32>();
+        band::put(totals.map(|total| tile.scales[0] * total), out);
     }
 }
 

@@ -44,10 +44,12 @@ fn bits(floats: &[f32]) -> Vec<u32> {
 #[test]
 fn rows_decode_as_candle_decodes_them() {
     for (format, dtype) in FORMATS {
-        let weights = quantised(dtype, 3, 512, 7);
-        let theirs =
-            weights.dequantize(&Device::Cpu).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
-        assert_eq!(decoded(&blocks(format, &weights)), theirs, "{format:?}");
+        for rows in 1..40 {
+            let weights = quantised(dtype, rows, 512, 7);
+            let theirs =
+                weights.dequantize(&Device::Cpu).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            assert_eq!(decoded(&blocks(format, &weights)), theirs, "{format:?} {rows}");
+        }
     }
 }
 
