@@ -23,8 +23,8 @@ fn sound(map: &[u8]) -> Option<()> {
     let unit = |at: usize| units.get(at).map(|unit| u32::from_le_bytes(*unit));
     for at in 0..units.len() {
         let found = unit(at)?;
-        // A leaf: nothing leads on from it.
-        if found >> 31 == 1 {
+        // A leaf: nothing leads on from it. But every search begins at the first unit, whatever that is.
+        if at > 0 && found >> 31 == 1 {
             continue;
         }
         let offset = (found >> 10) << ((found & (1 << 9)) >> 6);
@@ -93,6 +93,7 @@ mod tests {
         };
         assert!(sound(&map(&[], "é\0".as_bytes())).is_some());
         assert!(sound(&map(&[(3, 300 << 10)], b"")).is_none(), "beyond the last unit");
+        assert!(sound(&map(&[(0, u32::MAX)], b"")).is_none(), "a first unit that looks like a leaf");
         let leaf = |place: u32| [(3, 1 << 8 | 4 << 10), (7, 1 << 31 | place)];
         assert!(sound(&map(&leaf(2), "é\0".as_bytes())).is_some());
         assert!(sound(&map(&leaf(1), "é\0".as_bytes())).is_none(), "within a character");
