@@ -10,7 +10,6 @@ Every engine answers the same number of tokens to a prompt of the same length, g
 
 import json
 import pathlib
-import resource
 import sys
 import time
 import urllib.request
@@ -19,7 +18,9 @@ ROUNDS = 3
 
 
 def peak_bytes():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    """Since this program began; `getrusage` would tell that of the process which started it too."""
+    status = pathlib.Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
 
 def llama(path, threads, prompt, answer):
