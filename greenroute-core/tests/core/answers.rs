@@ -52,6 +52,25 @@ async fn an_answer_comes_with_its_whole_receipt() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn log_probabilities_that_nobody_tells_are_noted() {
+    let (house, cloud) = players();
+    house.on("small", [says("yes").sure(&[-0.25, -1.5]), says("no"), says("as ever")]);
+    let router = router(&house, &cloud).build().unwrap();
+    let wanted = Prompt { log_probabilities: true, ..Prompt::from("Is it?") };
+    let told = |answer: &Answer| answer.receipt.notes.iter().any(|note| note.code == NoteCode::Setting);
+
+    let sure = router.chat(wanted.clone()).await.unwrap();
+    assert_eq!((sure.log_probabilities.as_deref(), told(&sure)), (Some(&[-0.25, -1.5][..]), false));
+    let silent = router.chat(wanted).await.unwrap();
+    assert_eq!((silent.log_probabilities.as_deref(), told(&silent)), (None, true));
+    assert!(silent.receipt.notes.iter().any(|note| note.text == "house/small tells no log-probabilities"));
+    let unasked = router.chat("Is it?").await.unwrap();
+    assert_eq!((unasked.log_probabilities.as_deref(), told(&unasked)), (None, false));
+    let asked: Vec<bool> = house.requests().iter().map(|request| request.log_probabilities).collect();
+    assert_eq!(asked, [true, true, false]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_instrument_beats_a_model_and_the_facility_is_counted_once() {
     let (house, cloud) = players();
     house.on("small", [fails(ErrorKind::Unsupported)]);

@@ -48,6 +48,7 @@ struct Answering {
     finish_reason: FinishReason,
     usage: Counted,
     reading: Option<Reading>,
+    log_probabilities: Option<Vec<f64>>,
 }
 
 /// What befalls a stream after some pieces.
@@ -72,6 +73,7 @@ pub(crate) fn says(text: &str) -> Play {
         finish_reason: FinishReason::Stop,
         usage: Counted::Reported(Usage::new(Tokens::new(10), Tokens::new(20))),
         reading: None,
+        log_probabilities: None,
     })))
 }
 
@@ -92,6 +94,11 @@ impl Play {
             other => panic!("{other:?} is no answer"),
         }
         self
+    }
+
+    /// With the log-probabilities of its tokens.
+    pub(crate) fn sure(self, log_probabilities: &[f64]) -> Self {
+        self.answer(|answering| answering.log_probabilities = Some(log_probabilities.to_vec()))
     }
 
     /// After so many seconds.
@@ -217,17 +224,9 @@ impl Drop for Leaving {
 
 impl Answering {
     fn response(self, asked: &ModelKey) -> ChatResponse {
-        let Self { blocks, returned, finish_reason, usage, reading } = self;
+        let Self { blocks, returned, finish_reason, usage, reading, log_probabilities } = self;
         let returned = returned.unwrap_or_else(|| asked.clone());
-        ChatResponse {
-            returned,
-            blocks,
-            finish_reason,
-            usage,
-            timing: None,
-            reading,
-            log_probabilities: None,
-        }
+        ChatResponse { returned, blocks, finish_reason, usage, timing: None, reading, log_probabilities }
     }
 }
 
