@@ -42,15 +42,8 @@ impl Instantly {
     }
 
     fn answer(request: &ChatRequest) -> ChatResponse {
-        ChatResponse {
-            returned: request.model.clone(),
-            blocks: vec![Block::text("Forty-two.")],
-            finish_reason: FinishReason::Stop,
-            usage: Counted::Reported(Usage::new(Tokens::new(48), Tokens::new(4))),
-            timing: None,
-            reading: None,
-            log_probabilities: None,
-        }
+        let usage = Counted::Reported(Usage::new(Tokens::new(48), Tokens::new(4)));
+        ChatResponse::new(request.model.clone(), vec![Block::text("Forty-two.")], FinishReason::Stop, usage)
     }
 }
 

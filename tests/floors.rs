@@ -12,7 +12,9 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const FLOORS: &[(&str, &[&str])] = &[
     ("greenroute-core", &[]),
     ("greenroute-energy", &["greenroute-core"]),
-    ("greenroute-providers", &["greenroute-core"]),
+    ("greenroute-http", &["greenroute-core"]),
+    ("greenroute-providers", &["greenroute-core", "greenroute-http"]),
+    ("greenroute-testkit", &["greenroute-core"]),
     ("greenroute", &["greenroute-core", "greenroute-energy", "greenroute-providers"]),
 ];
 

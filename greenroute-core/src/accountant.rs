@@ -8,7 +8,7 @@ use crate::reading::{Boundary, Overheads, Reading};
 use crate::receipt::{Baseline, BaselineRule, Deciding};
 use crate::time::Date;
 use crate::units::{ElectricityPrice, Emissions, Energy, Factor, Power, Probability, Tokens};
-use crate::usage::{Counted, ServerTiming, Usage};
+use crate::usage::{Counted, Usage};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -128,19 +128,11 @@ impl Accountant {
         })
     }
 
-    /// What finished work took. `reading` is what an instrument or the provider said of it, if anything did.
+    /// What finished work took; `counted` are its tokens.
     #[must_use]
-    pub fn account(
-        &self,
-        card: &ModelCard,
-        counted: &Counted,
-        timing: Option<&ServerTiming>,
-        reading: Option<&Reading>,
-        grid: &GridReading,
-        day: Date,
-    ) -> Accounted {
-        let work = Work { timing, reading, ..Work::done(card, counted) };
-        let (reading, skipped) = self.ladder.explain(&work);
+    pub fn account(&self, work: &Work<'_>, counted: &Counted, grid: &GridReading, day: Date) -> Accounted {
+        let card = work.card;
+        let (reading, skipped) = self.ladder.explain(work);
         let reading = reading.map(|reading| reading.to_facility(&self.prepared(card).overheads));
         let energy = reading.as_ref().map(|reading| reading.energy);
         let method = if counted.is_approximate() { Method::Proxy } else { Method::Reported };

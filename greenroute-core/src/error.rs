@@ -123,6 +123,8 @@ struct Inner {
     kind: ErrorKind,
     origin: String,
     message: String,
+    retry_after: Option<Duration>,
+    retryable: Option<bool>,
     spent: Vec<Reading>,
     receipt: Option<Receipt>,
     source: Option<Box<dyn StdError + Send + Sync>>,
@@ -133,13 +135,36 @@ impl Error {
     #[must_use]
     pub fn new(kind: ErrorKind, origin: impl Into<String>, message: impl Into<String>) -> Self {
         let (origin, message) = (origin.into(), message.into());
-        Self(Box::new(Inner { kind, origin, message, spent: Vec::new(), receipt: None, source: None }))
+        Self(Box::new(Inner {
+            kind,
+            origin,
+            message,
+            retry_after: None,
+            retryable: None,
+            spent: Vec::new(),
+            receipt: None,
+            source: None,
+        }))
     }
 
     /// With its cause.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
+        self
+    }
+
+    /// With the time that the provider asks to wait before the same request, whatever the kind.
+    #[must_use]
+    pub fn with_retry_after(mut self, after: Duration) -> Self {
+        self.0.retry_after = Some(after);
+        self
+    }
+
+    /// With the provider's own word on whether the same request may be sent again: it beats the kind's.
+    #[must_use]
+    pub fn with_retryable(mut self, retryable: bool) -> Self {
+        self.0.retryable = Some(retryable);
         self
     }
 
@@ -177,17 +202,19 @@ impl Error {
 
     /// Whether the same model may well answer the same request a little later.
     ///
-    /// A timeout is not: a request that was sent may have run, and its joules be spent.
+    /// A timeout is not: a request that was sent may have run, and its joules be spent. Where the provider said
+    /// itself, its word counts.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(
+        let by_kind = matches!(
             self.0.kind,
             ErrorKind::RateLimited { .. }
                 | ErrorKind::Overloaded
                 | ErrorKind::Server
                 | ErrorKind::Connection
                 | ErrorKind::ModelFault
-        )
+        );
+        self.0.retryable.unwrap_or(by_kind)
     }
 
     /// Whether another model may answer the same request.
@@ -245,8 +272,8 @@ impl Error {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self.0.kind {
-            ErrorKind::RateLimited { after } => after,
-            _ => None,
+            ErrorKind::RateLimited { after: Some(after) } => Some(after),
+            _ => self.0.retry_after,
         }
     }
 
@@ -322,6 +349,12 @@ mod tests {
             assert!(!error.is_retryable() && !error.can_fall_back(), "{error:?}");
         }
         assert!(!error(ErrorKind::Connection).may_have_run());
+        let overloaded = error(ErrorKind::Overloaded).with_retry_after(Duration::from_secs(5));
+        assert_eq!(overloaded.retry_after(), Some(Duration::from_secs(5)));
+        assert!(
+            !error(ErrorKind::Server).with_retryable(false).is_retryable(),
+            "the provider's own word counts"
+        );
     }
 
     #[test]

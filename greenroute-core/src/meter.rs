@@ -22,8 +22,10 @@ pub struct Work<'a> {
     pub output: Estimate<Tokens>,
     /// Where the time went; `None` before the call.
     pub timing: Option<&'a ServerTiming>,
-    /// What an instrument or the provider said; `None` before the call.
+    /// What an instrument bracketed; `None` before the call.
     pub reading: Option<&'a Reading>,
+    /// What the provider states; `None` before the call.
+    pub stated: Option<&'a Reading>,
 }
 
 impl<'a> Work<'a> {
@@ -31,7 +33,7 @@ impl<'a> Work<'a> {
     #[must_use]
     pub const fn expected(card: &'a ModelCard, input: Estimate<Tokens>, output: Estimate<Tokens>) -> Self {
         let none = Estimate::exact(Tokens::ZERO, Method::Reported);
-        Self { card, input, cached_input: none, output, timing: None, reading: None }
+        Self { card, input, cached_input: none, output, timing: None, reading: None, stated: None }
     }
 
     /// How the tokens are known, by the weakest of them.
@@ -58,6 +60,7 @@ impl<'a> Work<'a> {
             output: tokens(usage.output_tokens()),
             timing: None,
             reading: None,
+            stated: None,
         }
     }
 }

@@ -1,4 +1,4 @@
-use crate::chat::{Block, Message, Role, Sampling, Tool};
+use crate::chat::{Block, CacheFor, Effort, Message, Role, Sampling, Tool, ToolChoice};
 use crate::conversation::ConversationId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::objective::Objective;
@@ -25,6 +25,8 @@ pub struct Prompt {
     pub system: Option<String>,
     /// Tools that the model may ask for.
     pub tools: Vec<Tool>,
+    /// Whether the model must ask for one of them.
+    pub tool_choice: ToolChoice,
     /// JSON Schema that the answer must match.
     pub schema: Option<Value>,
     /// The conversation that this continues; it must exist in the Router's store.
@@ -35,6 +37,10 @@ pub struct Prompt {
     pub objective: Option<Objective>,
     /// The longest answer wanted, in tokens.
     pub max_output_tokens: Option<u64>,
+    /// How hard the model shall think first; `None` for its own default.
+    pub effort: Option<Effort>,
+    /// For how long the provider shall keep what it has read, for the next turn or prompt.
+    pub cache: Option<CacheFor>,
     /// How tokens are chosen.
     pub sampling: Sampling,
     /// Texts at which the answer stops.
@@ -118,6 +124,14 @@ impl Prompt {
         }
         if self.stop.iter().any(String::is_empty) {
             return fault("`stop` must not hold an empty text".into());
+        }
+        if let ToolChoice::One(name) = &self.tool_choice
+            && self.tools.iter().all(|tool| tool.name != *name)
+        {
+            return fault(format!("`tool_choice` must name one of `tools`, not `{name}`"));
+        }
+        if self.tool_choice == ToolChoice::Any && self.tools.is_empty() {
+            return fault("`tool_choice` must be Auto or Never where there are no `tools`".into());
         }
         if self.deadline.is_some_and(|deadline| deadline.is_zero()) {
             return fault("`deadline` must be longer than zero".into());

@@ -1,4 +1,4 @@
-use greenroute_core::{EnergyMeter, MeterId, Method, Reading, Skip, Work};
+use greenroute_core::{EnergyMeter, MeterId, Reading, Skip, Work};
 
 /// The best rung: passes on what an instrument bracketed, with the instrument's own name.
 ///
@@ -13,8 +13,7 @@ impl EnergyMeter for Instrument {
 
     fn read(&self, work: &Work<'_>) -> Result<Reading, Skip> {
         match work.reading {
-            Some(reading) if reading.method() != Method::Reported => Ok(reading.clone()),
-            Some(_) => Err(Skip("the provider reported, no instrument bracketed".into())),
+            Some(reading) => Ok(reading.clone()),
             None => Err(Skip("no instrument bracketed the call".into())),
         }
     }

@@ -82,7 +82,7 @@ impl Metering {
         Self { bracket: Some(brackets.open(request.compute_time.clone())), spent: request.spent.clone() }
     }
 
-    /// What the provider reported itself is its own word, and stays.
+    /// What was bracketed nearer to the work stays.
     fn answered(mut self, response: ChatResponse) -> ChatResponse {
         let reading = self.close();
         ChatResponse { reading: response.reading.or(reading), ..response }

@@ -1,4 +1,4 @@
-use greenroute_core::{EnergyMeter, MeterId, Method, Reading, Skip, Work};
+use greenroute_core::{EnergyMeter, MeterId, Reading, Skip, Work};
 
 /// Passes on what the provider reported, if it can be true.
 ///
@@ -18,8 +18,7 @@ impl EnergyMeter for Reported {
     }
 
     fn read(&self, work: &Work<'_>) -> Result<Reading, Skip> {
-        let reading = work.reading.filter(|reading| reading.method() == Method::Reported);
-        let reading = reading.ok_or(Skip("the provider reported no energy".into()))?;
+        let reading = work.stated.ok_or(Skip("the provider stated no energy".into()))?;
         let joules = reading.energy.value().as_joules();
         if !(joules > 0.0 && joules < MAX_JOULES) {
             return Err(Skip(format!("the provider's {joules} J cannot be true").into()));
@@ -42,7 +41,7 @@ mod tests {
     use greenroute_core::model::{Privacy, Window};
     use greenroute_core::units::{Energy, Tokens};
     use greenroute_core::{
-        Boundary, Counted, Estimate, ModelCard, ModelKey, ServerTiming, TimingSource, Usage,
+        Boundary, Counted, Estimate, Method, ModelCard, ModelKey, ServerTiming, TimingSource, Usage,
     };
     use std::time::Duration;
 
@@ -60,7 +59,7 @@ mod tests {
         {
             let energy = Estimate::exact(Energy::from_joules(joules), Method::Reported);
             let reading = Reading::new(energy, Boundary::Facility, MeterId::new("provider", 1));
-            let work = Work { reading: Some(&reading), timing: Some(&timing), ..Work::done(&card, &counted) };
+            let work = Work { stated: Some(&reading), timing: Some(&timing), ..Work::done(&card, &counted) };
             match (Reported.read(&work), says) {
                 (Ok(read), None) => assert_eq!(read, reading),
                 (Err(skip), Some(says)) => assert!(skip.0.contains(says), "{}", skip.0),

@@ -80,14 +80,11 @@ fn own_reading() -> Reading {
 
 impl Scripted {
     fn response(&self) -> ChatResponse {
+        let usage = Counted::Reported(Usage::new(Tokens::new(1), Tokens::new(1)));
+        let (key, blocks) = (ModelKey::new("local", "m"), vec![Block::text("hi")]);
         ChatResponse {
-            returned: ModelKey::new("local", "m"),
-            blocks: vec![Block::text("hi")],
-            finish_reason: FinishReason::Stop,
-            usage: Counted::Reported(Usage::new(Tokens::new(1), Tokens::new(1))),
-            timing: None,
             reading: (self.does == Does::AnswersWithItsOwnReading).then(own_reading),
-            log_probabilities: None,
+            ..ChatResponse::new(key, blocks, FinishReason::Stop, usage)
         }
     }
 }

@@ -32,8 +32,11 @@ pub(crate) fn compose(prompt: &Prompt, history: &[Turn], card: &ModelCard, timeo
     }
     let request = ChatRequest {
         tools: prompt.tools.clone(),
+        tool_choice: prompt.tool_choice.clone(),
         schema: prompt.schema.clone(),
         max_output_tokens: prompt.max_output_tokens,
+        effort: prompt.effort,
+        cache: prompt.cache,
         sampling: prompt.sampling,
         log_probabilities: prompt.log_probabilities,
         stop: prompt.stop.clone(),

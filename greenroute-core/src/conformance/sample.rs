@@ -1,7 +1,7 @@
 //! Cards, candidates, receipts and turns that the suites are made of. All numbers have exact binary fractions, so
 //! that a store which keeps them as JSON gives back the same.
 
-use crate::chat::{Block, FinishReason, Message, Role};
+use crate::chat::{Block, FinishReason, Message, Role, Served};
 use crate::conversation::Turn;
 use crate::estimate::{Estimate, Method};
 use crate::forecast::Forecast;
@@ -80,6 +80,7 @@ pub(super) fn receipt(id: u128, joules: f64) -> Receipt {
     let cost = Cost::Priced(Estimate::exact(Usd::from_usd(0.125), Method::Reported));
     let Candidate { card, forecast } = candidate("small", TRAITS);
     let attempt = Attempt {
+        served: Served::default(),
         requested: card.key.clone(),
         returned: Some(card.key.clone()),
         purpose: Purpose::Answer,

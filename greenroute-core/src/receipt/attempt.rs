@@ -1,4 +1,4 @@
-use crate::chat::FinishReason;
+use crate::chat::{FinishReason, Served};
 use crate::error::ErrorKind;
 use crate::estimate::Estimate;
 use crate::forecast::Forecast;
@@ -34,6 +34,9 @@ pub struct Attempt {
     /// Where the time went by the server's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timing: Option<ServerTiming>,
+    /// Under which names and where the provider served it.
+    #[serde(default, skip_serializing_if = "Served::is_empty")]
+    pub served: Served,
     /// What it ran on, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,

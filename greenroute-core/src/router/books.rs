@@ -1,9 +1,10 @@
 use super::call::{Call, Live};
 use crate::accountant::Accounted;
-use crate::chat::ChatResponse;
+use crate::chat::{ChatResponse, Served};
 use crate::error::Error;
 use crate::estimate::{Estimate, Method};
 use crate::grid::GridReading;
+use crate::meter::Work;
 use crate::model::{Cost, ModelCard, ModelKey, Pricing};
 use crate::note::{Note, NoteCode};
 use crate::profile::estimate_tokens;
@@ -30,8 +31,11 @@ impl Call {
         let grid = self.grid(&card);
         let today = Date::of(self.inner.runtime.now());
         let accountant = self.inner.advisor.accountant();
-        let ChatResponse { usage, timing, reading, .. } = response;
-        let accounted = accountant.account(&card, usage, timing.as_ref(), reading.as_ref(), &grid, today);
+        let ChatResponse { usage, timing, reading, stated, .. } = response;
+        let (timing, reading, stated) = (timing.as_ref(), reading.as_ref(), stated.as_ref());
+        let work = Work { timing, reading, stated, ..Work::done(&card, usage) };
+        let accounted = accountant.account(&work, usage, &grid, today);
+        self.notes_of(response);
         self.note_gaps(&card, usage.is_approximate(), &grid, &accounted);
         if self.prompt.log_probabilities && response.log_probabilities.is_none() {
             let text = format!("{} tells no log-probabilities", card.key);
@@ -42,6 +46,7 @@ impl Call {
         attempt.returned = Some(response.returned.clone());
         attempt.timing = response.timing;
         attempt.usage = Some(*usage);
+        attempt.served = response.served.clone();
         self.attempts.push(attempt);
         asked.key.clone()
     }
@@ -79,7 +84,7 @@ impl Call {
                     skipped: Vec::new(),
                 }
             }
-            (None, Some(counted)) => accountant.account(&card, counted, None, None, &grid, today),
+            (None, Some(counted)) => accountant.account(&Work::done(&card, counted), counted, &grid, today),
             (None, None) if ran => {
                 self.note(
                     NoteCode::Unmetered,
@@ -122,6 +127,7 @@ impl Call {
             started_at: live.started_at,
             duration: self.inner.runtime.elapsed().saturating_sub(live.started),
             timing: None,
+            served: Served::default(),
             device: card.deployment.as_ref().map(|deployment| deployment.device.clone()),
             usage: None,
             forecast: live.candidate.forecast.clone(),
@@ -231,6 +237,13 @@ impl Call {
                 _ => format!("no price is known for {}", card.key),
             };
             self.note(NoteCode::Unpriced, text);
+        }
+    }
+
+    /// What the provider could not do as asked.
+    fn notes_of(&mut self, response: &ChatResponse) {
+        for Note { code, text } in &response.notes {
+            self.note(*code, text.to_string());
         }
     }
 

@@ -136,14 +136,11 @@ impl Lane {
             elapsed: Some(elapsed),
             ..ServerTiming::by(TimingSource::ModelCompute)
         };
+        let blocks = if text.is_empty() { Vec::new() } else { vec![Block::text(text)] };
         let response = ChatResponse {
-            returned: self.key,
-            blocks: if text.is_empty() { Vec::new() } else { vec![Block::text(text)] },
-            finish_reason,
-            usage: Counted::Reported(usage),
             timing: Some(timing),
-            reading: None,
             log_probabilities,
+            ..ChatResponse::new(self.key, blocks, finish_reason, Counted::Reported(usage))
         };
         let _ = self.asked.events.unbounded_send(Ok(ChatEvent::Done(Box::new(response))));
     }

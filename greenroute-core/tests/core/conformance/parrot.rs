@@ -130,14 +130,11 @@ impl Parrot {
         let mut timing = ServerTiming::by(TimingSource::ModelCompute);
         let boasting = self.has("tells_sane_time_and_energy");
         timing.elapsed = Some(Duration::from_secs(if boasting { 3600 } else { 0 }));
+        let usage = Counted::Reported(Usage::new(Tokens::new(counted.0), Tokens::new(counted.1)));
+        let blocks = vec![Block::text(text)];
         ChatResponse {
-            returned: request.model.clone(),
-            blocks: vec![Block::text(text)],
-            finish_reason,
-            usage: Counted::Reported(Usage::new(Tokens::new(counted.0), Tokens::new(counted.1))),
             timing: Some(timing),
-            reading: None,
-            log_probabilities: None,
+            ..ChatResponse::new(request.model.clone(), blocks, finish_reason, usage)
         }
     }
 

@@ -226,7 +226,11 @@ impl Answering {
     fn response(self, asked: &ModelKey) -> ChatResponse {
         let Self { blocks, returned, finish_reason, usage, reading, log_probabilities } = self;
         let returned = returned.unwrap_or_else(|| asked.clone());
-        ChatResponse { returned, blocks, finish_reason, usage, timing: None, reading, log_probabilities }
+        ChatResponse {
+            reading,
+            log_probabilities,
+            ..ChatResponse::new(returned, blocks, finish_reason, usage)
+        }
     }
 }
 
