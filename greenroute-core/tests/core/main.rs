@@ -11,6 +11,7 @@ mod decisions;
 mod display;
 mod drops;
 mod grids;
+mod health;
 mod laws;
 mod receipts;
 mod streams;
