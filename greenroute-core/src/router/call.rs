@@ -72,13 +72,16 @@ impl Call {
         inner.grid.refresh(inner, left).await;
         let begun = runtime.elapsed();
         let profile = inner.advisor.profile_with(&prompt, &history);
-        let rules = Rules { registry: Some(&inner.registry), pinned: pinned(&history) };
+        let rules =
+            Rules { registry: Some(&inner.registry), pinned: pinned(&history), prompt: Some(&prompt) };
         let ranking = inner.advisor.decide(&profile, objective, &rules)?;
         let deciding = inner.advisor.accountant().deciding(runtime.elapsed().saturating_sub(begun));
-        let told = ranking
-            .notes
-            .iter()
-            .filter(|note| !matches!(note.code, NoteCode::ZoneUnknown | NoteCode::TooCloseToOrder));
+        // What is true of the best candidate only is said anew of the one that answers.
+        let of_one = |code| {
+            let best = [NoteCode::TooCloseToOrder, NoteCode::CatalogStale, NoteCode::RetiresSoon];
+            code == NoteCode::ZoneUnknown || best.contains(&code)
+        };
+        let told = ranking.notes.iter().filter(|note| !of_one(note.code));
         Ok(Self {
             notes: inner.notes.iter().chain(told).cloned().collect(),
             inner: Arc::clone(inner),
@@ -160,6 +163,9 @@ impl Call {
         };
         let close = self.ranking.notes.iter().find(|note| note.code == NoteCode::TooCloseToOrder);
         if let Some(note) = close.filter(|_| place == Some(0)) {
+            why = format!("{why}; {note}");
+        }
+        for note in self.ranking.notes.iter().filter(|note| note.code == NoteCode::Enforced) {
             why = format!("{why}; {note}");
         }
         Advice { model, why }

@@ -4,6 +4,7 @@
 
 mod answers;
 mod attempts;
+mod catalogs;
 #[cfg(feature = "conformance")]
 mod conformance;
 mod conversations;
@@ -12,6 +13,7 @@ mod display;
 mod drops;
 mod grids;
 mod laws;
+mod policies;
 mod receipts;
 mod streams;
 mod support;
