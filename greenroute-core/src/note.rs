@@ -34,6 +34,12 @@ pub enum NoteCode {
     AbilityGuessed,
     /// Two candidates' bands overlap too far to order them with confidence.
     TooCloseToOrder,
+    /// Facts about models are old: prices and retirements may have changed.
+    CatalogStale,
+    /// The model retires soon.
+    RetiresSoon,
+    /// A policy of an administrator left only some of the models.
+    Enforced,
     /// The model that answered is not the one that was asked.
     ModelRedirected,
     /// Blocks that only another model can read were left out.

@@ -5,6 +5,7 @@ mod green;
 mod green_score;
 mod weighted;
 
+use crate::enforce::{Enforcement, Scope};
 use crate::forecast::Forecast;
 use crate::model::{Capability, ModelCard, ModelKey};
 use crate::note::Note;
@@ -103,6 +104,15 @@ pub enum Rule {
         /// The failure.
         why: String,
     },
+    /// It turns text into vectors and answers nothing.
+    Embeds,
+    /// An administrator's policy leaves only other models.
+    Enforced {
+        /// Whom the policy is for.
+        scope: Scope,
+        /// What it leaves.
+        enforcement: Enforcement,
+    },
 }
 
 impl From<Paused> for Excluded {
@@ -128,6 +138,8 @@ impl fmt::Display for Rule {
             Self::Unmetered => f.write_str("no meter can forecast its energy"),
             Self::Paused { until, why } => write!(f, "left alone until {}: {why}", rfc3339::format(*until)),
             Self::Benchmark => f.write_str("benchmarks below what the difficulty asks"),
+            Self::Embeds => f.write_str("it embeds, it does not chat"),
+            Self::Enforced { scope, enforcement } => write!(f, "pinned by policy for {scope}: {enforcement}"),
         }
     }
 }
@@ -177,7 +189,7 @@ impl Ranking {
 
 /// The order of two candidates that a ranker finds equal: by what they are forecast, then by name. It respects
 /// dominance, which a sum of normalised values loses where a weight is zero.
-fn tie_break(a: &Candidate, b: &Candidate) -> Ordering {
+pub(crate) fn tie_break(a: &Candidate, b: &Candidate) -> Ordering {
     let (x, y) = (&a.forecast, &b.forecast);
     let usd = |forecast: &Forecast| forecast.cost.usd().map_or(f64::INFINITY, |usd| usd.value().as_usd());
     let success = |bound: fn(&Forecast) -> f64| bound(y).total_cmp(&bound(x));

@@ -100,14 +100,18 @@ impl Call {
     pub(super) fn rank(&mut self) -> Result<()> {
         let Inner { advisor, registry, health, objective, .. } = &*self.inner;
         let paused = health.paused(self.inner.moment());
-        let rules = Rules { registry: Some(registry), pinned: pinned(&self.history), paused: &paused };
+        let (pinned, prompt) = (pinned(&self.history), Some(&self.prompt));
+        let rules = Rules { registry: Some(registry), pinned, prompt, paused: &paused };
         let objective = self.prompt.objective.as_ref().unwrap_or(objective);
         self.ranking = advisor.decide(&self.profile, objective, &rules)?;
         let told = std::mem::take(&mut self.ranking.notes);
-        for note in &told {
-            if !matches!(note.code, NoteCode::ZoneUnknown | NoteCode::TooCloseToOrder)
-                && !self.notes.contains(note)
-            {
+        // What is true of the best candidate only is said anew of the one that answers.
+        let of_one = |code| {
+            let best = [NoteCode::TooCloseToOrder, NoteCode::CatalogStale, NoteCode::RetiresSoon];
+            code == NoteCode::ZoneUnknown || best.contains(&code)
+        };
+        for note in told.iter().filter(|note| !of_one(note.code)) {
+            if !self.notes.contains(note) {
                 self.notes.push(note.clone());
             }
         }
@@ -177,6 +181,9 @@ impl Call {
         };
         let close = self.ranking.notes.iter().find(|note| note.code == NoteCode::TooCloseToOrder);
         if let Some(note) = close.filter(|_| place == Some(0)) {
+            why = format!("{why}; {note}");
+        }
+        for note in self.ranking.notes.iter().filter(|note| note.code == NoteCode::Enforced) {
             why = format!("{why}; {note}");
         }
         Advice { model, why }

@@ -17,6 +17,7 @@ use crate::accountant::Accountant;
 use crate::advisor::Advisor;
 use crate::catalog::Catalog;
 use crate::conversation::{Conversation, ConversationId, ConversationStore};
+use crate::enforce::{Enforcement, Scope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::grid::GridReading;
 use crate::ledger::Ledger;
@@ -155,6 +156,14 @@ impl Router {
     #[must_use]
     pub fn paused(&self) -> Vec<Paused> {
         self.0.health.paused(self.0.moment())
+    }
+
+    /// Sets the policy of an administrator for one org, user or conversation, or ends it, for every call from now on.
+    ///
+    /// # Errors
+    /// As [`Advisor::enforce`].
+    pub fn enforce(&self, scope: Scope, enforcement: Option<Enforcement>) -> Result<()> {
+        self.0.advisor.enforce(scope, enforcement)
     }
 
     /// Waits until everything that dropped calls spent is recorded.

@@ -4,6 +4,7 @@
 
 mod answers;
 mod attempts;
+mod catalogs;
 #[cfg(feature = "conformance")]
 mod conformance;
 mod conversations;
@@ -13,6 +14,7 @@ mod drops;
 mod grids;
 mod health;
 mod laws;
+mod policies;
 mod receipts;
 mod streams;
 mod support;
