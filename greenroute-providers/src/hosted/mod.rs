@@ -1,0 +1,4 @@
+//! What providers behind an API share.
+
+pub(crate) mod checks;
+pub(crate) mod stated;
