@@ -1,6 +1,8 @@
 //! Model providers for greenroute: one folder each, all behind one trait.
 
 mod cards;
+#[cfg(feature = "hosted")]
+mod hosted;
 #[cfg(feature = "local")]
 pub mod local;
 
