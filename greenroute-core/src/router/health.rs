@@ -38,7 +38,7 @@ const UNKNOWN_QUOTA: Duration = Duration::from_secs(3600);
 /// How each model has done lately.
 #[derive(Debug)]
 pub(super) struct Health {
-    breaker: Breaker,
+    breaker: Option<Breaker>,
     states: Mutex<BTreeMap<ModelKey, State>>,
 }
 
@@ -61,7 +61,7 @@ pub(super) struct Moment {
 }
 
 impl Health {
-    pub(super) fn new(breaker: Breaker) -> Self {
+    pub(super) fn new(breaker: Option<Breaker>) -> Self {
         Self { breaker, states: Mutex::default() }
     }
 
@@ -73,6 +73,7 @@ impl Health {
     /// Books a failure. `patient` says that the model had all the time that its forecast asks for: a timeout before
     /// that is the caller's hurry.
     pub(super) fn failed(&self, model: &ModelKey, error: &Error, patient: bool, at: Moment) {
+        let Some(breaker) = self.breaker else { return };
         let mut states = self.states();
         let state = states.entry(model.clone()).or_default();
         let pause = match error.kind() {
@@ -82,14 +83,14 @@ impl Health {
             }
             // Asked again at once it would say the same.
             ErrorKind::Authentication | ErrorKind::PermissionDenied | ErrorKind::ModelNotFound => {
-                self.breaker.next_pause(state.pauses)
+                breaker.next_pause(state.pauses)
             }
             kind if counts(kind, patient) => {
                 state.failures = state.failures.saturating_add(1);
-                if state.failures < self.breaker.failures {
+                if state.failures < breaker.failures {
                     return;
                 }
-                self.breaker.next_pause(state.pauses)
+                breaker.next_pause(state.pauses)
             }
             _ => return,
         };
@@ -98,7 +99,9 @@ impl Health {
 
     /// Leaves a model alone for as long as its provider asks, because the call that heard it cannot wait so long.
     pub(super) fn pause(&self, model: &ModelKey, pause: Duration, error: &Error, at: Moment) {
-        self.states().entry(model.clone()).or_default().pause(pause, error, at);
+        if self.breaker.is_some() {
+            self.states().entry(model.clone()).or_default().pause(pause, error, at);
+        }
     }
 
     /// Whether a model may be asked now. After its pause one call at a time tries it, until one is answered.
@@ -108,7 +111,8 @@ impl Health {
         match state.until {
             Some(until) if until > at.elapsed => false,
             Some(_) => {
-                state.until = Some(at.elapsed.saturating_add(self.breaker.pause));
+                let probing = self.breaker.map_or(Duration::ZERO, |breaker| breaker.pause);
+                state.until = Some(at.elapsed.saturating_add(probing));
                 true
             }
             None => true,
@@ -183,7 +187,7 @@ mod tests {
 
     #[test]
     fn failures_in_a_row_open_it_and_an_answer_closes_it() {
-        let (health, model) = (Health::new(Breaker::default()), ModelKey::new("cloud", "m"));
+        let (health, model) = (Health::new(Some(Breaker::default())), ModelKey::new("cloud", "m"));
         let fail = |seconds| health.failed(&model, &error(ErrorKind::Server), true, at(seconds));
         (0..4).for_each(fail);
         assert_eq!(open(&health, 4), None);
@@ -203,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_quota_is_waited_for_and_a_bad_request_is_not_its_fault() {
-        let (health, model) = (Health::new(Breaker::default()), ModelKey::new("cloud", "m"));
+        let (health, model) = (Health::new(Some(Breaker::default())), ModelKey::new("cloud", "m"));
         for kind in [ErrorKind::InvalidRequest, ErrorKind::ContextOverflow, ErrorKind::ModelFault] {
             (0..9).for_each(|_| health.failed(&model, &error(kind.clone()), true, at(0)));
         }
@@ -219,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_wrong_key_is_not_tried_by_every_call() {
-        let (health, model) = (Health::new(Breaker::default()), ModelKey::new("cloud", "m"));
+        let (health, model) = (Health::new(Some(Breaker::default())), ModelKey::new("cloud", "m"));
         health.failed(&model, &error(ErrorKind::Authentication), true, at(0));
         assert_eq!(open(&health, 1), Some(30));
         (1..9).for_each(|_| health.failed(&model, &error(ErrorKind::Authentication), true, at(30)));

@@ -14,8 +14,8 @@ pub struct Policy {
     /// Retries that a hundred calls may make together at one provider, beyond the first ten: a provider that is down
     /// is not kept down.
     pub retries_per_hundred: u32,
-    /// When a model that keeps failing is left alone.
-    pub breaker: Breaker,
+    /// When a model that keeps failing is left alone; `None` for never, whatever it says.
+    pub breaker: Option<Breaker>,
 }
 
 impl Default for Policy {
@@ -25,7 +25,7 @@ impl Default for Policy {
             max_attempts: 4,
             max_retries: 2,
             retries_per_hundred: 20,
-            breaker: Breaker::default(),
+            breaker: Some(Breaker::default()),
         }
     }
 }
@@ -46,7 +46,7 @@ impl Policy {
         if self.max_attempts == 0 {
             return fault("`max_attempts` must be at least 1");
         }
-        if self.breaker.failures == 0 {
+        if self.breaker.is_some_and(|breaker| breaker.failures == 0) {
             return fault("`breaker.failures` must be at least 1");
         }
         Ok(())

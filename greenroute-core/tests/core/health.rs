@@ -111,11 +111,23 @@ async fn a_hasty_caller_does_not_make_a_model_look_ill() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn without_a_breaker_everybody_is_asked_every_time() {
+    let (house, cloud) = players();
+    house.on("small", (0..9).map(|_| fails(ErrorKind::QuotaExhausted { until: None })));
+    let router =
+        router(&house, &cloud).policy(Policy { breaker: None, ..Policy::default() }).build().unwrap();
+    for _ in 0..9 {
+        assert_eq!(router.chat("Why?").await.unwrap().receipt.attempts.len(), 2);
+    }
+    assert!(router.paused().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn retries_of_all_calls_together_are_bounded() {
     let (house, cloud) = players();
     house.on("small", (0..1000).map(|_| fails(ErrorKind::Overloaded)));
-    let breaker = Breaker { failures: u32::MAX, ..Breaker::default() };
-    let router = router(&house, &cloud).policy(Policy { breaker, ..Policy::default() }).build().unwrap();
+    let router =
+        router(&house, &cloud).policy(Policy { breaker: None, ..Policy::default() }).build().unwrap();
     let mut retries = 0;
     let mut spared = 0;
     for _ in 0..100 {
