@@ -221,6 +221,7 @@ mod tests {
     use greenroute_core::chat::Role;
     use greenroute_http::Timeouts;
     use proptest::prelude::*;
+    use std::sync::LazyLock;
 
     fn key() -> ModelKey {
         ModelKey::new("ollama", "qwen3:4b")
@@ -231,9 +232,12 @@ mod tests {
     }
 
     fn to(request: &ChatRequest, think: Option<Think>) -> Answer {
-        let client = Client::new("ollama", "http://localhost", Timeouts::default()).unwrap();
-        let client = client.classifier(super::super::fault::classify);
-        Answer::to(request, client, request.max_output_tokens, think, Vec::new())
+        // One for all: each would load the certificates of this machine.
+        static CLIENT: LazyLock<Client> = LazyLock::new(|| {
+            let client = Client::new("ollama", "http://localhost", Timeouts::default()).unwrap();
+            client.classifier(super::super::fault::classify)
+        });
+        Answer::to(request, CLIENT.clone(), request.max_output_tokens, think, Vec::new())
     }
 
     fn answer() -> Answer {
