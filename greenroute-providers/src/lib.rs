@@ -5,5 +5,7 @@ mod cards;
 mod hosted;
 #[cfg(feature = "local")]
 pub mod local;
+#[cfg(feature = "hosted")]
+pub mod ollama;
 
 pub use cards::{cards, parse as parse_cards};
