@@ -4,4 +4,4 @@ mod cards;
 #[cfg(feature = "local")]
 pub mod local;
 
-pub use cards::{cards, parse as parse_cards};
+pub use cards::{cards, cards_of, parse as parse_cards, parse_prices};
