@@ -258,6 +258,40 @@ mod tests {
     }
 
     #[test]
+    fn a_users_own_files_join_the_catalog() {
+        let catalog = Catalog::new(cards().unwrap().into_iter().map(Arc::new)).unwrap();
+        let mine = r#"
+            source = "our own benchmark"
+            as_of = "2026-11-20"
+            [[model]]
+            key = { provider = "vllm", model = "house-70b" }
+            display_name = "House 70B"
+            aliases = ["house"]
+            privacy = "local"
+            window = { context = 32768 }
+            size = { total = { low = 70.0, high = 70.0 }, active = { low = 70.0, high = 70.0 } }
+            [model.scores]
+            code = { value = 0.8, source = "our own benchmark" }
+        "#;
+        catalog.load(parse("mine", mine).unwrap()).unwrap();
+        let prices = r#"
+            provider = "vllm"
+            source = "our controller"
+            as_of = "2026-11-21"
+            [[price]]
+            model = "house-70b"
+            periods = [{ tiers = [{ input_usd_per_mtok = 0.2, output_usd_per_mtok = 0.4 }] }]
+        "#;
+        catalog.load_prices(parse_prices("mine", prices).unwrap()).unwrap();
+        let snapshot = catalog.snapshot();
+        let house = snapshot.find("house").unwrap();
+        assert_eq!(house.source.as_deref(), Some("our own benchmark"));
+        let Pricing::Listed(list) = &house.pricing else { panic!("{:?}", house.pricing) };
+        assert_eq!(list.source, "our controller");
+        assert_eq!(snapshot.cards().len(), cards().unwrap().len() + 1, "the others stay");
+    }
+
+    #[test]
     fn a_bad_card_says_what_is_wrong() {
         let bad = |change: &dyn Fn(&str) -> String| {
             let text = shipped!("groq").cards;
