@@ -76,12 +76,8 @@ impl Call {
             Rules { registry: Some(&inner.registry), pinned: pinned(&history), prompt: Some(&prompt) };
         let ranking = inner.advisor.decide(&profile, objective, &rules)?;
         let deciding = inner.advisor.accountant().deciding(runtime.elapsed().saturating_sub(begun));
-        // What is true of the best candidate only is said anew of the one that answers.
-        let of_one = |code| {
-            let best = [NoteCode::TooCloseToOrder, NoteCode::CatalogStale, NoteCode::RetiresSoon];
-            code == NoteCode::ZoneUnknown || best.contains(&code)
-        };
-        let told = ranking.notes.iter().filter(|note| !of_one(note.code));
+        // What is said of the best candidate is advice; what matters on a receipt is said anew of the one that answers.
+        let told = ranking.notes.iter().filter(|note| !of_the_best(note.code));
         Ok(Self {
             notes: inner.notes.iter().chain(told).cloned().collect(),
             inner: Arc::clone(inner),
@@ -207,6 +203,12 @@ impl Answering {
         let receipt = self.settling.write().await;
         Answer::new(self.response, receipt, self.advice)
     }
+}
+
+/// Whether a note of a ranking is about its best candidate, or about all of them, and not about the call.
+const fn of_the_best(code: NoteCode) -> bool {
+    use NoteCode::{AbilityGuessed, CatalogStale, RetiresSoon, TooCloseToOrder, ZoneUnknown};
+    matches!(code, AbilityGuessed | CatalogStale | RetiresSoon | TooCloseToOrder | ZoneUnknown)
 }
 
 /// Everything that was said, and by which model the conversation goes on.
