@@ -53,4 +53,4 @@ bench: ## Figures, with the machine's load beside them.
 cuda-check: ## That the feature cuda compiles. It wants CUDA's compiler, and no GPU: CONTRIBUTING.md has the recipe.
 	$(CARGO) clippy --package greenroute --package greenroute-providers --features greenroute/cuda --all-targets -- -D warnings
 
-full: test lint doc floors parity smoke ## Everything, the long ones too.
+full: test lint doc floors prices-check parity smoke ## Everything, the long ones too.
