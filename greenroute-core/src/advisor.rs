@@ -11,6 +11,7 @@ use crate::objective::{Objective, Sensitivity};
 use crate::profile::{HeuristicProfiler, PromptProfile, PromptProfiler};
 use crate::prompt::Prompt;
 use crate::rank::{Candidate, Excluded, GreenRanker, Ranker, Ranking, Rule};
+use crate::router::Paused;
 use crate::runtime::Runtime;
 use crate::task::Task;
 use crate::time::Date;
@@ -184,6 +185,10 @@ impl Advisor {
         ranking.notes.extend(named.notes);
         ranking.notes.extend(enforced.iter().map(|rule| Note::new(NoteCode::Enforced, rule.to_string())));
         ranking.notes.extend(caveats(&ranking, profile, &catalog, today));
+        let paused = ranking.excluded.iter().filter(|excluded| matches!(excluded.rule, Rule::Paused { .. }));
+        let paused =
+            paused.map(|Excluded { model, rule }| Note::new(NoteCode::Paused, format!("{model}: {rule}")));
+        ranking.notes.extend(paused.collect::<Vec<_>>());
         if without_zone > 0 {
             let text = format!(
                 "no zone is known for {without_zone} of {count} candidates: the world average is used"
@@ -238,6 +243,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) registry: Option<&'a crate::registry::Registry>,
     /// The only model that may answer: it waits for the results of its tools.
     pub(crate) pinned: Option<&'a ModelKey>,
+    /// The models that are left alone for now.
+    pub(crate) paused: &'a [Paused],
     /// The prompt, whose org, user and conversation may be under a policy.
     pub(crate) prompt: Option<&'a Prompt>,
 }
@@ -298,7 +305,9 @@ fn rule_out(
     } else if !card.claims(primary) {
         Some(Rule::Capability(primary))
     } else {
-        None
+        let mut paused = rules.paused.iter();
+        let paused = paused.find(|paused| paused.model == card.key)?;
+        Some(Rule::Paused { until: paused.until, why: paused.why.clone() })
     }
 }
 

@@ -73,12 +73,15 @@ pub use note::{Note, NoteCode};
 pub use objective::{Caps, Floor, Objective, Sensitivity, Weights};
 pub use profile::{HeuristicProfiler, PromptProfile, PromptProfiler};
 pub use prompt::Prompt;
-pub use provider::ModelProvider;
+pub use provider::{CompletionFn, ModelProvider, completion_fn};
 pub use rank::{GreenRanker, GreenScore, Ranker, Ranking, WeightedRanker};
 pub use reading::{Boundary, MeterId, Overheads, Reading};
 pub use receipt::{Receipt, ReceiptId};
 pub use registry::Registry;
-pub use router::{Advice, Answer, AnswerEvent, AnswerStream, Policy, Router, RouterBuilder};
+pub use router::{
+    Advice, Answer, AnswerEvent, AnswerStream, Breaker, Limited, Limits, Paused, Policy, Router,
+    RouterBuilder,
+};
 pub use runtime::Runtime;
 pub use task::{Quality, Task};
 pub use time::{Date, TimeParseError};

@@ -46,6 +46,8 @@ pub enum NoteCode {
     OpaqueDropped,
     /// A model failed, and another was asked.
     FellBack,
+    /// A model that failed is left alone for a while.
+    Paused,
     /// The caller gave up before the answer was complete.
     Cancelled,
     /// The turn could not be stored.

@@ -11,12 +11,14 @@ use crate::model::{Capability, ModelCard, ModelKey};
 use crate::note::Note;
 use crate::objective::Objective;
 use crate::profile::PromptProfile;
-use crate::time::Date;
+use crate::router::Paused;
+use crate::time::{Date, rfc3339};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 pub use green::GreenRanker;
 pub use green_score::{GreenScore, NoneQualifies};
@@ -94,6 +96,14 @@ pub enum Rule {
     Unmetered,
     /// Its benchmarks are below what the difficulty asks.
     Benchmark,
+    /// It failed, and is left alone for a while.
+    Paused {
+        /// Until when.
+        #[serde(with = "rfc3339")]
+        until: SystemTime,
+        /// The failure.
+        why: String,
+    },
     /// It turns text into vectors and answers nothing.
     Embeds,
     /// An administrator's policy leaves only other models.
@@ -103,6 +113,12 @@ pub enum Rule {
         /// What it leaves.
         enforcement: Enforcement,
     },
+}
+
+impl From<Paused> for Excluded {
+    fn from(Paused { model, until, why }: Paused) -> Self {
+        Self { model, rule: Rule::Paused { until, why } }
+    }
 }
 
 impl fmt::Display for Rule {
@@ -120,6 +136,7 @@ impl fmt::Display for Rule {
             Self::Cap(what) => write!(f, "forecast exceeds the cap on {what}"),
             Self::Unserved => f.write_str("no provider serves it here"),
             Self::Unmetered => f.write_str("no meter can forecast its energy"),
+            Self::Paused { until, why } => write!(f, "left alone until {}: {why}", rfc3339::format(*until)),
             Self::Benchmark => f.write_str("benchmarks below what the difficulty asks"),
             Self::Embeds => f.write_str("it embeds, it does not chat"),
             Self::Enforced { scope, enforcement } => write!(f, "pinned by policy for {scope}: {enforcement}"),

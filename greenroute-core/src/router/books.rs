@@ -23,12 +23,18 @@ use std::sync::Arc;
 impl Call {
     /// Books the attempt under way as failed.
     pub(super) fn book_failure(&mut self, error: &Error) {
+        if let Some(live) = &self.live {
+            let took = self.inner.runtime.elapsed().saturating_sub(live.started);
+            let patient = took >= live.candidate.forecast.duration.high();
+            self.inner.health.failed(&live.candidate.card.key, error, patient, self.inner.moment());
+        }
         let outcome = Outcome::failed(error.kind(), error.message());
         self.book_unfinished(outcome, error.spent(), error.may_have_run());
     }
 
     pub(super) fn book_answer(&mut self, live: &Live, response: &ChatResponse) -> ModelKey {
         let asked = Arc::clone(&live.candidate.card);
+        self.inner.health.answered(&asked.key);
         let card = self.answering_card(&asked, &response.returned);
         let grid = self.grid(&card);
         let today = Date::of(self.inner.runtime.now());
@@ -61,7 +67,7 @@ impl Call {
         let (grid, today) = (self.grid(&card), Date::of(self.inner.runtime.now()));
         let accountant = Arc::clone(self.inner.advisor.accountant());
         let usage = (!live.text.is_empty()).then(|| {
-            Counted::Approximate(Usage::new(self.input.value(), estimate_tokens(&live.text).value()))
+            Counted::Approximate(Usage::new(self.profile.input.value(), estimate_tokens(&live.text).value()))
         });
         let mut readings = live.spent.take();
         readings.extend_from_slice(reported);

@@ -12,6 +12,7 @@ mod decisions;
 mod display;
 mod drops;
 mod grids;
+mod health;
 mod laws;
 mod policies;
 mod receipts;
