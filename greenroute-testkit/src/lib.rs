@@ -31,6 +31,7 @@ mod fields;
 mod fixture;
 mod line;
 mod mind;
+mod ollama;
 mod openai;
 mod reply;
 mod said;
