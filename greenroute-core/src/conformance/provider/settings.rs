@@ -168,7 +168,7 @@ pub async fn answers_alike_whatever_is_kept(subject: &Subject) -> Outcome {
     Ok(())
 }
 
-/// A pause in asking is none in answering: nothing of one request's settings stays for the next.
+/// Nothing of one request's settings stays for the next.
 pub async fn forgets_the_settings_of_the_last_request(subject: &Subject) -> Outcome {
     let before = subject.answer().await?;
     let request = ChatRequest {

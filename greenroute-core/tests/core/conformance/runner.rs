@@ -87,7 +87,7 @@ fn every_function_of_a_suite_is_in_its_list() {
         ledger: "ledger.rs";
         meter: "meter.rs";
         profiler: "profiler.rs";
-        provider: "provider/answering.rs", "provider/refusing.rs", "provider/streaming.rs";
+        provider: "provider/answering.rs", "provider/refusing.rs", "provider/streaming.rs", "provider/cancelling.rs", "provider/timing_out.rs", "provider/history.rs", "provider/settings.rs", "provider/telling.rs", "provider/thinking.rs", "provider/tools.rs", "provider/structured.rs", "provider/images.rs";
         ranker: "ranker.rs";
         runtime: "runtime.rs";
         store: "store.rs";
