@@ -9,7 +9,10 @@ pub(super) fn fits(schema: &Value, value: &Value) -> Outcome {
         Some("object") => value.is_object(),
         Some("array") => value.is_array(),
         Some("string") => value.is_string(),
-        Some("integer") => value.is_i64() || value.is_u64(),
+        // A whole number may be written as 7.0.
+        Some("integer") => {
+            value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|it| it.fract() == 0.0)
+        }
         Some("number") => value.is_number(),
         Some("boolean") => value.is_boolean(),
         _ => true,

@@ -1,8 +1,8 @@
 use super::Subject;
 use crate::chat::{Block, ChatRequest, ChatResponse, Effort, FinishReason, Message, Role};
-use crate::conformance::{Finding, Outcome, demand, fail, same};
+use crate::conformance::{Finding, Outcome, demand, same};
 use crate::model::ModelKey;
-use crate::note::NoteCode;
+use crate::note::{Note, NoteCode};
 use crate::units::Tokens;
 use serde_json::json;
 
@@ -38,18 +38,14 @@ pub async fn answers_at_every_effort(subject: &Subject) -> Outcome {
 
 /// Asked to think hard, it thinks, or a note says that it cannot be told to.
 pub async fn thinks_or_says_that_it_cannot(subject: &Subject) -> Outcome {
-    // A model that cannot be told says so at any length; one that can needs room.
-    for request in [with_effort(subject, Effort::High), thinking(subject)] {
-        let streamed = subject.stream(request).await??;
-        let noted = |note: &crate::Note| note.code == NoteCode::Setting && note.text.contains("effort");
-        let thought = !streamed.thinking.is_empty()
-            || opaque(&streamed.done).next().is_some()
-            || streamed.done.usage.usage().output_reasoning > Tokens::ZERO;
-        if thought || streamed.done.notes.iter().any(noted) {
-            return Ok(());
-        }
-    }
-    fail("no thinking came, and no note names the `effort` that was asked for")
+    let streamed = subject.stream(thinking(subject)).await??;
+    let noted = |note: &Note| note.code == NoteCode::Setting && note.text.contains("effort");
+    let thought = !streamed.thinking.is_empty()
+        || opaque(&streamed.done).next().is_some()
+        || streamed.done.usage.usage().output_reasoning > Tokens::ZERO;
+    demand(thought || streamed.done.notes.iter().any(noted), || {
+        "no thinking came, and no note names the `effort` that was asked for".to_owned()
+    })
 }
 
 /// What it thinks is no part of its text, and comes in pieces that are not empty.

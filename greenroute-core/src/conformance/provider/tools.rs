@@ -1,6 +1,6 @@
-use super::{Subject, form};
+use super::{Streamed, Subject, form};
 use crate::chat::{Block, ChatRequest, ChatResponse, FinishReason, Message, Role, Tool, ToolChoice};
-use crate::conformance::{Outcome, demand, fail, same};
+use crate::conformance::{Finding, Outcome, demand, fail, same};
 use crate::error::ErrorKind;
 use serde_json::{Value, json};
 
@@ -39,13 +39,33 @@ fn asking(subject: &Subject, tools: Vec<Tool>, tool_choice: ToolChoice) -> ChatR
     ChatRequest { tools, tool_choice, ..subject.roomy(vec![Message::text(Role::User, text)]) }
 }
 
+/// The answer to a request with these tools that must call one, or likely does where the model cannot be made to.
+async fn calling(subject: &Subject, tools: Vec<Tool>) -> Result<ChatResponse, Finding> {
+    match subject.chat(asking(subject, tools.clone(), ToolChoice::Any)).await? {
+        Err(error) if *error.kind() == ErrorKind::Unsupported => {
+            Ok(subject.chat(asking(subject, tools, ToolChoice::Auto)).await??)
+        }
+        answer => Ok(answer?),
+    }
+}
+
+/// The same in a stream.
+async fn streaming(subject: &Subject, tools: Vec<Tool>) -> Result<Streamed, Finding> {
+    match subject.stream(asking(subject, tools.clone(), ToolChoice::Any)).await? {
+        Err(error) if *error.kind() == ErrorKind::Unsupported => {
+            Ok(subject.stream(asking(subject, tools, ToolChoice::Auto)).await??)
+        }
+        streamed => Ok(streamed?),
+    }
+}
+
 /// The id, name and arguments of each call.
 fn calls(blocks: &[Block]) -> Vec<(&str, &str, &Value)> {
-    let call = |block| match block {
-        &Block::ToolCall { ref id, ref name, ref arguments } => Some((id.as_str(), name.as_str(), arguments)),
+    let calls = blocks.iter().filter_map(|block| match block {
+        Block::ToolCall { id, name, arguments } => Some((id.as_str(), name.as_str(), arguments)),
         _ => None,
-    };
-    blocks.iter().filter_map(call).collect()
+    });
+    calls.collect()
 }
 
 fn names(answer: &ChatResponse) -> Vec<&str> {
@@ -83,8 +103,12 @@ fn after(subject: &Subject, called: Vec<Block>, results: Vec<Block>) -> ChatRequ
 pub async fn calls_the_tool_that_it_must(subject: &Subject) -> Outcome {
     subject.takes(|accepts| accepts.tools, "tools")?;
     let (weather, clock) = (weather(), clock());
-    let any = subject.chat(asking(subject, vec![weather.clone()], ToolChoice::Any)).await??;
-    called(&any, &weather)?;
+    match subject.chat(asking(subject, vec![weather.clone()], ToolChoice::Any)).await? {
+        Err(error) if *error.kind() == ErrorKind::Unsupported => {
+            return Err(Finding::DoesNotApply(format!("the model cannot be made to: {error}")));
+        }
+        any => called(&any?, &weather)?,
+    }
     let one = ToolChoice::One(clock.name.clone());
     let one = subject.chat(asking(subject, vec![weather, clock.clone()], one)).await??;
     called(&one, &clock)
@@ -93,7 +117,7 @@ pub async fn calls_the_tool_that_it_must(subject: &Subject) -> Outcome {
 /// Every call has an id, which no other call of the answer has: made up where the vendor gives none.
 pub async fn gives_every_call_its_id(subject: &Subject) -> Outcome {
     subject.takes(|accepts| accepts.tools, "tools")?;
-    let answer = subject.chat(asking(subject, vec![weather(), clock()], ToolChoice::Any)).await??;
+    let answer = calling(subject, vec![weather(), clock()]).await?;
     let ids: Vec<&str> = calls(&answer.blocks).into_iter().map(|(id, ..)| id).collect();
     demand(!ids.is_empty(), || format!("no tool was called: {:?}", answer.blocks))?;
     for (index, id) in ids.iter().enumerate() {
@@ -126,7 +150,7 @@ pub async fn fills_in_nested_arguments(subject: &Subject) -> Outcome {
     let booking = tool("book_hotel", "Books a room in a hotel.", parameters);
     let text = "Book a double room with breakfast for Ada, 36, and Alan, 41, for 120.50 at the most.";
     let asked = subject.roomy(vec![Message::text(Role::User, text)]);
-    let request = ChatRequest { tools: vec![booking.clone()], tool_choice: ToolChoice::Any, ..asked };
+    let request = ChatRequest { tools: vec![booking.clone()], ..asked };
     called(&subject.chat(request).await??, &booking)
 }
 
@@ -135,10 +159,8 @@ pub async fn calls_a_tool_without_parameters(subject: &Subject) -> Outcome {
     subject.takes(|accepts| accepts.tools, "tools")?;
     let parameters = json!({"type": "object", "properties": {}, "additionalProperties": false});
     let dice = tool("roll_dice", "Rolls a die with six sides.", parameters);
-    let answer = subject.chat(asking(subject, vec![dice.clone()], ToolChoice::Any)).await??;
-    called(&answer, &dice)?;
-    let streamed = subject.stream(asking(subject, vec![dice.clone()], ToolChoice::Any)).await??;
-    called(&streamed.done, &dice)
+    called(&calling(subject, vec![dice.clone()]).await?, &dice)?;
+    called(&streaming(subject, vec![dice.clone()]).await?.done, &dice)
 }
 
 /// Where it must not call a tool it says something instead, although the tools are shown to it.
@@ -169,9 +191,8 @@ pub async fn calls_no_tool_that_was_not_given(subject: &Subject) -> Outcome {
 /// A stream ends in the same calls as a whole answer, and none of them is told as text.
 pub async fn streams_its_calls(subject: &Subject) -> Outcome {
     subject.takes(|accepts| accepts.tools, "tools")?;
-    let request = || asking(subject, vec![weather()], ToolChoice::Any);
-    let whole = subject.chat(request()).await??;
-    let streamed = subject.stream(request()).await??;
+    let whole = calling(subject, vec![weather()]).await?;
+    let streamed = streaming(subject, vec![weather()]).await?;
     called(&streamed.done, &weather())?;
     same("the pieces joined", &streamed.done.text(), &streamed.pieces.concat())?;
     if subject.repeatable {
@@ -188,7 +209,7 @@ pub async fn streams_its_calls(subject: &Subject) -> Outcome {
 /// After the result of its own call it goes on with an answer that knows of the result, whole and in pieces.
 pub async fn goes_on_after_the_result_of_a_tool(subject: &Subject) -> Outcome {
     subject.takes(|accepts| accepts.tools, "tools")?;
-    let first = subject.chat(asking(subject, vec![weather(), clock()], ToolChoice::Any)).await??;
+    let first = calling(subject, vec![weather(), clock()]).await?;
     let content = format!("The wind in Oslo is called {OMEN} today. Name it in your answer.");
     let results = calls(&first.blocks).into_iter().map(|(id, ..)| result(id, &content, false)).collect();
     let request = after(subject, first.blocks.clone(), results);

@@ -1,4 +1,4 @@
-//! What a parrot makes of a request, and what it will not hear of.
+//! What a parrot says to a request.
 
 use super::{Parrot, words};
 use greenroute_core::chat::*;
@@ -12,154 +12,25 @@ use std::time::Duration;
 /// What it thinks where it is told to.
 pub(super) const THOUGHT: &str = "Perhaps a cracker.";
 
-fn blocks(request: &ChatRequest) -> impl Iterator<Item = &Block> {
+pub(super) fn blocks(request: &ChatRequest) -> impl Iterator<Item = &Block> {
     request.messages.iter().flat_map(|message| &message.blocks)
 }
 
-fn is_image(block: &Block) -> bool {
-    matches!(block, Block::Image { .. })
-}
-
 impl Parrot {
-    /// Refuses what it must, but for what its flaw lets through.
-    pub(super) fn check(&self, request: &ChatRequest) -> Result<()> {
-        self.check_model(request)?;
-        self.check_settings(request)?;
-        self.check_history(request)?;
-        if self.able { self.check_abilities(request) } else { self.check_inabilities(request) }
-    }
-
-    fn refuse(&self, kind: ErrorKind, flaw: &str, message: &str) -> Result<()> {
-        if self.has(flaw) {
-            return Ok(());
-        }
-        self.mind.refused.fetch_add(1, Ordering::SeqCst);
-        let error = Error::new(kind, "parrot", message);
-        let crooked = self.has("names_itself_in_its_errors");
-        Err(if crooked { error.with_retryable(true) } else { error })
-    }
-
-    /// Fails where nothing is wrong.
-    fn stumble(&self, flaw: &str, kind: ErrorKind, over: bool) -> Result<()> {
-        if self.has(flaw) && over { Err(Error::new(kind, "parrot", "squawk")) } else { Ok(()) }
-    }
-
-    fn check_model(&self, request: &ChatRequest) -> Result<()> {
-        let text: String = request.messages.iter().map(Message::plain_text).collect();
-        let unanswered = request
-            .messages
-            .iter()
-            .flat_map(|message| &message.blocks)
-            .any(|block| matches!(block, Block::ToolResult { .. }) || is_image(block));
-        if request.model != self.card().key {
-            self.refuse(ErrorKind::ModelNotFound, "refuses_an_unknown_model", "no such parrot")?;
-        }
-        if text.trim().is_empty() && !unanswered {
-            self.refuse(ErrorKind::InvalidRequest, "refuses_an_empty_prompt", "nothing to repeat")?;
-        }
-        if words(&text) > self.card().window.context {
-            self.refuse(ErrorKind::ContextOverflow, "refuses_an_overlong_prompt", "too long to remember")?;
-        }
-        Ok(())
-    }
-
-    fn check_settings(&self, request: &ChatRequest) -> Result<()> {
-        if !self.has("refuses_what_no_sampling_allows") {
-            request.sampling.validate()?;
-        }
-        if request.max_output_tokens == Some(0) {
-            let flaw = "writes_nothing_where_nothing_is_wanted";
-            self.refuse(ErrorKind::InvalidRequest, flaw, "silence is no answer")?;
-        }
-        let hot = request.sampling.temperature == Some(2.0);
-        self.stumble("answers_at_the_edges_of_sampling", ErrorKind::InvalidRequest, hot)?;
-        let much = request.max_output_tokens == Some(u64::MAX);
-        self.stumble("stands_a_limit_above_its_own", ErrorKind::Internal, much)?;
-        let medium = request.effort == Some(Effort::Medium);
-        self.stumble("answers_at_every_effort", ErrorKind::Server, medium)?;
-        let endless = request.timeout == Some(Duration::MAX);
-        self.stumble("stands_an_endless_timeout", ErrorKind::Internal, endless)
-    }
-
-    fn check_history(&self, request: &ChatRequest) -> Result<()> {
-        let begins = request.messages.first().is_some_and(|first| first.role == Role::Assistant);
-        self.stumble("stands_turns_in_any_order", ErrorKind::Internal, begins)?;
-        let texts = || {
-            blocks(request).filter_map(|block| match block {
-                Block::Text { text } => Some(text.as_str()),
-                _ => None,
-            })
-        };
-        let empty = texts().any(str::is_empty);
-        self.stumble("stands_empty_texts_among_others", ErrorKind::InvalidRequest, empty)?;
-        let nul = texts().any(|text| text.contains('\0'));
-        self.stumble("stands_strange_text", ErrorKind::Decode, nul)
-    }
-
-    fn check_inabilities(&self, request: &ChatRequest) -> Result<()> {
-        let kind = || ErrorKind::Unsupported;
-        if blocks(request).any(is_image) {
-            self.refuse(kind(), "refuses_an_image_that_it_does_not_take", "it cannot see")?;
-        }
-        if !request.tools.is_empty() {
-            self.refuse(kind(), "refuses_tools_that_it_does_not_take", "it has no hands")?;
-        }
-        if request.schema.is_some() {
-            self.refuse(kind(), "refuses_a_schema_that_it_does_not_take", "it knows no forms")?;
-        }
-        Ok(())
-    }
-
-    fn check_abilities(&self, request: &ChatRequest) -> Result<()> {
-        let kind = || ErrorKind::InvalidRequest;
-        if request.schema.as_ref().is_some_and(|schema| !schema.is_object()) {
-            self.refuse(kind(), "refuses_a_schema_that_is_none", "that is no form")?;
-        }
-        if let ToolChoice::One(name) = &request.tool_choice
-            && request.tools.iter().all(|tool| tool.name != *name)
-        {
-            self.refuse(kind(), "calls_no_tool_that_was_not_given", "no such tool")?;
-        }
-        for block in blocks(request) {
-            match block {
-                Block::Image { media_type, base64 } if media_type != "image/png" || base64.contains('%') => {
-                    self.refuse(kind(), "refuses_an_image_that_is_none", "that is no image")?;
-                }
-                Block::ToolCall { id, .. } => {
-                    self.stumble("takes_the_calls_of_other_models", kind(), id.contains('.'))?;
-                }
-                Block::ToolResult { is_error, .. } => {
-                    let flaw = "goes_on_after_the_failure_of_a_tool";
-                    self.stumble(flaw, ErrorKind::ModelFault, *is_error)?;
-                }
-                Block::Opaque { .. } => {
-                    let last = request.messages.len().saturating_sub(2);
-                    let own = request.messages.get(last).is_some_and(|said| said.blocks.contains(block));
-                    let crooked = own && *block == self.opaque();
-                    self.stumble("takes_back_its_opaque_blocks", kind(), crooked)?;
-                }
-                _ => {}
-            }
-        }
-        let results = |message: &Message| {
-            message.blocks.iter().filter(|block| matches!(block, Block::ToolResult { .. })).count()
-        };
-        let two = request.messages.iter().any(|message| results(message) > 1);
-        self.stumble("takes_two_results_at_once", kind(), two)?;
-        let last = request.messages.last();
-        let seen = blocks(request).any(is_image);
-        self.stumble("takes_an_image", ErrorKind::Unsupported, seen)?;
-        let earlier = seen && !last.is_some_and(|last| last.blocks.iter().any(is_image));
-        self.stumble("takes_images_throughout_a_conversation", ErrorKind::Unsupported, earlier)
-    }
-
-    fn opaque(&self) -> Block {
-        Block::Opaque { made_by: self.card().key, content: json!({"signature": THOUGHT}) }
+    /// A thought, as it gives it back with its answer.
+    pub(super) fn opaque(&self) -> Block {
+        let denies = self.has("denies its thoughts");
+        let made_by = if denies { ModelKey::new("macaw", "blue") } else { self.card().key };
+        Block::Opaque { made_by, content: json!({"signature": THOUGHT}) }
     }
 
     /// The whole answer, as a model computes it from the request.
     pub(super) fn respond(&self, request: &ChatRequest) -> ChatResponse {
         let (blocks, finish_reason) = match self.call(request) {
+            Some(call) if self.has("stops for nothing") => (vec![call], FinishReason::Stop),
+            Some(call) if self.has("gives two calls one id") => {
+                (vec![call.clone(), call], FinishReason::ToolCalls)
+            }
             Some(call) => (vec![call], FinishReason::ToolCalls),
             None => {
                 let (text, finish_reason) = self.say(request);
@@ -188,7 +59,7 @@ impl Parrot {
             .messages
             .last()
             .is_some_and(|last| last.blocks.iter().any(|block| matches!(block, Block::ToolResult { .. })));
-        let first = request.tools.first().filter(|_| !answered)?;
+        let first = request.tools.first().filter(|_| !answered || self.has("calls again"))?;
         let tool = match &request.tool_choice {
             ToolChoice::Never if !self.has("calls_no_tool_where_it_must_not") => return None,
             ToolChoice::One(name) if self.has("calls_no_tool_that_was_not_given") => {
@@ -203,6 +74,14 @@ impl Parrot {
         let hollow = arguments.as_object().is_some_and(Map::is_empty);
         if hollow && self.has("calls_a_tool_without_parameters") {
             arguments = Value::Null;
+        }
+        if let Some(arguments) = arguments.as_object_mut() {
+            if self.has("leaves an argument out") {
+                arguments.remove("city");
+            }
+            if self.has("adds an argument") {
+                arguments.insert("please".to_owned(), json!(true));
+            }
         }
         if self.has("fills_in_nested_arguments") {
             arguments = Value::String(arguments.to_string());
@@ -255,7 +134,8 @@ impl Parrot {
             text.truncate(at);
             finish_reason = FinishReason::Stop;
         }
-        if self.has("answers_a_prompt") {
+        let silent = request.effort.is_some() && self.has("says nothing when told to think");
+        if silent || self.has("answers_a_prompt") {
             text.clear();
         }
         (text, finish_reason)
@@ -305,6 +185,9 @@ impl Parrot {
         if self.thinks(request) && self.has("thinks_apart_from_its_text") {
             text = format!("<think>{THOUGHT}</think> {text}");
         }
+        if self.thinks(request) && self.has("thinks aloud") {
+            text = format!("{THOUGHT} {text}");
+        }
         text.extend(last.map(Message::plain_text).unwrap_or_default().chars().take(200));
         if self.has("repeats_itself_when_greedy") {
             text = format!("{} {text}", self.mind.calls.fetch_add(1, Ordering::SeqCst));
@@ -334,7 +217,14 @@ impl Parrot {
             _ => message.plain_text(),
         };
         let messages = request.messages.iter().rev().take(memory).filter(heard);
-        let read: u64 = messages.map(|message| words(&text(message))).sum();
+        let mut read: u64 = messages.map(|message| words(&text(message))).sum();
+        if self.has("counts less where it is cut") {
+            read = read.min(request.max_output_tokens.unwrap_or(u64::MAX));
+        }
+        if self.has("counts what others made") {
+            let opaque = blocks(request).filter(|block| matches!(block, Block::Opaque { .. }));
+            read += u64::try_from(opaque.count()).unwrap();
+        }
         if self.has("counts_more_for_a_longer_prompt") {
             7
         } else if self.has("answers_alike_whatever_is_kept") && request.cache.is_some() {
@@ -371,7 +261,10 @@ impl Parrot {
         let energy = Estimate::exact(Energy::from_joules(joules), Method::Reported);
         let once = !self.has("marks_every_call");
         let id = if once { self.mind.answers.fetch_add(1, Ordering::SeqCst) } else { 0 };
+        let id = if self.has("marks with nothing") { String::new() } else { format!("squawk-{id}") };
         let told = request.log_probabilities || self.has("tells_log_probabilities_where_asked");
+        let tokens = said + u64::from(self.has("tells one too many"));
+        let logarithm = if self.has("tells probabilities") { 0.5 } else { -0.5 };
         let mut returned = request.model.clone();
         if self.has("names_the_model_that_answered") {
             returned = ModelKey::new("parrot", "");
@@ -380,9 +273,9 @@ impl Parrot {
         ChatResponse {
             timing: Some(timing),
             stated: Some(Reading::new(energy, Boundary::Facility, MeterId::new("perch", 1))),
-            served: Served { response_id: Some(format!("squawk-{id}")), ..Served::default() },
+            served: Served { response_id: Some(id), ..Served::default() },
             notes: self.notes(request),
-            log_probabilities: told.then(|| (0..said).map(|_| -0.5).collect()),
+            log_probabilities: told.then(|| (0..tokens).map(|_| logarithm).collect()),
             ..ChatResponse::new(returned, blocks, finish_reason, usage)
         }
     }
@@ -394,6 +287,11 @@ impl Parrot {
         let thoughtless =
             request.effort.is_some() && !self.able && !self.has("thinks_or_says_that_it_cannot");
         let fields = [("effort", thoughtless), ("top_k", request.sampling.top_k.is_some())];
-        fields.into_iter().filter(|(_, asked)| *asked).map(|(field, _)| told(field)).collect()
+        let mut notes: Vec<Note> =
+            fields.into_iter().filter(|(_, asked)| *asked).map(|(field, _)| told(field)).collect();
+        if self.has("notes twice") {
+            notes.extend(notes.clone());
+        }
+        notes
     }
 }
