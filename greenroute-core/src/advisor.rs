@@ -1,5 +1,6 @@
 use crate::accountant::Accountant;
-use crate::catalog::{Catalog, CatalogSnapshot};
+use crate::catalog::{Catalog, CatalogSnapshot, STALE_AFTER_DAYS};
+use crate::enforce::{Enforcement, Enforcements, Scope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::expect::{Expecter, HeuristicExpecter};
 use crate::grid::GridSnapshot;
@@ -9,11 +10,16 @@ use crate::objective::{Objective, Sensitivity};
 use crate::profile::{HeuristicProfiler, PromptProfile, PromptProfiler};
 use crate::prompt::Prompt;
 use crate::rank::{Candidate, Excluded, GreenRanker, Ranker, Ranking, Rule};
+use crate::router::Paused;
 use crate::runtime::Runtime;
 use crate::task::Task;
 use crate::time::Date;
 use crate::units::{Quantity, Tokens};
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
+
+/// A model that retires within so many days is said to: vendors give sixty days of notice or more.
+const RETIRES_SOON_DAYS: i64 = 60;
 
 /// Decides which model should answer, and never calls one: profile, expectations, forecasts, ranking.
 ///
@@ -27,6 +33,7 @@ pub struct Advisor {
     expecter: Arc<dyn Expecter>,
     ranker: Arc<dyn Ranker>,
     grid: RwLock<Arc<GridSnapshot>>,
+    enforcements: Enforcements,
 }
 
 impl Advisor {
@@ -46,6 +53,7 @@ impl Advisor {
             expecter: Arc::new(HeuristicExpecter),
             ranker: Arc::new(GreenRanker),
             grid: RwLock::new(Arc::new(grid)),
+            enforcements: Enforcements::default(),
         }
     }
 
@@ -93,6 +101,21 @@ impl Advisor {
         *self.grid.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(grid);
     }
 
+    /// Sets the policy of an administrator for one org, user or conversation, or ends it. Decisions from now on obey,
+    /// whatever their objective; those of [`Advisor::rank`] are nobody's.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a set of no models.
+    pub fn enforce(&self, scope: Scope, enforcement: Option<Enforcement>) -> Result<()> {
+        self.enforcements.set(scope, enforcement)
+    }
+
+    /// The policies in force.
+    #[must_use]
+    pub fn enforcements(&self) -> Arc<BTreeMap<Scope, Enforcement>> {
+        self.enforcements.all()
+    }
+
     /// What `prompt` asks for.
     #[must_use]
     pub fn profile(&self, prompt: &Prompt) -> PromptProfile {
@@ -119,7 +142,8 @@ impl Advisor {
         prompt.validate()?;
         let objective = prompt.objective.as_ref().unwrap_or(objective);
         objective.validate()?;
-        self.decide(&self.profile(prompt), objective, &Rules::default())
+        let rules = Rules { prompt: Some(prompt), ..Rules::default() };
+        self.decide(&self.profile(prompt), objective, &rules)
     }
 
     pub(crate) fn profile_with(
@@ -143,28 +167,38 @@ impl Advisor {
         let named = Named::resolve(objective, &catalog)?;
         let mut candidates = Vec::with_capacity(catalog.cards().len());
         let mut excluded = Vec::new();
-        let mut without_zone = 0_usize;
         for card in catalog.cards() {
             let ruled_out = rule_out(card, profile, objective, &named, rules, today);
             let candidate =
                 ruled_out.map_or_else(|| self.candidate(card, profile, objective, &grid, today), Err);
             match candidate {
-                Ok(candidate) => {
-                    without_zone += usize::from(grid.is_degraded(self.accountant.zone_of(card)));
-                    candidates.push(candidate);
-                }
+                Ok(candidate) => candidates.push(candidate),
                 Err(rule) => excluded.push(Excluded { model: card.key.clone(), rule }),
             }
         }
+        let enforce = |prompt| self.enforcements.apply(prompt, &mut candidates, &mut excluded);
+        let enforced = rules.prompt.map(enforce).unwrap_or_default();
         let count = candidates.len();
+        let zone_of = |candidate: &Candidate| grid.is_degraded(self.accountant.zone_of(&candidate.card));
+        let without_zone = candidates.iter().filter(|candidate| zone_of(candidate)).count();
         let mut ranking = self.ranker.rank(profile, objective, candidates);
         ranking.excluded.extend(excluded);
         named.put_preferred_first(&mut ranking);
         ranking.notes.extend(named.notes);
-        if let Some(days) = catalog.stale_days(today) {
+        ranking.notes.extend(enforced.iter().map(|rule| Note::new(NoteCode::Enforced, rule.to_string())));
+        let best = ranking.best().and_then(|best| age_note(&best.candidate.card, today));
+        let aged = best.or_else(|| {
+            let days = catalog.stale_days(today)?;
             let text = format!("the catalog is {days} days old: prices and retirements may have changed");
-            ranking.notes.push(Note::new(NoteCode::Setting, text));
-        }
+            Some(Note::new(NoteCode::CatalogStale, text))
+        });
+        ranking.notes.extend(aged);
+        let retiring = ranking.best().and_then(|best| retirement_note(&best.candidate.card, today));
+        ranking.notes.extend(retiring);
+        let paused = ranking.excluded.iter().filter(|excluded| matches!(excluded.rule, Rule::Paused { .. }));
+        let paused =
+            paused.map(|Excluded { model, rule }| Note::new(NoteCode::Paused, format!("{model}: {rule}")));
+        ranking.notes.extend(paused.collect::<Vec<_>>());
         if without_zone > 0 {
             let text = format!(
                 "no zone is known for {without_zone} of {count} candidates: the world average is used"
@@ -219,6 +253,29 @@ pub(crate) struct Rules<'a> {
     pub(crate) registry: Option<&'a crate::registry::Registry>,
     /// The only model that may answer: it waits for the results of its tools.
     pub(crate) pinned: Option<&'a ModelKey>,
+    /// The models that are left alone for now.
+    pub(crate) paused: &'a [Paused],
+    /// The prompt, whose org, user and conversation may be under a policy.
+    pub(crate) prompt: Option<&'a Prompt>,
+}
+
+/// Says of a card that its facts are too old to rely on.
+pub(crate) fn age_note(card: &ModelCard, today: Date) -> Option<Note> {
+    let days = card.read_at()?.days_until(today);
+    let text =
+        || format!("the card of {} is {days} days old: price and retirement may have changed", card.key);
+    (days > STALE_AFTER_DAYS).then(|| Note::new(NoteCode::CatalogStale, text()))
+}
+
+/// Says of a model that it is about to retire, or has.
+pub(crate) fn retirement_note(card: &ModelCard, today: Date) -> Option<Note> {
+    let date = card.retirement.filter(|date| today.days_until(*date) <= RETIRES_SOON_DAYS)?;
+    let text = match today.days_until(date) {
+        ..=0 => format!("{} has retired on {date}", card.key),
+        1 => format!("{} retires tomorrow, on {date}", card.key),
+        days => format!("{} retires on {date}, in {days} days", card.key),
+    };
+    Some(Note::new(NoteCode::RetiresSoon, text))
 }
 
 fn rule_out(
@@ -240,6 +297,8 @@ fn rule_out(
         Some(Rule::NotAllowed)
     } else if named.excluded.contains(&card.key) {
         Some(Rule::Excluded)
+    } else if card.embeds {
+        Some(Rule::Embeds)
     } else if let Some(date) = card.retirement.filter(|&date| date <= today) {
         Some(Rule::Retired(date))
     } else if card.privacy == Privacy::Remote && objective.sensitivity == Sensitivity::Private {
@@ -255,7 +314,9 @@ fn rule_out(
     } else if !card.claims(primary) {
         Some(Rule::Capability(primary))
     } else {
-        None
+        let mut paused = rules.paused.iter();
+        let paused = paused.find(|paused| paused.model == card.key)?;
+        Some(Rule::Paused { until: paused.until, why: paused.why.clone() })
     }
 }
 

@@ -9,5 +9,6 @@ mod price;
 pub use abilities::{Ability, Capability, CapabilityWeights, UnknownCapability};
 pub use card::{Accepts, Deployment, EnergyProfile, ModelCard, Privacy, Score, Size, Span, Speed, Window};
 pub use file::CardFile;
+pub(crate) use key::undated;
 pub use key::{ModelId, ModelKey, ProviderName, Region};
 pub use price::{Cost, PriceList, PricePeriod, PriceTier, Pricing};
