@@ -32,13 +32,13 @@ pub async fn takes_images_throughout_a_conversation(subject: &Subject) -> Outcom
     subject.spoke(&subject.chat(subject.roomy(messages)).await??)
 }
 
-/// Base64 that is none, and a media type that nobody knows, are an `InvalidRequest` or `Unsupported`.
+/// Base64 that is none, and a media type that is none of an image, are an `InvalidRequest` or `Unsupported`.
 pub async fn refuses_an_image_that_is_none(subject: &Subject) -> Outcome {
     subject.takes(|accepts| accepts.images, "images")?;
     let kinds = [ErrorKind::InvalidRequest, ErrorKind::Unsupported];
     for (what, image) in [
         ("broken base64", image("image/png", "%%% no base64 %%%")),
-        ("an unknown media type", image("image/x-of-no-kind", PIXEL)),
+        ("a media type of no image", image("text/plain", PIXEL)),
     ] {
         refuses_by(subject, what, &kinds, subject.roomy(vec![shown(image)])).await?;
     }

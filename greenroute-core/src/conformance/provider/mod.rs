@@ -1,5 +1,8 @@
-//! What a [`ModelProvider`] promises: one whole answer or one error of the right kind, the same text in pieces, and
-//! no harm from who gives up early.
+//! What a [`ModelProvider`] promises: one whole answer or one error of the right kind, the same text in pieces, no
+//! harm from who gives up early, and a word on everything that it could not do as asked.
+//!
+//! What the model's card does not claim, such as tools, is not demanded: those scenarios report that they do not
+//! apply, and others ask that it is refused.
 
 mod answering;
 mod cancelling;
@@ -177,7 +180,7 @@ impl Subject {
         if takes(&self.card()?.accepts) {
             return Ok(());
         }
-        Err(Finding::DoesNotApply(format!("the model takes no {}", what.trim_start_matches("a "))))
+        Err(Finding::DoesNotApply(format!("the model takes no {what}")))
     }
 
     /// So much output, or as much as the model surely has room for.

@@ -21,7 +21,7 @@ fn asking(subject: &Subject, schema: &Value) -> ChatRequest {
 
 /// With a schema, the text of the answer is JSON of that form and nothing else.
 pub async fn answers_in_the_form_of_a_schema(subject: &Subject) -> Outcome {
-    subject.takes(|accepts| accepts.schema, "a schema")?;
+    subject.takes(|accepts| accepts.schema, "schema")?;
     let answer = subject.chat(asking(subject, &city())).await??;
     form::reads_as(&city(), &answer.text())?;
     same("the reason to stop", &FinishReason::Stop, &answer.finish_reason)
@@ -29,7 +29,7 @@ pub async fn answers_in_the_form_of_a_schema(subject: &Subject) -> Outcome {
 
 /// So it is with lists, choices and objects in objects.
 pub async fn answers_in_a_nested_form(subject: &Subject) -> Outcome {
-    subject.takes(|accepts| accepts.schema, "a schema")?;
+    subject.takes(|accepts| accepts.schema, "schema")?;
     let schema = json!({
         "type": "object",
         "properties": {
@@ -47,7 +47,7 @@ pub async fn answers_in_a_nested_form(subject: &Subject) -> Outcome {
 
 /// The pieces of a stream join to JSON of that form.
 pub async fn streams_the_form_of_a_schema(subject: &Subject) -> Outcome {
-    subject.takes(|accepts| accepts.schema, "a schema")?;
+    subject.takes(|accepts| accepts.schema, "schema")?;
     let whole = subject.chat(asking(subject, &city())).await??;
     let streamed = subject.stream(asking(subject, &city())).await??;
     form::reads_as(&city(), &streamed.pieces.concat())?;
@@ -57,7 +57,7 @@ pub async fn streams_the_form_of_a_schema(subject: &Subject) -> Outcome {
 
 /// What was cut at the limit is not passed off as whole: it says `Length`, or is a `ModelFault`.
 pub async fn says_that_a_form_was_cut(subject: &Subject) -> Outcome {
-    subject.takes(|accepts| accepts.schema, "a schema")?;
+    subject.takes(|accepts| accepts.schema, "schema")?;
     let request = ChatRequest { max_output_tokens: Some(1), ..asking(subject, &city()) };
     match subject.chat(request).await? {
         Ok(answer) if answer.finish_reason == FinishReason::Length => Ok(()),
@@ -74,7 +74,7 @@ pub async fn says_that_a_form_was_cut(subject: &Subject) -> Outcome {
 
 /// What is no schema at all is an `InvalidRequest` or `Unsupported`.
 pub async fn refuses_a_schema_that_is_none(subject: &Subject) -> Outcome {
-    subject.takes(|accepts| accepts.schema, "a schema")?;
+    subject.takes(|accepts| accepts.schema, "schema")?;
     let kinds = [ErrorKind::InvalidRequest, ErrorKind::Unsupported];
     for schema in [json!("a city"), json!(7), json!([])] {
         refuses_by(subject, &format!("the schema {schema}"), &kinds, asking(subject, &schema)).await?;
@@ -84,7 +84,7 @@ pub async fn refuses_a_schema_that_is_none(subject: &Subject) -> Outcome {
 
 /// The last message is answered by the schema, whatever was said before without one.
 pub async fn keeps_to_a_schema_late_in_a_conversation(subject: &Subject) -> Outcome {
-    subject.takes(|accepts| accepts.schema, "a schema")?;
+    subject.takes(|accepts| accepts.schema, "schema")?;
     let mut request = asking(subject, &city());
     let before = [
         Message::text(Role::System, "You know every city."),
