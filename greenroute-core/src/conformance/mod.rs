@@ -25,6 +25,7 @@ mod report;
 pub mod runtime;
 mod sample;
 pub mod store;
+mod table;
 
 use crate::error::Error;
 use futures_core::future::BoxFuture;
@@ -34,6 +35,7 @@ use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use report::{Report, Verdict};
+pub use table::table;
 
 /// One demand on an implementation: a name to skip it by, and the function that checks it.
 #[derive(Debug, Clone, Copy)]
@@ -73,10 +75,13 @@ impl From<Error> for Finding {
 pub fn run<S: ?Sized>(all: &[Scenario<Check<S>>], subject: &S, skips: &[(&str, &str)]) -> Report {
     let mut report = Report::new(all, skips);
     for Scenario { name, check } in all {
-        if !report.skipped(name) {
-            let outcome = catch_unwind(AssertUnwindSafe(|| check(subject)));
-            report.add(name, outcome.unwrap_or_else(|cause| panicked(&*cause)));
-        }
+        let outcome = match skipped(name, skips) {
+            Some(outcome) => outcome,
+            None => {
+                catch_unwind(AssertUnwindSafe(|| check(subject))).unwrap_or_else(|cause| panicked(&*cause))
+            }
+        };
+        report.add(name, outcome);
     }
     report
 }
@@ -89,10 +94,14 @@ pub async fn run_async<S: ?Sized>(
 ) -> Report {
     let mut report = Report::new(all, skips);
     for Scenario { name, check } in all {
-        if !report.skipped(name) {
-            let outcome = AssertUnwindSafe(async { check(subject).await }).catch_unwind().await;
-            report.add(name, outcome.unwrap_or_else(|cause| panicked(&*cause)));
-        }
+        let outcome = match skipped(name, skips) {
+            Some(outcome) => outcome,
+            None => {
+                let checked = AssertUnwindSafe(async { check(subject).await }).catch_unwind().await;
+                checked.unwrap_or_else(|cause| panicked(&*cause))
+            }
+        };
+        report.add(name, outcome);
     }
     report
 }
@@ -114,6 +123,12 @@ pub fn complete<C>(all: &[Scenario<C>], named: &[&str]) -> Outcome {
     let unknown = named.iter().filter(|name| all.iter().all(|scenario| scenario.name != **name));
     faults.extend(unknown.map(|name| format!("there is no scenario `{name}`")));
     demand(faults.is_empty(), || faults.join("; "))
+}
+
+/// What becomes of a scenario that the caller skips.
+fn skipped(name: &str, skips: &[(&str, &str)]) -> Option<Outcome> {
+    let (_, reason) = skips.iter().find(|(skip, _)| *skip == name)?;
+    Some(Err(Finding::DoesNotApply((*reason).to_owned())))
 }
 
 fn panicked(cause: &(dyn Any + Send)) -> Outcome {

@@ -21,27 +21,20 @@ pub enum Verdict {
 }
 
 impl Report {
+    /// A report of nothing yet, that knows which skips are wrong.
     pub(super) fn new<C>(all: &[Scenario<C>], skips: &[(&str, &str)]) -> Self {
-        let mut report = Self { verdicts: Vec::new(), faults: Vec::new() };
+        let mut faults = Vec::new();
         if all.is_empty() {
-            report.faults.push("the suite is empty".to_owned());
+            faults.push("the suite is empty".to_owned());
         }
         for (name, reason) in skips {
-            match all.iter().find(|scenario| scenario.name == *name) {
-                None => report.faults.push(format!("there is no scenario `{name}` to skip")),
-                Some(_) if reason.trim().is_empty() => {
-                    report.faults.push(format!("the skip of `{name}` has no reason"));
-                }
-                Some(scenario) => {
-                    report.verdicts.push((scenario.name, Verdict::Skipped((*reason).to_owned())));
-                }
+            if all.iter().all(|scenario| scenario.name != *name) {
+                faults.push(format!("there is no scenario `{name}` to skip"));
+            } else if reason.trim().is_empty() {
+                faults.push(format!("the skip of `{name}` has no reason"));
             }
         }
-        report
-    }
-
-    pub(super) fn skipped(&self, name: &str) -> bool {
-        self.verdict(name).is_some()
+        Self { verdicts: Vec::new(), faults }
     }
 
     pub(super) fn add(&mut self, name: &'static str, outcome: Outcome) {
@@ -53,7 +46,7 @@ impl Report {
         self.verdicts.push((name, verdict));
     }
 
-    /// How each scenario ended, the caller's skips first.
+    /// How each scenario ended, in the suite's order.
     #[must_use]
     pub fn verdicts(&self) -> &[(&'static str, Verdict)] {
         &self.verdicts
@@ -63,6 +56,11 @@ impl Report {
     #[must_use]
     pub fn verdict(&self, name: &str) -> Option<&Verdict> {
         self.verdicts.iter().find(|(known, _)| *known == name).map(|(_, verdict)| verdict)
+    }
+
+    /// What is wrong with the suite or the skips themselves.
+    pub(super) fn faults(&self) -> &[String] {
+        &self.faults
     }
 
     /// The names of the scenarios that failed.

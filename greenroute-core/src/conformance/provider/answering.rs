@@ -5,6 +5,15 @@ use crate::units::{Energy, Tokens};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+/// Two words of an answer to stop at: one in the middle, and the last.
+pub(super) fn stop_texts(free: &str) -> Result<(&str, &str), Finding> {
+    let words: Vec<&str> = free.split_whitespace().filter(|word| word.chars().count() > 2).collect();
+    match (words.get(words.len() / 2), words.last()) {
+        (Some(middle), Some(last)) => Ok((middle, last)),
+        _ => fail(format!("the prompt must be answered with a dozen words, not `{free}`")),
+    }
+}
+
 /// The name is not empty and stays.
 pub async fn keeps_its_name(subject: &Subject) -> Outcome {
     let name = subject.provider.name();
@@ -86,18 +95,15 @@ pub async fn stops_at_the_output_limit(subject: &Subject) -> Outcome {
 /// The answer ends before a stop text, which is no part of it, whole or in pieces.
 pub async fn stops_before_a_stop_text(subject: &Subject) -> Outcome {
     let free = subject.answer().await?.text();
-    let words: Vec<&str> = free.split_whitespace().filter(|word| word.chars().count() > 2).collect();
-    let Some(stop) = words.get(words.len() / 2).map(|word| (*word).to_owned()) else {
-        return fail(format!("the prompt must be answered with a dozen words, not `{free}`"));
-    };
-    let request = ChatRequest { stop: vec![stop.clone()], ..subject.asking(&subject.prompt) };
+    let (stop, _) = stop_texts(&free)?;
+    let request = ChatRequest { stop: vec![stop.to_owned()], ..subject.asking(&subject.prompt) };
     let answer = subject.chat(request.clone()).await??;
-    demand(!answer.text().contains(&stop), || format!("`{stop}` is in `{}`", answer.text()))?;
+    demand(!answer.text().contains(stop), || format!("`{stop}` is in `{}`", answer.text()))?;
     let streamed = subject.stream(request).await??;
     let pieces = streamed.pieces.concat();
-    demand(!pieces.contains(&stop), || format!("`{stop}` is in the pieces `{pieces}`"))?;
+    demand(!pieces.contains(stop), || format!("`{stop}` is in the pieces `{pieces}`"))?;
     if subject.repeatable {
-        let before = free.split(&stop).next().unwrap_or_default();
+        let before = free.split(stop).next().unwrap_or_default();
         same("the text before the stop text", &before.trim_end(), &answer.text().trim_end())?;
         same("the reason to stop", &FinishReason::Stop, &answer.finish_reason)?;
     }

@@ -5,25 +5,44 @@ use crate::error::{Error, ErrorKind};
 use crate::model::ModelKey;
 
 /// A picture of one pixel.
-const PIXEL: &str =
+pub(super) const PIXEL: &str =
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
-/// The same error whether the answer is wanted whole or in pieces.
+/// An error of this kind whether the answer is wanted whole or in pieces.
 async fn refuses(subject: &Subject, what: &str, kind: &ErrorKind, request: ChatRequest) -> Outcome {
-    match subject.chat(request.clone()).await? {
+    refuses_by(subject, what, std::slice::from_ref(kind), request).await
+}
+
+/// An error of one of these kinds, the same whether the answer is wanted whole or in pieces.
+pub(super) async fn refuses_by(
+    subject: &Subject,
+    what: &str,
+    kinds: &[ErrorKind],
+    request: ChatRequest,
+) -> Outcome {
+    let whole = match subject.chat(request.clone()).await? {
         Ok(answer) => return fail(format!("{what} was answered: {:?}", answer.blocks)),
-        Err(error) => refusal(what, kind, &error)?,
-    }
+        Err(error) => refusal(what, kinds, &error)?,
+    };
     match subject.stream(request).await? {
         Ok(streamed) => fail(format!("{what} was answered with a stream: {:?}", streamed.pieces)),
-        Err(error) => refusal(&format!("{what}, streamed"), kind, &error),
+        Err(error) => {
+            let what = format!("{what}, streamed");
+            let streamed = refusal(&what, kinds, &error)?;
+            same(&format!("the kind of the error of {what}"), &whole, &streamed)
+        }
     }
 }
 
-fn refusal(what: &str, kind: &ErrorKind, error: &Error) -> Outcome {
-    same(&format!("the kind of the error of {what}"), kind, error.kind())?;
+/// The kind, where it is one of these and the error says something.
+fn refusal(what: &str, kinds: &[ErrorKind], error: &Error) -> Result<ErrorKind, Finding> {
+    let kind = error.kind();
+    demand(kinds.contains(kind), || {
+        format!("the kind of the error of {what}: expected {kinds:?}, found {kind:?}")
+    })?;
     let told = !error.origin().trim().is_empty() && !error.message().trim().is_empty();
-    demand(told, || format!("the error of {what} says nothing: `{error}`"))
+    demand(told, || format!("the error of {what} says nothing: `{error}`"))?;
+    Ok(kind.clone())
 }
 
 /// No messages, or no text in them, are an `InvalidRequest`.

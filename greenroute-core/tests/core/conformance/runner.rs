@@ -47,6 +47,39 @@ fn what_is_skipped_is_not_run_and_says_why() {
 }
 
 #[test]
+fn skips_stand_where_their_scenarios_do() {
+    let report = run(ALL, &GreenRanker, &[("panics", "known"), ("passes", "not today")]);
+    let names: Vec<&str> = report.verdicts().iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["passes", "fails", "does_not_apply", "panics"]);
+}
+
+#[test]
+fn reports_stand_side_by_side_in_a_table() {
+    let good = ALL.get(..1).unwrap();
+    let (all, some) =
+        (run(ALL, &GreenRanker, &[]), run(ALL, &GreenRanker, &[("panics", "two\nlines | bars")]));
+    let (one, wrong) = (run(good, &GreenRanker, &[]), run(good, &GreenRanker, &[("pass", "x")]));
+    let reports = [("all", &all), ("a|b", &some), ("one", &one), ("wrong", &wrong)];
+    insta::assert_snapshot!(table(&reports), @r"
+    | scenario | all | a\|b | one | wrong |
+    |---|---|---|---|---|
+    | passes | passed | passed | passed | passed |
+    | fails | **failed** | **failed** |  |  |
+    | does_not_apply | – | – |  |  |
+    | panics | **failed** | – |  |  |
+
+    - all, `fails` failed: it is Monday
+    - all, `panics` failed: it panicked: index 7 out of range
+    - all, it takes images: `does_not_apply`
+    - a|b, `fails` failed: it is Monday
+    - a|b, it takes images: `does_not_apply`
+    - a|b, two lines \| bars: `panics`
+    - wrong failed: there is no scenario `pass` to skip
+    ");
+    assert_eq!(table(&[("one", &one)]).to_string(), "| scenario | one |\n|---|---|\n| passes | passed |\n");
+}
+
+#[test]
 fn a_skip_that_names_nothing_or_says_nothing_is_a_failure() {
     let good = ALL.get(..1).unwrap();
     for (skip, says) in [(("fail", "x"), "no scenario `fail` to skip"), (("passes", " "), "has no reason")] {
@@ -87,7 +120,7 @@ fn every_function_of_a_suite_is_in_its_list() {
         ledger: "ledger.rs";
         meter: "meter.rs";
         profiler: "profiler.rs";
-        provider: "provider/answering.rs", "provider/refusing.rs", "provider/streaming.rs";
+        provider: "provider/answering.rs", "provider/refusing.rs", "provider/streaming.rs", "provider/cancelling.rs", "provider/timing_out.rs", "provider/history.rs", "provider/settings.rs", "provider/telling.rs", "provider/thinking.rs", "provider/tools.rs", "provider/structured.rs", "provider/images.rs";
         ranker: "ranker.rs";
         runtime: "runtime.rs";
         store: "store.rs";
