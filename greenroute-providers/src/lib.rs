@@ -2,8 +2,13 @@
 
 mod cards;
 #[cfg(feature = "hosted")]
+pub mod dialects;
+#[cfg(feature = "hosted")]
 mod hosted;
 #[cfg(feature = "local")]
 pub mod local;
+
+#[cfg(feature = "hosted")]
+pub mod openai;
 
 pub use cards::{cards, parse as parse_cards};

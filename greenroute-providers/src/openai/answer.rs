@@ -7,7 +7,6 @@ use greenroute_core::profile::estimate_tokens;
 use greenroute_core::units::Tokens;
 use greenroute_core::usage::{Counted, Usage};
 use greenroute_core::{Error, ErrorKind, Note, NoteCode, Result};
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
@@ -168,7 +167,9 @@ impl Heard {
         let known = match call.index {
             Some(index) => {
                 let known = self.calls.iter_mut().rfind(|known| known.index == Some(index));
-                known.filter(|known| call.id.as_ref().is_none_or(|id| id.is_empty() || known.id.is_empty() || known.id == *id))
+                known.filter(|known| {
+                    call.id.as_ref().is_none_or(|id| id.is_empty() || known.id.is_empty() || known.id == *id)
+                })
             }
             None if call.function.name.is_some() => None,
             None => self.calls.last_mut(),
@@ -239,7 +240,8 @@ impl Heard {
             match heard.arguments() {
                 Ok(arguments) => blocks.push(heard.block(arguments, response_id.as_deref(), position)),
                 Err(_) if cut => {
-                    let text = format!("the call of `{}` was cut at the output limit and left out", heard.name);
+                    let text =
+                        format!("the call of `{}` was cut at the output limit and left out", heard.name);
                     notes.push(Note::new(NoteCode::Setting, text));
                 }
                 Err(error) => {

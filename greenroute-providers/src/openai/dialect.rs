@@ -98,7 +98,8 @@ pub struct Times {
 
 impl Times {
     /// None told yet; a pointer that is empty leads to no number.
-    pub const IN_SECONDS: Self = Self { unit: Unit::Seconds, queue: "", prefill: "", decode: "", compute: "" };
+    pub const IN_SECONDS: Self =
+        Self { unit: Unit::Seconds, queue: "", prefill: "", decode: "", compute: "" };
     /// None told yet, in milliseconds.
     pub const IN_MILLISECONDS: Self = Self { unit: Unit::Milliseconds, ..Self::IN_SECONDS };
 }

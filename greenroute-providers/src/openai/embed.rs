@@ -54,7 +54,7 @@ impl Embedder for OpenAi {
             Ok(Vectors { data }) => in_order(data, request.texts.len()),
             Err(error) => Err(format!("the vectors cannot be read: {error}")),
         };
-        let vectors = vectors.or_else(|what| fault(ErrorKind::Decode, &what))?;
+        let vectors = vectors.map_err(|what| Error::new(ErrorKind::Decode, origin.as_str(), what))?;
         let counted = body.pointer("/usage/prompt_tokens").and_then(Value::as_u64);
         let usage = |tokens| Usage::new(tokens, Tokens::ZERO);
         let estimate = || {

@@ -10,7 +10,8 @@ use serde_json::Value;
 /// of how a server runs it, and is not read.
 const CONTEXT: [&str; 5] =
     ["/context_window", "/context_length", "/max_context_length", "/max_model_len", "/meta/n_ctx"];
-const MAX_OUTPUT: [&str; 3] = ["/max_completion_tokens", "/max_output_length", "/top_provider/max_completion_tokens"];
+const MAX_OUTPUT: [&str; 3] =
+    ["/max_completion_tokens", "/max_output_length", "/top_provider/max_completion_tokens"];
 
 #[async_trait]
 impl ModelLister for OpenAi {
@@ -30,9 +31,11 @@ impl ModelLister for OpenAi {
 impl OpenAi {
     /// What is said of one model; of one without a name nothing is.
     fn listing(&self, model: &Value) -> Option<Listing> {
-        let text = |pointer: &str| model.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let text =
+            |pointer: &str| model.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
         let number = |pointers: &[&str]| {
-            let mut numbers = pointers.iter().filter_map(|pointer| model.pointer(pointer).and_then(Value::as_u64));
+            let mut numbers =
+                pointers.iter().filter_map(|pointer| model.pointer(pointer).and_then(Value::as_u64));
             numbers.find(|number| *number > 0)
         };
         let day = |text: &str| text.get(..10).and_then(|day| day.parse::<Date>().ok());

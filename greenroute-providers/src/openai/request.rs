@@ -135,8 +135,8 @@ pub(super) fn messages(request: &ChatRequest, dialect: &Dialect) -> Result<Vec<V
     for message in &request.messages {
         match message.role {
             Role::System => scribe.instructions(message, &mut written)?,
-            Role::User => scribe.from_user(message, &mut written)?,
-            Role::Assistant => scribe.from_model(message, &mut written)?,
+            Role::User => scribe.user(message, &mut written)?,
+            Role::Assistant => scribe.model(message, &mut written)?,
         }
     }
     Ok(written)
@@ -165,7 +165,7 @@ impl Scribe<'_> {
     }
 
     /// Results of tools come first: they must follow the calls.
-    fn from_user(&self, message: &Message, into: &mut Vec<Value>) -> Result<()> {
+    fn user(&self, message: &Message, into: &mut Vec<Value>) -> Result<()> {
         let mut parts = Vec::new();
         let mut has_images = false;
         for block in &message.blocks {
@@ -194,7 +194,7 @@ impl Scribe<'_> {
         Ok(())
     }
 
-    fn from_model(&self, message: &Message, into: &mut Vec<Value>) -> Result<()> {
+    fn model(&self, message: &Message, into: &mut Vec<Value>) -> Result<()> {
         let mut written = Map::new();
         let mut calls = Vec::new();
         for block in &message.blocks {

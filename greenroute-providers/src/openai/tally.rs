@@ -57,7 +57,8 @@ pub(super) fn timing(body: &Value, dialect: &Dialect, elapsed: Option<Duration>)
         let (queue, prefill, decode) = (read(times.queue), read(times.prefill), read(times.decode));
         let compute = read(times.compute);
         let elapsed = compute.map(|compute| compute.saturating_add(queue.unwrap_or_default()));
-        let timing = ServerTiming { queue, prefill, decode, elapsed, ..ServerTiming::by(TimingSource::ModelCompute) };
+        let timing =
+            ServerTiming { queue, prefill, decode, elapsed, ..ServerTiming::by(TimingSource::ModelCompute) };
         timing.compute().map(|_| timing)
     });
     told.or_else(|| {
@@ -113,7 +114,9 @@ mod tests {
 
     #[test]
     fn an_unknown_number_is_not_zero() {
-        for usage in [json!(null), json!({}), json!({"prompt_tokens": 3}), json!({"prompt_tokens": "3"}), json!([])] {
+        for usage in
+            [json!(null), json!({}), json!({"prompt_tokens": 3}), json!({"prompt_tokens": "3"}), json!([])]
+        {
             assert_eq!(counted(usage.clone()), None, "{usage}");
         }
         let odd = json!({"prompt_tokens": 3, "completion_tokens": 2, "prompt_tokens_details": "none"});
@@ -139,7 +142,8 @@ mod tests {
             "time_to_first_token_ms": 85.0, "generation_time_ms": 1240.0, "queue_time_ms": 12.0,
         }});
         assert_eq!(times(at_vllm, &vllm::DIALECT), Some((Some(12_000), 1_325_000, source)));
-        for odd in [json!({}), json!({"usage": {"total_time": -1.0}}), json!({"usage": {"total_time": "1"}})] {
+        for odd in [json!({}), json!({"usage": {"total_time": -1.0}}), json!({"usage": {"total_time": "1"}})]
+        {
             assert_eq!(times(odd, &groq::DIALECT), None);
         }
     }
