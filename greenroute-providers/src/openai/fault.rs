@@ -29,7 +29,9 @@ fn by_word(word: &str) -> Option<ErrorKind> {
         "content_filter" | "content_policy_violation" => ErrorKind::ContentFiltered,
         // A setting that this model does not have, such as a temperature: another model may.
         "unsupported_parameter" | "unsupported_value" => ErrorKind::Unsupported,
-        "overloaded_error" | "service_unavailable" | "unavailable_error" => ErrorKind::Overloaded,
+        "overloaded_error" | "server_overloaded" | "service_unavailable" | "unavailable_error" => {
+            ErrorKind::Overloaded
+        }
         // Of single requests of a batch.
         "batch_expired" => ErrorKind::Timeout,
         "batch_cancelled" => ErrorKind::Cancelled,

@@ -28,6 +28,8 @@ mod provider;
 mod request;
 mod stream;
 mod tally;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub use builder::OpenAiBuilder;
