@@ -7,6 +7,8 @@ pub mod dialects;
 mod hosted;
 #[cfg(feature = "local")]
 pub mod local;
+#[cfg(feature = "hosted")]
+pub mod ollama;
 
 #[cfg(feature = "hosted")]
 pub mod openai;
