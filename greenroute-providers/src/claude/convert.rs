@@ -1,9 +1,9 @@
 use super::rules::ClaudeRules;
-use super::schema;
 use super::thinking::plan;
 use super::wire::{
     Ask, Block as Wire, CacheControl, Format, Image, Marked, OutputConfig, Part, Prompt, Tool, ToolChoice, Turn,
 };
+use crate::hosted::schema;
 use greenroute_core::chat::{Block, CacheFor, ChatRequest, Message, Role, ToolChoice as Choice};
 use greenroute_core::{Date, Error, ErrorKind, ModelCard, Note, NoteCode, Result};
 use serde_json::{Value, json};
@@ -42,7 +42,11 @@ pub(super) fn ask<'a>(request: &'a ChatRequest, terms: Terms<'_>, stream: bool) 
     }
     let (system, messages) = turns(request, &mut notes)?;
     let format = match &request.schema {
-        Some(schema) => Some(Format { kind: "json_schema", schema: schema::for_claude(schema)? }),
+        Some(schema) => {
+            let shaped = schema::shape(schema, &schema::CLAUDE, &request.model)?;
+            notes.extend(shaped.note);
+            Some(Format { kind: "json_schema", schema: shaped.schema })
+        }
         None => None,
     };
     let mut prompt = Prompt {
@@ -289,7 +293,8 @@ fn sample(ask: &mut Ask<'_>, request: &ChatRequest, terms: Terms<'_>, thinks: bo
     ask.temperature = sampling.temperature.map(|temperature| temperature.min(1.0));
     ask.top_p = sampling.top_p;
     ask.top_k = sampling.top_k;
-    if terms.rules.is_some() && ask.temperature.is_some() && ask.top_p.take().is_some() {
+    if terms.rules.is_some() && ask.temperature.is_some() && ask.top_p.is_some() {
+        ask.top_p = None;
         left_out("top_p", "this model takes it only where `temperature` is unset");
     }
     if ask.temperature < sampling.temperature {

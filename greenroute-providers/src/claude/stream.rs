@@ -1,53 +1,36 @@
 use super::answer::Asked;
-use super::failure::in_band;
 use super::usage::overwrite;
 use super::wire::Answer;
 use futures_core::stream::BoxStream;
 use futures_util::{StreamExt, stream};
-use greenroute_core::chat::{ChatEvent, FinishReason, Served};
+use greenroute_core::chat::{ChatEvent, FinishReason};
 use greenroute_core::{Error, ErrorKind, Note, NoteCode, Result};
-use greenroute_http::{SseItem, SseStream};
+use greenroute_http::{Client, SseItem, SseStream};
 use serde_json::{Map, Value, json};
-use std::collections::VecDeque;
 
-/// An answer that comes in pieces. `served` is what the headers told.
-pub(super) fn events(items: SseStream, asked: Asked, served: Served) -> BoxStream<'static, Result<ChatEvent>> {
-    let reading = Reading { items, assembly: Assembly::new(asked, served), ready: VecDeque::new(), over: false };
-    stream::unfold(reading, |mut reading| async { Some((reading.next().await?, reading)) }).boxed()
+/// An answer that comes in pieces: what `assembly` makes of `items`, up to its end.
+pub(super) fn events(items: SseStream, assembly: Assembly) -> BoxStream<'static, Result<ChatEvent>> {
+    let reading = Some((items, assembly));
+    stream::unfold(reading, |reading| async {
+        let (mut items, mut assembly) = reading?;
+        let event = next(&mut items, &mut assembly).await;
+        let over = matches!(event, Err(_) | Ok(ChatEvent::Done(_)));
+        Some((event, (!over).then_some((items, assembly))))
+    })
+    .boxed()
 }
 
-struct Reading {
-    items: SseStream,
-    assembly: Assembly,
-    ready: VecDeque<ChatEvent>,
-    over: bool,
-}
-
-impl Reading {
-    async fn next(&mut self) -> Option<Result<ChatEvent>> {
-        loop {
-            if let Some(event) = self.ready.pop_front() {
-                return Some(Ok(event));
-            }
-            if self.over {
-                return None;
-            }
-            let outcome = match self.items.next().await {
-                Some(Ok(SseItem::Event { name, data })) => self.assembly.take(&name, &data),
-                Some(Ok(SseItem::Comment(_))) => Ok(None),
-                Some(Err(error)) => Err(error),
-                None => Err(self.assembly.truncated()),
-            };
-            match outcome {
-                Ok(event) => {
-                    self.over = matches!(event, Some(ChatEvent::Done(_)));
-                    self.ready.extend(event);
-                }
-                Err(error) => {
-                    self.over = true;
-                    return Some(Err(error));
+async fn next(items: &mut SseStream, assembly: &mut Assembly) -> Result<ChatEvent> {
+    loop {
+        match items.next().await {
+            Some(Ok(SseItem::Event { name, data })) => {
+                if let Some(event) = assembly.take(&name, &data)? {
+                    return Ok(event);
                 }
             }
+            Some(Ok(SseItem::Comment(_))) => {}
+            Some(Err(error)) => return Err(error),
+            None => return Err(assembly.truncated()),
         }
     }
 }
@@ -55,8 +38,9 @@ impl Reading {
 /// An answer as far as it has come.
 #[derive(Debug)]
 pub(super) struct Assembly {
+    client: Client,
     asked: Asked,
-    served: Served,
+    request_id: Option<String>,
     answer: Option<Answer>,
     /// In the order in which their pieces came, so that the pieces joined are the answer's text.
     blocks: Vec<Growing>,
@@ -86,8 +70,9 @@ impl Growing {
 }
 
 impl Assembly {
-    pub(super) const fn new(asked: Asked, served: Served) -> Self {
-        Self { asked, served, answer: None, blocks: Vec::new() }
+    /// Nothing yet. `request_id` is what the headers told.
+    pub(super) const fn new(client: Client, asked: Asked, request_id: Option<String>) -> Self {
+        Self { client, asked, request_id, answer: None, blocks: Vec::new() }
     }
 
     /// Takes one event of the wire, and gives at most one of greenroute's.
@@ -97,8 +82,7 @@ impl Assembly {
     pub(super) fn take(&mut self, name: &str, data: &str) -> Result<Option<ChatEvent>> {
         let Ok(Value::Object(mut event)) = serde_json::from_str(data) else {
             let known = ["message", "content", "error"].iter().any(|prefix| name.starts_with(prefix));
-            let excerpt: String = data.chars().take(80).collect();
-            return if known { Err(self.broken(&format!("unreadable data: `{excerpt}`"))) } else { Ok(None) };
+            return if known { Err(self.broken("an event that is no JSON")) } else { Ok(None) };
         };
         let kind = event.get("type").and_then(Value::as_str).unwrap_or(name).to_owned();
         let index = event.get("index").and_then(Value::as_u64).unwrap_or(0);
@@ -106,7 +90,7 @@ impl Assembly {
         match kind.as_str() {
             "message_start" => {
                 let answer = serde_json::from_value(part("message"));
-                self.answer = Some(answer.map_err(|error| self.broken(&format!("a beginning that is none: {error}")))?);
+                self.answer = Some(answer.map_err(|_| self.broken("a beginning that is none"))?);
                 Ok(None)
             }
             "content_block_start" => match part("content_block") {
@@ -201,7 +185,7 @@ impl Assembly {
         }
         answer.content = Some(content);
         let mut response = self.asked.clone().read(answer)?;
-        response.served.request_id = self.served.request_id.take();
+        response.served.request_id = self.request_id.take();
         Ok(ChatEvent::Done(Box::new(response)))
     }
 
@@ -231,11 +215,11 @@ impl Assembly {
     }
 
     fn reported(&self, event: &Value) -> Error {
-        let (kind, message) = in_band(event);
-        if self.heard() {
-            return self.asked.fault(ErrorKind::StreamError, format!("the provider broke off: {message}"));
+        let error = self.client.error_in(event, &self.asked.key.to_string());
+        if !self.heard() {
+            return error;
         }
-        self.asked.fault(kind, message)
+        self.asked.fault(ErrorKind::StreamError, format!("the provider broke off: {}", error.message()))
     }
 }
 
