@@ -44,7 +44,8 @@ impl Asked {
         let counted = match buckets(&answer.usage) {
             Some(usage) => Counted::Reported(usage),
             None => {
-                let output_visible = blocks.iter().map(|block| estimate_tokens(&written(block)).value()).sum();
+                let output_visible =
+                    blocks.iter().map(|block| estimate_tokens(&written(block)).value()).sum();
                 Counted::Approximate(Usage { output_visible, ..self.guessed_input })
             }
         };

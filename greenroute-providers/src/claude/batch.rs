@@ -20,13 +20,15 @@ impl BatchProvider for Claude {
             match notes.first() {
                 None => Ok(BatchEntry { custom_id: id, params }),
                 Some(note) => {
-                    let message = format!("a batch cannot tell what is not done as asked, and of `{id}` {note}");
+                    let message =
+                        format!("a batch cannot tell what is not done as asked, and of `{id}` {note}");
                     Err(Error::new(ErrorKind::Unsupported, request.model.to_string(), message))
                 }
             }
         });
         let requests = entries.collect::<Result<Vec<_>>>()?;
-        let batch: Batch = self.client.post(BATCHES).json(&BatchAsk { requests }).send().await?.json().await?;
+        let batch: Batch =
+            self.client.post(BATCHES).json(&BatchAsk { requests }).send().await?.json().await?;
         Ok(BatchId(batch.id))
     }
 
@@ -66,7 +68,9 @@ impl Claude {
                 Asked { key, notes: Vec::new(), guessed_input: Default::default() }.read(message)
             }
             BatchEnd::Errored { error } => Err(self.client.error_in(&error, NAME)),
-            BatchEnd::Canceled => ended(ErrorKind::Cancelled, "the batch was cancelled before this request was sent"),
+            BatchEnd::Canceled => {
+                ended(ErrorKind::Cancelled, "the batch was cancelled before this request was sent")
+            }
             BatchEnd::Expired => ended(ErrorKind::Timeout, "the batch expired before this request was sent"),
             BatchEnd::Unknown => ended(ErrorKind::Decode, "the request ended in a way that is not known"),
         };
@@ -160,11 +164,14 @@ mod tests {
         let of = |status: &str, counts: [u64; 5], cancelled: bool| {
             let [processing, succeeded, errored, canceled, expired] = counts;
             let cancelled_at = cancelled.then_some("2026-11-21T10:20:30Z");
-            super::status(serde_json::from_value(serde_json::json!({
-                "id": "msgbatch_1", "processing_status": status, "expires_at": "2026-11-22T10:20:30Z",
-                "cancel_initiated_at": cancelled_at, "request_counts": {"processing": processing,
-                "succeeded": succeeded, "errored": errored, "canceled": canceled, "expired": expired},
-            })).unwrap())
+            super::status(
+                serde_json::from_value(serde_json::json!({
+                    "id": "msgbatch_1", "processing_status": status, "expires_at": "2026-11-22T10:20:30Z",
+                    "cancel_initiated_at": cancelled_at, "request_counts": {"processing": processing,
+                    "succeeded": succeeded, "errored": errored, "canceled": canceled, "expired": expired},
+                }))
+                .unwrap(),
+            )
         };
         assert_eq!(of("in_progress", [3, 0, 0, 0, 0], false).state, BatchState::Running);
         assert_eq!(of("canceling", [3, 0, 0, 0, 0], true).state, BatchState::Running);

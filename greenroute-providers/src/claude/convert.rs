@@ -1,7 +1,8 @@
 use super::rules::ClaudeRules;
 use super::thinking::plan;
 use super::wire::{
-    Ask, Block as Wire, CacheControl, Format, Image, Marked, OutputConfig, Part, Prompt, Tool, ToolChoice, Turn,
+    Ask, Block as Wire, CacheControl, Format, Image, Marked, OutputConfig, Part, Prompt, Tool, ToolChoice,
+    Turn,
 };
 use crate::hosted::schema;
 use greenroute_core::chat::{Block, CacheFor, ChatRequest, Message, Role, ToolChoice as Choice};
@@ -29,12 +30,20 @@ pub(super) struct Terms<'a> {
 /// # Errors
 /// [`ErrorKind::InvalidRequest`] for instructions that are no text, [`ErrorKind::Unsupported`] for a schema or a
 /// forced tool that the model does not take.
-pub(super) fn ask<'a>(request: &'a ChatRequest, terms: Terms<'_>, stream: bool) -> Result<(Ask<'a>, Vec<Note>)> {
+pub(super) fn ask<'a>(
+    request: &'a ChatRequest,
+    terms: Terms<'_>,
+    stream: bool,
+) -> Result<(Ask<'a>, Vec<Note>)> {
     let mut notes = Vec::new();
     let max_tokens = max_tokens(request, terms.card, &mut notes);
     let forced = matches!(request.tool_choice, Choice::Any | Choice::One(_));
     if forced && terms.rules.is_some_and(|rules| !rules.forced_tools) {
-        return Err(fault(request, ErrorKind::Unsupported, "this model cannot be made to call a tool: `tool_choice`"));
+        return Err(fault(
+            request,
+            ErrorKind::Unsupported,
+            "this model cannot be made to call a tool: `tool_choice`",
+        ));
     }
     let plan = plan(request.effort, terms.rules, max_tokens, forced);
     if let Some(why) = plan.unmet {
@@ -151,14 +160,21 @@ fn turns<'a>(
         turn.content.sort_by_key(|part| !is_result(part));
     }
     if moved {
-        note(notes, "instructions that stood between messages were sent ahead of them: the API takes none there");
+        note(
+            notes,
+            "instructions that stood between messages were sent ahead of them: the API takes none there",
+        );
     }
     if dropped > 0 {
         let text = format!("{dropped} blocks that only another model can read were left out");
         notes.push(Note::new(NoteCode::OpaqueDropped, text));
     }
     if turns.is_empty() {
-        return Err(fault(request, ErrorKind::InvalidRequest, "nothing of the prompt can be sent to this model"));
+        return Err(fault(
+            request,
+            ErrorKind::InvalidRequest,
+            "nothing of the prompt can be sent to this model",
+        ));
     }
     Ok((system, turns))
 }

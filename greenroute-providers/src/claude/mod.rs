@@ -8,6 +8,8 @@ mod failure;
 mod list;
 mod rules;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod thinking;
 mod usage;
 mod wire;

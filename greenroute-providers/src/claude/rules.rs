@@ -74,7 +74,8 @@ mod tests {
     #[test]
     fn every_shipped_card_has_rules_and_no_model_has_two() {
         let rules = shipped().unwrap();
-        let cards = crate::cards().unwrap().into_iter().filter(|card| card.key.provider.as_str() == "anthropic");
+        let cards =
+            crate::cards().unwrap().into_iter().filter(|card| card.key.provider.as_str() == "anthropic");
         let ids: Vec<_> = cards.map(|card| card.key.model).collect();
         assert!(!ids.is_empty());
         for id in ids {

@@ -125,7 +125,9 @@ impl Assembly {
             _ => None,
         };
         self.blocks.push(Growing { index, block, arguments: String::new() });
-        event.filter(|event| !matches!(event, ChatEvent::Text(text) | ChatEvent::Thinking(text) if text.is_empty()))
+        event.filter(
+            |event| !matches!(event, ChatEvent::Text(text) | ChatEvent::Thinking(text) if text.is_empty()),
+        )
     }
 
     fn grow(&mut self, index: u64, delta: &Value) -> Result<Option<ChatEvent>> {
@@ -198,13 +200,14 @@ impl Assembly {
     /// Whether the caller has been given anything.
     fn heard(&self) -> bool {
         let said = |growing: &Growing, kind| {
-            growing.is(kind) && growing.block.get(kind).and_then(Value::as_str).is_some_and(|text| !text.is_empty())
+            growing.is(kind)
+                && growing.block.get(kind).and_then(Value::as_str).is_some_and(|text| !text.is_empty())
         };
         self.blocks.iter().any(|growing| said(growing, "text") || said(growing, "thinking"))
     }
 
     /// The provider closed the stream without saying that it was complete.
-    fn truncated(&self) -> Error {
+    pub(super) fn truncated(&self) -> Error {
         let kind = ErrorKind::StreamTruncated { partial: self.text() };
         self.asked.fault(kind, "the stream ended before the answer did")
     }

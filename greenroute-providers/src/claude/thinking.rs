@@ -45,12 +45,9 @@ pub(super) fn plan(
         Effort::High => "high",
     };
     match rules.thinking {
-        ClaudeThinking::Adaptive => Plan {
-            thinking: Some(Thinking::Adaptive),
-            effort: Some(level),
-            thinks: true,
-            unmet: None,
-        },
+        ClaudeThinking::Adaptive => {
+            Plan { thinking: Some(Thinking::Adaptive), effort: Some(level), thinks: true, unmet: None }
+        }
         ClaudeThinking::Budget if max_tokens <= LEAST_BUDGET => {
             let unmet = Some("thinking takes 1024 tokens at least, more than the output limit leaves");
             Plan { unmet, ..without(rules) }
@@ -72,9 +69,7 @@ pub(super) fn plan(
 fn without(rules: &ClaudeRules) -> Plan {
     match (rules.thinks_unasked, rules.off) {
         (false, _) => Plan::default(),
-        (true, Some(ClaudeOff::Disabled)) => {
-            Plan { thinking: Some(Thinking::Disabled), ..Plan::default() }
-        }
+        (true, Some(ClaudeOff::Disabled)) => Plan { thinking: Some(Thinking::Disabled), ..Plan::default() },
         (true, Some(ClaudeOff::BetweenTools)) => {
             Plan { thinking: Some(Thinking::BetweenTools), ..Plan::default() }
         }
@@ -95,12 +90,8 @@ mod tests {
 
     #[test]
     fn each_model_is_asked_in_its_own_words() {
-        let adaptive = Plan {
-            thinking: Some(Thinking::Adaptive),
-            effort: Some("medium"),
-            thinks: true,
-            unmet: None,
-        };
+        let adaptive =
+            Plan { thinking: Some(Thinking::Adaptive), effort: Some("medium"), thinks: true, unmet: None };
         assert_eq!(planned("claude-sonnet-4-6", Effort::Medium, 9000, false), adaptive);
         let budget = Thinking::Enabled { budget_tokens: 4096 };
         assert_eq!(planned("claude-haiku-4-5", Effort::Medium, 64_000, false).thinking, Some(budget));

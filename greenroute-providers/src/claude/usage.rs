@@ -62,7 +62,8 @@ mod tests {
 
     #[test]
     fn without_parts_a_cache_was_written_for_five_minutes() {
-        let usage = buckets(&json!({"input_tokens": 1, "output_tokens": 1, "cache_creation_input_tokens": 7}));
+        let usage =
+            buckets(&json!({"input_tokens": 1, "output_tokens": 1, "cache_creation_input_tokens": 7}));
         assert_eq!(usage.unwrap().cache_write_5m, Tokens::new(7));
     }
 
@@ -74,8 +75,13 @@ mod tests {
     }
 
     fn number() -> impl Strategy<Value = Value> {
-        prop_oneof![Just(Value::Null), Just(json!("7")), Just(json!(-3)), any::<u64>().prop_map(|n| json!(n)),
-            (0u64..100_000).prop_map(|n| json!(n))]
+        prop_oneof![
+            Just(Value::Null),
+            Just(json!("7")),
+            Just(json!(-3)),
+            any::<u64>().prop_map(|n| json!(n)),
+            (0u64..100_000).prop_map(|n| json!(n))
+        ]
     }
 
     proptest! {

@@ -77,9 +77,17 @@ pub(super) enum Part<'a> {
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Block<'a> {
-    Text { text: &'a str },
-    Image { source: Image<'a> },
-    ToolUse { id: Cow<'a, str>, name: &'a str, input: Cow<'a, Value> },
+    Text {
+        text: &'a str,
+    },
+    Image {
+        source: Image<'a>,
+    },
+    ToolUse {
+        id: Cow<'a, str>,
+        name: &'a str,
+        input: Cow<'a, Value>,
+    },
     ToolResult {
         tool_use_id: Cow<'a, str>,
         content: &'a str,
@@ -216,8 +224,12 @@ pub(super) struct BatchLine {
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum BatchEnd {
-    Succeeded { message: Answer },
-    Errored { error: Value },
+    Succeeded {
+        message: Answer,
+    },
+    Errored {
+        error: Value,
+    },
     Canceled,
     Expired,
     #[serde(other)]
