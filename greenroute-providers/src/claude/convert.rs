@@ -1,5 +1,5 @@
 use super::rules::ClaudeRules;
-use super::thinking::plan;
+use super::thinking::{Hindrance, plan};
 use super::wire::{
     Ask, Block as Wire, CacheControl, Format, Image, Marked, OutputConfig, Part, Prompt, Tool, ToolChoice,
     Turn,
@@ -45,11 +45,16 @@ pub(super) fn ask<'a>(
             "this model cannot be made to call a tool: `tool_choice`",
         ));
     }
-    let plan = plan(request.effort, terms.rules, max_tokens, forced);
+    let (system, messages) = turns(request, &mut notes)?;
+    let hindrance = if forced {
+        Some(Hindrance::ForcedTool)
+    } else {
+        answers_thoughtless_call(&messages).then_some(Hindrance::ToolLoop)
+    };
+    let plan = plan(request.effort, terms.rules, max_tokens, hindrance);
     if let Some(why) = plan.unmet {
         note(&mut notes, format!("`effort` was not followed: {why}"));
     }
-    let (system, messages) = turns(request, &mut notes)?;
     let format = match &request.schema {
         Some(schema) => {
             let shaped = schema::shape(schema, &schema::CLAUDE, &request.model)?;
@@ -177,6 +182,12 @@ fn turns<'a>(
         ));
     }
     Ok((system, turns))
+}
+
+/// Whether the last turn gives the results of tools that were called without thinking before.
+fn answers_thoughtless_call(turns: &[Turn<'_>]) -> bool {
+    let [.., called, answered] = turns else { return false };
+    answered.content.first().is_some_and(is_result) && !matches!(called.content.first(), Some(Part::Own(_)))
 }
 
 fn is_result(part: &Part<'_>) -> bool {

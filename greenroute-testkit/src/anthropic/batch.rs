@@ -23,7 +23,8 @@ pub(super) fn entries(body: &Value) -> Result<Vec<(String, &Value)>, Wrong> {
         let id = entry.need_text("custom_id")?;
         let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         if id.is_empty() || id.len() > 64 || !id.chars().all(allowed) {
-            let message = format!("{}: String should match pattern '^[a-zA-Z0-9_-]{{1,64}}$'", entry.path("custom_id"));
+            let message =
+                format!("{}: String should match pattern '^[a-zA-Z0-9_-]{{1,64}}$'", entry.path("custom_id"));
             return Err(entry.rule("custom_id", message));
         }
         if !known.insert(id) {
@@ -34,7 +35,9 @@ pub(super) fn entries(body: &Value) -> Result<Vec<(String, &Value)>, Wrong> {
         entries.push((id.to_owned(), params));
     }
     if entries.is_empty() {
-        return Err(fields.rule("requests", "requests: List should have at least 1 item after validation, not 0"));
+        return Err(
+            fields.rule("requests", "requests: List should have at least 1 item after validation, not 0")
+        );
     }
     fields.done()?;
     Ok(entries)

@@ -103,7 +103,9 @@ impl Vendor for Anthropic {
         let invalid = |message: &str| self.error(&Trouble::Invalid(message.to_owned()));
         let version = match request.header("anthropic-version") {
             Some(version @ ("2023-06-01" | "2026-10-21")) => version,
-            Some(other) => return Err(invalid(&format!("anthropic-version: {other} is not a valid version"))),
+            Some(other) => {
+                return Err(invalid(&format!("anthropic-version: {other} is not a valid version")));
+            }
             None => return Err(invalid("anthropic-version: header is required")),
         };
         let path = request.path.trim_start_matches("/v1/");
@@ -112,12 +114,14 @@ impl Vendor for Anthropic {
         }
         let wrong = |wrong: Wrong| self.wrong(&wrong);
         match (request.method.as_str(), path) {
-            ("POST", "messages") => {
-                self.prompt(&request.body, version, false).map(|asked| Asked::Chat(asked.into())).map_err(wrong)
-            }
-            ("POST", "messages/count_tokens") => {
-                self.prompt(&request.body, version, true).map(|asked| Asked::Count(asked.into())).map_err(wrong)
-            }
+            ("POST", "messages") => self
+                .prompt(&request.body, version, false)
+                .map(|asked| Asked::Chat(asked.into()))
+                .map_err(wrong),
+            ("POST", "messages/count_tokens") => self
+                .prompt(&request.body, version, true)
+                .map(|asked| Asked::Count(asked.into()))
+                .map_err(wrong),
             ("GET", "models") => read::list(request).map(Asked::List).map_err(wrong),
             ("GET", path) if path.starts_with("models/") => {
                 let only = path.strip_prefix("models/").map(str::to_owned);
@@ -125,16 +129,16 @@ impl Vendor for Anthropic {
             }
             ("POST", "messages/batches") => {
                 let entries = batch::entries(&request.body).map_err(wrong)?;
-                let ended = |(id, params): (String, &Value)| {
-                    json!({"custom_id": id, "result": self.of_batch(params, version)})
-                };
+                let ended = |(id, params): (String, &Value)| json!({"custom_id": id, "result": self.of_batch(params, version)});
                 let ended = entries.into_iter().map(ended).collect();
                 Ok(Asked::Own(write::headed(Reply::json(200, locked(&self.batches).add(ended)))))
             }
             (method, path) => {
                 let found = path.strip_prefix("messages/batches/");
                 let answer = found.and_then(|rest| locked(&self.batches).answer(method, rest));
-                answer.map(|reply| Asked::Own(write::headed(reply))).ok_or_else(|| self.error(&Trouble::NoSuchPath))
+                answer
+                    .map(|reply| Asked::Own(write::headed(reply)))
+                    .ok_or_else(|| self.error(&Trouble::NoSuchPath))
             }
         }
     }
@@ -160,7 +164,8 @@ impl Vendor for Anthropic {
         };
         match trouble {
             Trouble::Key => {
-                let mut reply = error(401, "authentication_error", "API key is invalid.").without_header("request-id");
+                let mut reply =
+                    error(401, "authentication_error", "API key is invalid.").without_header("request-id");
                 if let crate::reply::Body::Json(Value::Object(body)) = &mut reply.body {
                     body.insert("request_id".to_owned(), Value::Null);
                 }
@@ -195,7 +200,9 @@ impl Vendor for Anthropic {
                 let body = json!({"type": "error", "error": error, "request_id": "req_011FAKE"});
                 Reply::json(429, body).header("request-id", "req_011FAKE").header("x-should-retry", "false")
             }
-            Trouble::Overloaded => error(529, "overloaded_error", "Overloaded").header("x-should-retry", "true"),
+            Trouble::Overloaded => {
+                error(529, "overloaded_error", "Overloaded").header("x-should-retry", "true")
+            }
             Trouble::Unavailable => error(503, "api_error", "Service unavailable"),
             Trouble::Server => error(500, "api_error", "Internal server error"),
         }

@@ -39,7 +39,8 @@ pub(super) fn chat(body: &Value, version: &str, counted: bool) -> Result<(AskedC
         let message = format!("A maximum of 4 blocks with cache_control may be provided. Found {found}.");
         return Err(fields.rule("cache_control", message));
     }
-    if thinking.thinks && matches!(asked.tool_choice, ToolChoice::Any | ToolChoice::One(_)) && thinking.asked {
+    if thinking.thinks && matches!(asked.tool_choice, ToolChoice::Any | ToolChoice::One(_)) && thinking.asked
+    {
         let message = "Thinking may not be enabled when tool_choice forces tool use.";
         return Err(fields.rule("tool_choice", message));
     }
@@ -96,7 +97,8 @@ fn read_tools(
     for mut tool in fields.objects("tools")? {
         let name = tool.need_text("name")?;
         if !is_word(name, 128) {
-            let message = format!("{}: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'", tool.path("name"));
+            let message =
+                format!("{}: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'", tool.path("name"));
             return Err(tool.rule("name", message));
         }
         if asked.tools.iter().any(|known| known.name == name) {
@@ -123,7 +125,8 @@ fn read_tools(
         let message = "tool_choice: may only be specified while providing tools.";
         return Err(fields.rule("tool_choice", message));
     }
-    let kind = choice.word("type", &["auto", "any", "tool", "none"])?.ok_or_else(|| choice.missing("type"))?;
+    let kind =
+        choice.word("type", &["auto", "any", "tool", "none"])?.ok_or_else(|| choice.missing("type"))?;
     asked.tool_choice = match kind {
         "auto" => ToolChoice::Auto,
         "any" => ToolChoice::Any,
@@ -142,7 +145,9 @@ fn read_tools(
     }
     choice.done()?;
     if matches!(kind, "any" | "tool") && !rules.forced_tools {
-        return Err(fields.rule("tool_choice", "tool_choice: forced tool use is not supported on this model."));
+        return Err(
+            fields.rule("tool_choice", "tool_choice: forced tool use is not supported on this model.")
+        );
     }
     Ok(())
 }
@@ -182,7 +187,9 @@ fn read_thinking(fields: &mut Fields<'_>, rules: Rules) -> Result<Thinking, Wron
         return Err(thinking.rule("type", message));
     }
     let budget = if kind == "enabled" {
-        thinking.integer("budget_tokens", 1024..=i64::MAX)?.ok_or_else(|| thinking.missing("budget_tokens"))?;
+        thinking
+            .integer("budget_tokens", 1024..=i64::MAX)?
+            .ok_or_else(|| thinking.missing("budget_tokens"))?;
         thinking.count("budget_tokens", 1024)?
     } else {
         None
@@ -239,12 +246,19 @@ fn read_sampling(fields: &mut Fields<'_>, rules: Rules, thinking: &Thinking) -> 
     let top_k = fields.integer("top_k", 0..=i64::MAX)?;
     let default = |temperature: f64| (temperature - 1.0).abs() < 1e-9;
     let set = temperature.is_some_and(|temperature| !default(temperature));
-    let field = if set { "temperature" } else if top_p.is_some() { "top_p" } else { "top_k" };
+    let field = if set {
+        "temperature"
+    } else if top_p.is_some() {
+        "top_p"
+    } else {
+        "top_k"
+    };
     if !rules.sampling && (set || top_p.is_some() || top_k.is_some()) {
         return Err(fields.rule(field, format!("`{field}` is deprecated for this model.")));
     }
     if temperature.is_some() && top_p.is_some() {
-        let message = "`temperature` and `top_p` cannot both be specified for this model. Please use only one.";
+        let message =
+            "`temperature` and `top_p` cannot both be specified for this model. Please use only one.";
         return Err(fields.rule("top_p", message));
     }
     if thinking.thinks && (set || top_k.is_some() || top_p.is_some_and(|top_p| top_p < 0.95)) {

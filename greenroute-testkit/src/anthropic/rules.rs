@@ -1,7 +1,8 @@
 use crate::vendor::Model;
+use std::borrow::Cow;
 
 /// The models that the fake serves.
-pub(super) const MODELS: [Model; 7] = [
+pub(super) static MODELS: [Model; 7] = [
     roomy("claude-haiku-4-5"),
     roomy("claude-haiku-4-5-20251001"),
     roomy("claude-sonnet-4-6"),
@@ -13,7 +14,7 @@ pub(super) const MODELS: [Model; 7] = [
 
 /// Room enough for a budget of thinking.
 const fn roomy(id: &'static str) -> Model {
-    Model { max_output: 8192, ..Model::chat(id) }
+    Model { id: Cow::Borrowed(id), window: 4096, max_output: 8192, embeds: false, thinks: false }
 }
 
 /// What a model takes.

@@ -2,8 +2,20 @@ use crate::fields::Wrong;
 use serde_json::Value;
 
 const KEYWORDS: [&str; 14] = [
-    "$defs", "$ref", "additionalProperties", "allOf", "anyOf", "const", "definitions", "description", "enum", "format",
-    "items", "properties", "required", "type",
+    "$defs",
+    "$ref",
+    "additionalProperties",
+    "allOf",
+    "anyOf",
+    "const",
+    "definitions",
+    "description",
+    "enum",
+    "format",
+    "items",
+    "properties",
+    "required",
+    "type",
 ];
 const FORMATS: [&str; 10] =
     ["date", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "time", "uri", "uuid"];
@@ -27,9 +39,12 @@ pub(super) fn check(schema: &Value, path: &str) -> Result<(), Wrong> {
         }
     }
     if kind == "object" && members.get("additionalProperties") != Some(&Value::Bool(false)) {
-        return wrong(format!("{path}: For 'object' type, 'additionalProperties' must be explicitly set to false"));
+        return wrong(format!(
+            "{path}: For 'object' type, 'additionalProperties' must be explicitly set to false"
+        ));
     }
-    let named = ["properties", "$defs", "definitions"].into_iter().filter_map(|key| members.get(key)?.as_object());
+    let named =
+        ["properties", "$defs", "definitions"].into_iter().filter_map(|key| members.get(key)?.as_object());
     let mut inner: Vec<&Value> = named.flat_map(|named| named.values()).collect();
     inner.extend(members.get("items"));
     let several = ["anyOf", "allOf"].into_iter().filter_map(|key| members.get(key)?.as_array());

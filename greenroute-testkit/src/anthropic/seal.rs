@@ -18,7 +18,8 @@ pub(super) fn redacted(model: &str) -> Value {
 pub(super) fn fault(model: &str, block: &Value) -> Option<&'static str> {
     let text = |name: &str| block.get(name).and_then(Value::as_str).unwrap_or_default();
     if text("type") == "redacted_thinking" {
-        return (text("data") != sign(model, "redacted")).then_some("Invalid `data` in `redacted_thinking` block");
+        return (text("data") != sign(model, "redacted"))
+            .then_some("Invalid `data` in `redacted_thinking` block");
     }
     (text("signature") != sign(model, text("thinking"))).then_some("Invalid `signature` in `thinking` block")
 }
@@ -26,7 +27,9 @@ pub(super) fn fault(model: &str, block: &Value) -> Option<&'static str> {
 /// FNV-1a, 64 bits, of the model's name and the text, which no UTF-8 joins with this byte.
 fn sign(model: &str, text: &str) -> String {
     let bytes = model.bytes().chain([0xff]).chain(text.bytes());
-    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
     STANDARD.encode(hash.to_be_bytes())
 }
 

@@ -40,7 +40,8 @@ pub(super) fn read(
             None => return Err(message.missing("content")),
             Some(Value::String(text)) => {
                 if text.trim().is_empty() {
-                    let message_text = format!("{}: all messages must have non-empty content", message.path(""));
+                    let message_text =
+                        format!("{}: all messages must have non-empty content", message.path(""));
                     return Err(message.rule("content", message_text));
                 }
                 add(asked, &mut shapes, |turn, shape| {
@@ -109,7 +110,9 @@ fn read_block(
         "text" => {
             let text = block.need_text("text")?;
             if text.trim().is_empty() {
-                return Err(block.rule("text", "messages: text content blocks must contain non-whitespace text"));
+                return Err(
+                    block.rule("text", "messages: text content blocks must contain non-whitespace text")
+                );
             }
             add(asked, shapes, |turn, _| say(turn, text));
         }
@@ -159,7 +162,9 @@ fn read_block(
         _ => {
             let value = sealed(block, kind)?;
             if let Some(fault) = seal::fault(&asked.model, &value) {
-                return Err(block.rule("signature", format!("{}: {fault}", block.path("")).replace(".:", ":")));
+                return Err(
+                    block.rule("signature", format!("{}: {fault}", block.path("")).replace(".:", ":"))
+                );
             }
         }
     }

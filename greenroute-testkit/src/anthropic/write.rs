@@ -71,7 +71,9 @@ pub(super) fn stream(mut message: Value, said: &SaidChat) -> Reply {
     });
     let mut begun = usage.clone();
     let mut ended = usage;
-    if let (Value::Object(begun), Value::Object(ended), Value::Object(message)) = (&mut begun, &mut ended, &mut message) {
+    if let (Value::Object(begun), Value::Object(ended), Value::Object(message)) =
+        (&mut begun, &mut ended, &mut message)
+    {
         begun.insert("output_tokens".to_owned(), json!(1));
         begun.remove("output_tokens_details");
         for only_at_first in ["cache_creation", "service_tier", "inference_geo"] {
@@ -89,9 +91,11 @@ pub(super) fn stream(mut message: Value, said: &SaidChat) -> Reply {
         if index == 0 {
             frames.push(frame(&json!({"type": "ping"})));
         }
-        frames.extend(deltas.into_iter().map(|delta| {
-            frame(&json!({"type": "content_block_delta", "index": index, "delta": delta}))
-        }));
+        frames.extend(
+            deltas
+                .into_iter()
+                .map(|delta| frame(&json!({"type": "content_block_delta", "index": index, "delta": delta}))),
+        );
         frames.push(frame(&json!({"type": "content_block_stop", "index": index})));
     }
     frames.push(frame(&json!({"type": "message_delta", "delta": delta, "usage": ended})));
@@ -116,12 +120,16 @@ fn pieces(block: &Value, said: &SaidChat) -> (Value, Vec<Value>) {
         }
         "tool_use" => {
             let input = block.get("input").cloned().unwrap_or_default();
-            let whole = if input.as_object().is_some_and(serde_json::Map::is_empty) { String::new() } else { input.to_string() };
+            let whole = if input.as_object().is_some_and(serde_json::Map::is_empty) {
+                String::new()
+            } else {
+                input.to_string()
+            };
             let mut pieces = vec![json!({"type": "input_json_delta", "partial_json": ""})];
             let letters: Vec<char> = whole.chars().collect();
-            pieces.extend(letters.chunks(7).map(|some| {
-                json!({"type": "input_json_delta", "partial_json": some.iter().collect::<String>()})
-            }));
+            pieces.extend(letters.chunks(7).map(
+                |some| json!({"type": "input_json_delta", "partial_json": some.iter().collect::<String>()}),
+            ));
             let mut empty = block.clone();
             if let Value::Object(empty) = &mut empty {
                 empty.insert("input".to_owned(), json!({}));
@@ -167,12 +175,13 @@ pub(super) fn complaint(wrong: &Wrong) -> String {
         Wrong::Missing { .. } => format!("{path}: Field required"),
         Wrong::Unknown { .. } => format!("{path}: Extra inputs are not permitted"),
         Wrong::Type { wanted, .. } => format!("{path}: Input should be {wanted}"),
-        Wrong::Range { bound, above: true, .. } => format!("{path}: Input should be less than or equal to {bound}"),
+        Wrong::Range { bound, above: true, .. } => {
+            format!("{path}: Input should be less than or equal to {bound}")
+        }
         Wrong::Range { bound, above: false, .. } => {
             format!("{path}: Input should be greater than or equal to {bound}")
         }
         Wrong::Word { wanted, .. } => format!("{path}: Input should be '{}'", wanted.join("', '")),
         Wrong::Rule { message, .. } => message.clone(),
-        _ => wrong.to_string(),
     }
 }
