@@ -123,7 +123,7 @@ mod tests {
     fn what_cannot_be_followed_says_why() {
         assert!(planned("claude-haiku-4-5", Effort::High, 1024).unmet.unwrap().contains("1024"));
         let forced = hindered("claude-opus-5", Effort::High, 9000, Some(Hindrance::ForcedTool));
-        assert_eq!((forced.thinking, forced.thinks), (Some(Thinking::Disabled)));
+        assert_eq!((forced.thinking, forced.thinks), (Some(Thinking::Disabled), false));
         assert!(forced.unmet.unwrap().contains("tool"));
         assert!(planned("mine", Effort::High, 9000).unmet.is_some());
         let in_loop = |model| hindered(model, Effort::High, 9000, Some(Hindrance::ToolLoop));
