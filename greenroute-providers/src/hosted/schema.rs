@@ -52,7 +52,6 @@ pub(crate) const STRICT: Rules = Rules {
 };
 
 /// `output_config.format` of Claude: Anthropic's guide "Structured outputs", JSON Schema limitations.
-#[cfg_attr(not(test), expect(dead_code, reason = "the provider of Claude uses it"))]
 pub(crate) const CLAUDE: Rules = Rules {
     keywords: &["const"],
     formats: &["date", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "time", "uri", "uuid"],
