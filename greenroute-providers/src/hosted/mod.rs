@@ -1,4 +1,5 @@
 //! What providers behind an API share.
 
 pub(crate) mod checks;
+pub(crate) mod schema;
 pub(crate) mod stated;
