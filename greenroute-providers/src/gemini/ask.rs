@@ -6,8 +6,7 @@ use super::wire::{
     Content, FunctionCallingConfig, FunctionDeclaration, GenerateRequest, GenerationConfig, Part,
     ThinkingConfig, ToolConfig, ToolSet,
 };
-use super::schema;
-use crate::hosted::checks;
+use crate::hosted::{checks, schema};
 use greenroute_core::chat::{Block, ChatRequest, Role, ToolChoice};
 use greenroute_core::model::ModelCard;
 use greenroute_core::{Error, ErrorKind, Note, NoteCode, Result};
@@ -36,6 +35,11 @@ pub(super) fn ask(
         let text = format!("{dropped} blocks that only another model can read were left out");
         notes.push(Note::new(NoteCode::OpaqueDropped, text));
     }
+    let schema = match &request.schema {
+        Some(schema) => Some(schema::shape(schema, &schema::GEMINI, &request.model)?),
+        None => None,
+    };
+    notes.extend(schema.as_ref().and_then(|shaped| shaped.note.clone()));
     let asked = GenerateRequest {
         model: None,
         system_instruction: system(request)?,
@@ -50,11 +54,8 @@ pub(super) fn ask(
             seed: request.sampling.seed.map(|seed| seed & 0x7fff_ffff),
             max_output_tokens: checks::output_limit(request, card),
             stop_sequences: request.stop.clone(),
-            response_mime_type: request.schema.as_ref().map(|_| "application/json"),
-            response_json_schema: match &request.schema {
-                Some(schema) => Some(schema::for_gemini(schema, &request.model)?),
-                None => None,
-            },
+            response_mime_type: schema.as_ref().map(|_| "application/json"),
+            response_json_schema: schema.map(|shaped| shaped.schema),
             thinking_config: thinking(request, facts, thoughts),
         },
     };
