@@ -1,0 +1,199 @@
+use crate::delay;
+use crate::headers::Headers;
+use crate::secret::Redaction;
+use greenroute_core::{Error, ErrorKind};
+use serde_json::Value;
+use std::borrow::Cow;
+use std::time::{Duration, SystemTime};
+
+/// Errors show at most so many characters of what a server said.
+const EXCERPT: usize = 500;
+
+/// A vendor's own reading of its failures; `None` where the status says it all.
+pub type Classifier = fn(&Failure<'_>) -> Option<Classified>;
+
+/// An answer that is an error, as the server gave it.
+#[derive(Debug, Clone, Copy)]
+pub struct Failure<'a> {
+    /// The HTTP status; 0 for an error inside a body whose status said that all is well.
+    pub status: u16,
+    /// The headers.
+    pub headers: &'a Headers,
+    /// The body, or what was alone in its array; null where it is not JSON.
+    pub body: &'a Value,
+    /// The body as text.
+    pub text: &'a str,
+}
+
+/// What a failure is, in words of what to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Classified {
+    /// What went wrong.
+    pub kind: ErrorKind,
+    /// What happened, for people.
+    pub message: String,
+    /// How long the server asks to wait; `None`: as [`Failure::delay`] says.
+    pub retry_after: Option<Duration>,
+}
+
+impl<'a> Failure<'a> {
+    /// An error inside a body that was sent as a success, such as a stream's error event.
+    #[must_use]
+    pub fn in_band(body: &'a Value) -> Self {
+        Self { status: 0, headers: Headers::none(), body: alone(body), text: "" }
+    }
+
+    /// What stands under `error`, or the body itself where it has none: vendors put the rest of what they say there.
+    #[must_use]
+    pub fn error(&self) -> &'a Value {
+        self.body.get("error").map_or(self.body, alone)
+    }
+
+    /// The error's `code` as text, whether it came as text or as a number.
+    #[must_use]
+    pub fn code(&self) -> Option<Cow<'a, str>> {
+        match self.error().get("code")? {
+            Value::String(code) => Some(Cow::Borrowed(code)),
+            Value::Number(code) => Some(Cow::Owned(code.to_string())),
+            _ => None,
+        }
+    }
+
+    /// What the server says happened: `error.message`, `error`, `message` or `detail`.
+    #[must_use]
+    pub fn message(&self) -> Option<&'a str> {
+        let error = self.error();
+        [error.get("message"), Some(error), self.body.get("message"), self.body.get("detail")]
+            .into_iter()
+            .flatten()
+            .find_map(Value::as_str)
+            .map(str::trim)
+            .filter(|message| !message.is_empty())
+    }
+
+    /// How long the server asks to wait, of at most a year; a time that is past is zero.
+    ///
+    /// The first that is there of `retry-after-ms`, `retry-after` (seconds or a date), Google's `RetryInfo`, and the
+    /// reset headers of whatever has nothing remaining.
+    #[must_use]
+    pub fn delay(&self, now: SystemTime) -> Option<Duration> {
+        delay::asked(self.headers, Some(self.error()), now)
+    }
+
+    /// What plain HTTP semantics say. An error inside a body goes by the status in its `code`, if it has one.
+    #[must_use]
+    pub fn by_status(&self) -> Classified {
+        let status = if self.status == 0 { self.stated_status().unwrap_or(500) } else { self.status };
+        let kind = match status {
+            300..=399 => ErrorKind::Decode,
+            401 => ErrorKind::Authentication,
+            402 => ErrorKind::QuotaExhausted { until: None },
+            403 | 407 | 451 => ErrorKind::PermissionDenied,
+            404 | 410 => ErrorKind::ModelNotFound,
+            408 | 504 | 524 => ErrorKind::Timeout,
+            429 => ErrorKind::RateLimited { after: None },
+            503 | 529 => ErrorKind::Overloaded,
+            501 => ErrorKind::Unsupported,
+            409 => ErrorKind::Server,
+            400..=499 => ErrorKind::InvalidRequest,
+            _ => ErrorKind::Server,
+        };
+        Classified { kind, message: self.told(), retry_after: None }
+    }
+
+    /// The status that an error inside a body states: `{"error": {"code": 503}}`.
+    fn stated_status(&self) -> Option<u16> {
+        self.code()?.parse().ok().filter(|code| (400..=599).contains(code))
+    }
+
+    fn told(&self) -> String {
+        let status = self.status;
+        let redirected = (300..=399).contains(&status).then(|| self.redirection());
+        let said = redirected.or_else(|| self.message().map(str::to_owned)).unwrap_or_else(|| {
+            let body = excerpt(self.text);
+            let media = self.headers.media_type().unwrap_or_else(|| "no content type".to_owned());
+            if !body.is_empty() {
+                format!("{body} ({media})")
+            } else if self.body.is_null() {
+                "nothing was said".to_owned()
+            } else {
+                excerpt(&self.body.to_string())
+            }
+        });
+        if status == 0 { said } else { format!("HTTP {status}: {said}") }
+    }
+
+    fn redirection(&self) -> String {
+        let location = self.headers.get("location").unwrap_or("");
+        let host = reqwest::Url::parse(location).ok().and_then(|url| url.host_str().map(str::to_owned));
+        let place = host.unwrap_or_else(|| "elsewhere".to_owned());
+        format!("redirected to {place}, which is not followed: the key would travel with it")
+    }
+
+    /// The error that this failure is, read by `classifier` first.
+    pub(crate) fn into_error(
+        self,
+        origin: &str,
+        classifier: Option<Classifier>,
+        redaction: &Redaction,
+        now: SystemTime,
+    ) -> Error {
+        let mut classified = classifier.and_then(|read| read(&self)).unwrap_or_else(|| self.by_status());
+        // A spent quota is not filled by the wait that stands beside it: vendors send one out of habit.
+        if !matches!(classified.kind, ErrorKind::QuotaExhausted { .. }) {
+            classified.retry_after = classified.retry_after.or_else(|| self.delay(now));
+        }
+        classified.message = redaction.text(&classified.message).into_owned();
+        let error = classified.into_error(origin);
+        match self.headers.get("x-should-retry") {
+            Some("true") => error.with_retryable(true),
+            Some("false") => error.with_retryable(false),
+            _ => error,
+        }
+    }
+}
+
+impl Classified {
+    /// The error that says so, from `origin`, with a message of bounded length.
+    #[must_use]
+    pub fn into_error(self, origin: &str) -> Error {
+        let kind = match self.kind {
+            ErrorKind::RateLimited { after } => ErrorKind::RateLimited { after: after.or(self.retry_after) },
+            kind => kind,
+        };
+        let error = Error::new(kind, origin, excerpt(&self.message));
+        match self.retry_after {
+            Some(after) => error.with_retry_after(after),
+            None => error,
+        }
+    }
+}
+
+/// What is alone in an array, else the value itself.
+pub(crate) fn alone(value: &Value) -> &Value {
+    match value.as_array().map(Vec::as_slice) {
+        Some([only]) => only,
+        _ => value,
+    }
+}
+
+/// The beginning of `text` on one line.
+pub(crate) fn excerpt(text: &str) -> String {
+    let mut short = String::new();
+    let mut length = 0;
+    for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
+        if length > 0 {
+            short.push(' ');
+            length += 1;
+        }
+        for c in word.chars() {
+            if length >= EXCERPT {
+                short.push('…');
+                return short;
+            }
+            short.push(c);
+            length += 1;
+        }
+    }
+    short
+}
