@@ -156,7 +156,8 @@ impl Answer {
     /// answer's id, or the number of calls before; other vendors take up to 40 letters, digits, `_` and `-`.
     fn local_id(&self) -> String {
         let known = |letter: &char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
-        let answer: String = self.response_id.iter().flat_map(|id| id.chars()).filter(known).take(24).collect();
+        let answer: String =
+            self.response_id.iter().flat_map(|id| id.chars()).filter(known).take(24).collect();
         if !answer.is_empty() {
             return format!("call_{answer}_{}", self.calls);
         }
@@ -169,7 +170,8 @@ impl Answer {
     /// Keeps what stands on the part whose block comes next.
     fn sign(&mut self, signature: Option<String>, call_id: Option<String>) {
         let marks = [(SIGNATURE, signature), (CALL_ID, call_id)];
-        let marks = marks.into_iter().filter_map(|(key, value)| Some((key.to_owned(), Value::String(value?))));
+        let marks =
+            marks.into_iter().filter_map(|(key, value)| Some((key.to_owned(), Value::String(value?))));
         let marks: Map<String, Value> = marks.collect();
         if !marks.is_empty() {
             self.opaque(Value::Object(marks));
@@ -253,5 +255,268 @@ fn is_refusal(reason: &str) -> bool {
 fn keep<T>(slot: &mut Option<T>, later: Option<T>) {
     if later.is_some() {
         *slot = later;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use greenroute_core::chat::{Message, Role};
+    use greenroute_core::units::Tokens;
+    use greenroute_core::usage::Counted;
+    use greenroute_core::{NoteCode, Usage};
+    use proptest::prelude::*;
+
+    fn key() -> ModelKey {
+        ModelKey::new("gemini", "gemini-3.5-flash-lite")
+    }
+
+    fn asked() -> Answer {
+        Answer::to(ChatRequest::new(key(), vec![Message::text(Role::User, "Say hi.")]), vec![])
+    }
+
+    fn finish(bodies: &[Value]) -> (Result<ChatResponse>, Vec<ChatEvent>) {
+        let (mut answer, mut events) = (asked(), Vec::new());
+        for body in bodies {
+            events.extend(answer.add(serde_json::from_value(body.clone()).unwrap()));
+        }
+        (answer.finish(), events)
+    }
+
+    /// The answer to a recorded body.
+    fn recorded(text: &str) -> Result<ChatResponse> {
+        let body = serde_json::from_str::<Value>(text).unwrap()["response"]["body"].take();
+        finish(&[body]).0
+    }
+
+    fn signature(text: &str) -> Block {
+        Block::Opaque { made_by: key(), content: json!({"thoughtSignature": text}) }
+    }
+
+    fn ended(reason: &str, parts: Value) -> Value {
+        json!({"candidates": [{"content": {"parts": parts}, "finishReason": reason}], "responseId": "r-1"})
+    }
+
+    #[test]
+    fn a_recorded_answer_is_read_whole() {
+        let answer =
+            recorded(include_str!("../../tests/fixtures/wire/gemini_generate_content.json")).unwrap();
+        assert_eq!(answer.blocks, [signature("c2lnbmF0dXJl"), Block::text("Hi!")]);
+        assert_eq!(answer.finish_reason, FinishReason::Stop);
+        let usage = Usage {
+            input_uncached: Tokens::new(9),
+            output_visible: Tokens::new(2),
+            output_reasoning: Tokens::new(41),
+            ..Usage::default()
+        };
+        assert_eq!(answer.usage, Counted::Reported(usage));
+        assert_eq!(answer.returned, key());
+        assert_eq!(answer.served.response_id.as_deref(), Some("r-1"));
+        assert_eq!(answer.served.service_tier.as_deref(), Some("standard"));
+        assert_eq!((answer.notes, answer.log_probabilities), (vec![], None));
+    }
+
+    #[test]
+    fn a_recorded_tool_call_is_one_although_it_says_stop() {
+        let answer = recorded(include_str!("../../tests/fixtures/wire/gemini_tool_call.json")).unwrap();
+        let marks = json!({"thoughtSignature": "dG9vbHNpZw==", "callId": "call_320"});
+        let arguments = json!({"city": "Oslo"});
+        let call = Block::ToolCall { id: "call_320".into(), name: "get_weather".into(), arguments };
+        assert_eq!(answer.blocks, [Block::Opaque { made_by: key(), content: marks }, call]);
+        assert_eq!(answer.finish_reason, FinishReason::ToolCalls);
+    }
+
+    #[test]
+    fn thinking_that_used_up_the_limit_is_an_answer_without_text() {
+        let body = include_str!("../../tests/fixtures/wire/gemini_max_tokens_no_content.json");
+        let answer = recorded(body).unwrap();
+        assert_eq!((answer.text().as_str(), answer.finish_reason), ("", FinishReason::Length));
+        assert_eq!(answer.usage.usage().output_reasoning, Tokens::new(13));
+    }
+
+    #[test]
+    fn a_blocked_prompt_is_filtered() {
+        let body = include_str!("../../tests/fixtures/wire/gemini_prompt_blocked.json");
+        let error = recorded(body).unwrap_err();
+        assert_eq!(*error.kind(), ErrorKind::ContentFiltered);
+        assert!(error.message().contains("PROHIBITED_CONTENT"), "{error}");
+    }
+
+    #[test]
+    fn every_reason_to_stop_has_its_meaning() {
+        let text = json!([{"text": "hi"}]);
+        let finish = |reason: &str, parts: &Value| finish(&[ended(reason, parts.clone())]).0;
+        for (reason, meaning) in [
+            ("STOP", FinishReason::Stop),
+            ("MAX_TOKENS", FinishReason::Length),
+            ("SAFETY", FinishReason::Refused),
+            ("RECITATION", FinishReason::Refused),
+            ("IMAGE_SAFETY", FinishReason::Refused),
+            ("CONTINUATION", FinishReason::Paused),
+            ("MALFORMED_RESPONSE", FinishReason::Faulty),
+            ("UNEXPECTED_TOOL_CALL", FinishReason::Faulty),
+            ("OTHER", FinishReason::Other("OTHER".into())),
+            ("NEW_ONE", FinishReason::Other("NEW_ONE".into())),
+        ] {
+            assert_eq!(finish(reason, &text).unwrap().finish_reason, meaning, "{reason}");
+        }
+        for (reason, parts, kind) in [
+            ("SAFETY", json!([]), ErrorKind::ContentFiltered),
+            ("MALFORMED_RESPONSE", json!([]), ErrorKind::ModelFault),
+            ("MALFORMED_FUNCTION_CALL", text, ErrorKind::ModelFault),
+            ("MISSING_THOUGHT_SIGNATURE", json!([]), ErrorKind::ModelFault),
+        ] {
+            let error = finish(reason, &parts).unwrap_err();
+            assert_eq!(*error.kind(), kind, "{reason}");
+            assert_eq!(error.is_retryable(), reason.starts_with("MALFORMED"), "{reason}");
+        }
+    }
+
+    #[test]
+    fn text_joins_up_but_for_what_is_signed() {
+        let parts = json!([
+            {"text": "thinking", "thought": true},
+            {"text": "a"}, {"text": "b"},
+            {"text": "c", "thoughtSignature": "s1"},
+            {"text": "d"}, {"text": "e"},
+            {"text": "", "thoughtSignature": "s2"},
+        ]);
+        let (answer, events) = finish(&[ended("STOP", parts)]);
+        let answer = answer.unwrap();
+        let blocks =
+            [Block::text("ab"), signature("s1"), Block::text("c"), Block::text("de"), signature("s2")];
+        assert_eq!(answer.blocks, blocks);
+        let heard = ["a", "b", "c", "d", "e"].map(|piece| ChatEvent::Text(piece.into()));
+        let thinking = [ChatEvent::Thinking("thinking".into())];
+        assert_eq!(events, [&thinking[..], &heard[..]].concat());
+    }
+
+    #[test]
+    fn calls_without_ids_get_ones_that_no_other_answer_has() {
+        let parts =
+            json!([{"functionCall": {"name": "one"}}, {"functionCall": {"name": "two", "args": null}}]);
+        let ids = |blocks: &[Block]| {
+            let ids = blocks.iter().filter_map(|block| match block {
+                Block::ToolCall { id, arguments, .. } => {
+                    assert_eq!(*arguments, json!({}));
+                    Some(id.clone())
+                }
+                _ => None,
+            });
+            ids.collect::<Vec<_>>()
+        };
+        let answer = finish(&[ended("STOP", parts.clone())]).0.unwrap();
+        assert_eq!(ids(&answer.blocks), ["call_r-1_0", "call_r-1_1"]);
+        let mut later = asked();
+        let message = Message { role: Role::Assistant, blocks: answer.blocks };
+        later.request.as_mut().unwrap().messages.push(message);
+        let mut unnamed = ended("STOP", parts);
+        unnamed.as_object_mut().unwrap().remove("responseId");
+        later.add(serde_json::from_value(unnamed).unwrap());
+        assert_eq!(ids(&later.finish().unwrap().blocks), ["call_2", "call_3"]);
+    }
+
+    #[test]
+    fn the_last_count_is_right_and_one_that_does_not_add_up_is_noted() {
+        let count = |candidates: u64, total: u64| {
+            json!({"usageMetadata": {
+                "promptTokenCount": 100, "cachedContentTokenCount": 60, "candidatesTokenCount": candidates,
+                "thoughtsTokenCount": 5, "toolUsePromptTokenCount": 7, "totalTokenCount": total
+            }})
+        };
+        let end = ended("STOP", json!([{"text": "hi"}]));
+        let answer = finish(&[count(37, 149), end.clone(), count(8, 120)]).0.unwrap();
+        let usage = Usage {
+            input_uncached: Tokens::new(47),
+            cache_read: Tokens::new(60),
+            output_visible: Tokens::new(8),
+            output_reasoning: Tokens::new(5),
+            ..Usage::default()
+        };
+        assert_eq!((answer.usage, answer.notes), (Counted::Reported(usage), vec![]));
+        let answer = finish(&[count(8, 130), end.clone()]).0.unwrap();
+        let text = "Gemini counts 130 tokens in all, and its parts sum to 120 tokens";
+        assert_eq!(answer.notes, [Note::new(NoteCode::UsageApproximate, text)]);
+        let answer = finish(&[end]).0.unwrap();
+        assert!(answer.usage.is_approximate() && answer.usage.usage().input_tokens() > Tokens::ZERO);
+        assert_eq!(answer.notes[0].code, NoteCode::UsageApproximate);
+    }
+
+    #[test]
+    fn another_candidate_is_not_mixed_in() {
+        let body = json!({"candidates": [
+            {"content": {"parts": [{"text": "mine"}]}, "finishReason": "STOP", "index": 0},
+            {"content": {"parts": [{"text": "other"}]}, "finishReason": "STOP", "index": 1},
+        ]});
+        assert_eq!(finish(&[body]).0.unwrap().text(), "mine");
+    }
+
+    /// Any JSON that is not too deep.
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            "[a-zA-Z]{0,6}".prop_map(Value::from),
+        ];
+        let keys = prop_oneof![
+            Just("candidates"),
+            Just("content"),
+            Just("parts"),
+            Just("text"),
+            Just("thought"),
+            Just("functionCall"),
+            Just("name"),
+            Just("args"),
+            Just("thoughtSignature"),
+            Just("finishReason"),
+            Just("usageMetadata"),
+            Just("promptTokenCount"),
+            Just("totalTokenCount"),
+            Just("promptFeedback"),
+            Just("blockReason"),
+        ];
+        leaf.prop_recursive(5, 40, 5, move |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                proptest::collection::vec((keys.clone(), inner), 0..5).prop_map(|pairs| pairs
+                    .into_iter()
+                    .map(|(key, value)| (key.to_owned(), value))
+                    .collect()),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_json_makes_it_panic(bodies in proptest::collection::vec(any_json(), 0..4)) {
+            let mut answer = asked();
+            for body in bodies {
+                if let Ok(more) = serde_json::from_value(body) {
+                    for event in answer.add(more) {
+                        let empty =
+                            matches!(&event, ChatEvent::Text(text) | ChatEvent::Thinking(text) if text.is_empty());
+                        prop_assert!(!empty);
+                    }
+                }
+            }
+            let _ = answer.finish();
+        }
+
+        #[test]
+        fn the_buckets_sum_to_geminis_total(
+            uncached in 0u64..1 << 40, cached in 0u64..1 << 40, candidates in 0u64..1 << 40,
+            thoughts in 0u64..1 << 40, tools in 0u64..1 << 40,
+        ) {
+            let total = uncached + cached + candidates + thoughts + tools;
+            let told = json!({"usageMetadata": {
+                "promptTokenCount": uncached + cached, "cachedContentTokenCount": cached,
+                "candidatesTokenCount": candidates, "thoughtsTokenCount": thoughts,
+                "toolUsePromptTokenCount": tools, "totalTokenCount": total
+            }});
+            let answer = finish(&[told, ended("STOP", json!([]))]).0.unwrap();
+            prop_assert_eq!(answer.usage.usage().total_tokens().get(), total);
+            prop_assert!(answer.notes.is_empty());
+        }
     }
 }

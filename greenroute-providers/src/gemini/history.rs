@@ -20,7 +20,14 @@ const NO_SIGNATURE: &str = "skip_thought_signature_validator";
 /// # Errors
 /// [`ErrorKind::InvalidRequest`] for blocks that their speaker cannot say, and for results of unknown calls.
 pub(super) fn contents(request: &ChatRequest, sign_calls: bool) -> Result<(Vec<Content>, usize)> {
-    let mut history = History { request, sign_calls, calls: HashMap::new(), contents: Vec::new(), dropped: 0 };
+    let mut history = History {
+        request,
+        sign_calls,
+        calls: HashMap::new(),
+        results: Vec::new(),
+        contents: Vec::new(),
+        dropped: 0,
+    };
     for message in &request.messages {
         match message.role {
             Role::System => {}
@@ -28,6 +35,7 @@ pub(super) fn contents(request: &ChatRequest, sign_calls: bool) -> Result<(Vec<C
             Role::Assistant => history.said(message)?,
         }
     }
+    history.hand_over(Vec::new());
     Ok((history.contents, history.dropped))
 }
 
@@ -35,6 +43,8 @@ struct History<'a> {
     request: &'a ChatRequest,
     sign_calls: bool,
     calls: HashMap<&'a str, Call<'a>>,
+    /// Results whose turn is not closed yet, each with its call's place.
+    results: Vec<(usize, Part)>,
     contents: Vec<Content>,
     dropped: usize,
 }
@@ -63,28 +73,32 @@ impl<'a> History<'a> {
                 Block::Text { text } if text.is_empty() => {}
                 Block::Text { text } => parts.push(Part { text: Some(text.clone()), ..Part::default() }),
                 Block::Image { media_type, base64 } => parts.push(image(media_type, base64)),
-                Block::ToolResult { id, content, is_error } => results.push(self.result(id, content, *is_error)?),
+                Block::ToolResult { id, content, is_error } => {
+                    results.push(self.result(id, content, *is_error)?);
+                }
                 other => return Err(self.fault(format!("a user cannot say a {}", other.kind()))),
             }
         }
         // Results of one turn's calls stand together, whatever number of messages they came in.
-        if let (false, Some(last)) = (results.is_empty(), self.contents.last_mut())
-            && last.role == Some("user")
-            && last.parts.iter().all(|part| part.function_response.is_some())
-        {
-            let earlier = std::mem::take(&mut last.parts);
-            let mut all = earlier.into_iter().map(|part| (0, part)).collect::<Vec<_>>();
-            self.contents.pop();
-            all.append(&mut results);
-            results = all;
+        if results.is_empty() {
+            self.hand_over(Vec::new());
         }
-        results.sort_by_key(|(place, _)| *place);
-        let parts: Vec<Part> = results.into_iter().map(|(_, part)| part).chain(parts).collect();
-        self.push("user", parts);
+        self.results.append(&mut results);
+        if !parts.is_empty() {
+            self.hand_over(parts);
+        }
         Ok(())
     }
 
+    /// Closes the user's turn: the results so far in the order of their calls, then `parts`.
+    fn hand_over(&mut self, parts: Vec<Part>) {
+        let mut results = std::mem::take(&mut self.results);
+        results.sort_by_key(|(place, _)| *place);
+        self.push("user", results.into_iter().map(|(_, part)| part).chain(parts).collect());
+    }
+
     fn said(&mut self, message: &'a Message) -> Result<()> {
+        self.hand_over(Vec::new());
         let (mut parts, mut mark) = (Vec::new(), Mark::default());
         for block in &message.blocks {
             match block {
@@ -100,12 +114,15 @@ impl<'a> History<'a> {
                 Block::Text { text } => {
                     parts.push(signed(Part { text: Some(text.clone()), ..Part::default() }, &mut mark));
                 }
-                Block::Image { media_type, base64 } => parts.push(signed(image(media_type, base64), &mut mark)),
+                Block::Image { media_type, base64 } => {
+                    parts.push(signed(image(media_type, base64), &mut mark))
+                }
                 Block::ToolCall { id, name, arguments } => {
                     let vendors_id = mark.call_id.take();
                     let call = Call { name, id: vendors_id.clone(), place: self.calls.len() };
                     self.calls.insert(id, call);
-                    let call = FunctionCall { id: vendors_id, name: name.clone(), args: Some(arguments.clone()) };
+                    let call =
+                        FunctionCall { id: vendors_id, name: name.clone(), args: Some(arguments.clone()) };
                     parts.push(signed(Part { function_call: Some(call), ..Part::default() }, &mut mark));
                 }
                 other => return Err(self.fault(format!("a model cannot say a {}", other.kind()))),
@@ -169,4 +186,142 @@ fn read_mark(content: &Value) -> Option<Mark> {
     let known = object.keys().all(|key| key == SIGNATURE || key == CALL_ID);
     let text = |key: &str| object.get(key).and_then(Value::as_str).map(str::to_owned);
     (known && !object.is_empty()).then(|| Mark { signature: text(SIGNATURE), call_id: text(CALL_ID) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use greenroute_core::ModelKey;
+
+    fn key() -> ModelKey {
+        ModelKey::new("gemini", "m")
+    }
+
+    fn history(messages: Vec<Message>, sign: bool) -> Result<(Value, usize)> {
+        let (contents, dropped) = contents(&ChatRequest::new(key(), messages), sign)?;
+        Ok((json!(contents), dropped))
+    }
+
+    fn said(blocks: Vec<Block>) -> Message {
+        Message { role: Role::Assistant, blocks }
+    }
+
+    fn heard(blocks: Vec<Block>) -> Message {
+        Message { role: Role::User, blocks }
+    }
+
+    fn call(id: &str, name: &str) -> Block {
+        Block::ToolCall { id: id.into(), name: name.into(), arguments: json!({}) }
+    }
+
+    fn result(id: &str, content: &str) -> Block {
+        Block::ToolResult { id: id.into(), content: content.into(), is_error: false }
+    }
+
+    fn opaque(content: Value) -> Block {
+        Block::Opaque { made_by: key(), content }
+    }
+
+    #[test]
+    fn results_stand_together_in_the_order_of_their_calls() {
+        let messages = vec![
+            heard(vec![Block::text("go")]),
+            said(vec![call("a", "one"), call("b", "two"), call("c", "one")]),
+            heard(vec![result("c", "3")]),
+            heard(vec![result("b", "{\"n\": 2}"), Block::text("and?")]),
+        ];
+        let (contents, _) = history(messages, false).unwrap();
+        let expected = json!([
+            {"role": "user", "parts": [{"text": "go"}]},
+            {"role": "model", "parts": [
+                {"functionCall": {"name": "one", "args": {}}},
+                {"functionCall": {"name": "two", "args": {}}},
+                {"functionCall": {"name": "one", "args": {}}},
+            ]},
+            {"role": "user", "parts": [
+                {"functionResponse": {"name": "two", "response": {"n": 2}}},
+                {"functionResponse": {"name": "one", "response": {"result": "3"}}},
+                {"text": "and?"},
+            ]},
+        ]);
+        assert_eq!(contents, expected);
+    }
+
+    #[test]
+    fn a_failed_tool_says_so_and_an_unknown_call_is_refused() {
+        let failed = Block::ToolResult { id: "a".into(), content: "{}".into(), is_error: true };
+        let (contents, _) = history(vec![said(vec![call("a", "one")]), heard(vec![failed])], false).unwrap();
+        let response = json!({"name": "one", "response": {"error": "{}"}});
+        assert_eq!(contents[1]["parts"][0]["functionResponse"], response);
+        let error = history(vec![heard(vec![result("x", "1")])], false).unwrap_err();
+        assert_eq!(error.to_string(), "gemini/m: the tool result `x` answers no call before it");
+        assert_eq!(*error.kind(), ErrorKind::InvalidRequest);
+        for bad in [said(vec![call("a", "one"), result("a", "1")]), heard(vec![call("a", "one")])] {
+            assert_eq!(*history(vec![bad], false).unwrap_err().kind(), ErrorKind::InvalidRequest);
+        }
+    }
+
+    #[test]
+    fn a_signature_goes_back_on_the_part_after_it() {
+        let messages = vec![said(vec![
+            opaque(json!({"thought": true, "text": "hm", "thoughtSignature": "s0"})),
+            opaque(json!({"thoughtSignature": "s1"})),
+            Block::text("Hi"),
+            Block::text(" there."),
+            opaque(json!({"thoughtSignature": "s2", "callId": "v7"})),
+            call("v7", "one"),
+            call("b", "two"),
+            opaque(json!({"executableCode": {"language": "PYTHON", "code": "1"}})),
+            opaque(json!({"thoughtSignature": "s3"})),
+        ])];
+        let (contents, dropped) = history(messages, true).unwrap();
+        let parts = json!([
+            {"text": "hm", "thought": true, "thoughtSignature": "s0"},
+            {"text": "Hi", "thoughtSignature": "s1"},
+            {"text": " there."},
+            {"functionCall": {"id": "v7", "name": "one", "args": {}}, "thoughtSignature": "s2"},
+            {"functionCall": {"name": "two", "args": {}}},
+            {"executableCode": {"language": "PYTHON", "code": "1"}},
+            {"text": "", "thoughtSignature": "s3"},
+        ]);
+        assert_eq!(contents, json!([{"role": "model", "parts": parts}]));
+        assert_eq!(dropped, 0);
+    }
+
+    #[test]
+    fn a_vendors_id_goes_back_with_the_result() {
+        let sign = opaque(json!({"thoughtSignature": "s", "callId": "v7"}));
+        let messages = vec![said(vec![sign, call("v7", "one")]), heard(vec![result("v7", "1")])];
+        let (contents, _) = history(messages, true).unwrap();
+        let response = json!({"id": "v7", "name": "one", "response": {"result": "1"}});
+        assert_eq!(contents[1]["parts"][0]["functionResponse"], response);
+    }
+
+    #[test]
+    fn a_call_without_a_signature_gets_the_stand_in_where_the_model_checks() {
+        let other = ModelKey::new("gemini", "other");
+        let foreign = Block::Opaque { made_by: other, content: json!({"thoughtSignature": "theirs"}) };
+        let messages = || vec![said(vec![foreign.clone(), call("a", "one"), call("b", "two")])];
+        let (checked, dropped) = history(messages(), true).unwrap();
+        assert_eq!(checked[0]["parts"][0]["thoughtSignature"], json!("skip_thought_signature_validator"));
+        assert_eq!(checked[0]["parts"][1].get("thoughtSignature"), None, "the first of several alone");
+        assert_eq!(dropped, 1);
+        let (unchecked, _) = history(messages(), false).unwrap();
+        assert_eq!(unchecked[0]["parts"][0].get("thoughtSignature"), None);
+    }
+
+    #[test]
+    fn turns_without_anything_in_them_are_left_out() {
+        let messages = vec![
+            heard(vec![Block::text("hi")]),
+            said(vec![]),
+            said(vec![Block::text("")]),
+            heard(vec![Block::Image { media_type: "image/png".into(), base64: "AAAA".into() }]),
+        ];
+        let image = json!({"inlineData": {"mimeType": "image/png", "data": "AAAA"}});
+        let expected = json!([
+            {"role": "user", "parts": [{"text": "hi"}]}, {"role": "user", "parts": [image]}
+        ]);
+        assert_eq!(history(messages, true).unwrap().0, expected);
+    }
 }
