@@ -1,0 +1,12 @@
+use crate::vendor::Vendor;
+use std::sync::Arc;
+
+/// The vendors that every server plays: one line each.
+pub(crate) fn all() -> Vec<Arc<dyn Vendor>> {
+    vec![
+        // One line each.
+        Arc::new(crate::groq::Groq),
+        Arc::new(crate::llamacpp::LlamaCpp),
+        Arc::new(crate::openai::OpenAi),
+    ]
+}
