@@ -33,19 +33,24 @@ pub mod presets;
 mod runtime;
 
 pub use greenroute_core::{
-    Accountant, Accounted, Advice, Advisor, Answer, AnswerEvent, AnswerStream, Basis, Boundary, Caps,
-    Catalog, CatalogSnapshot, Change, CompletionFn, ConversationId, ConversationStore, Cost, Counted, Date,
-    EnergyMeter, Enforcement, Error, ErrorKind, Estimate, Expectation, Expecter, Floor, Forecast,
-    GreenRanker, GreenScore, GridIntensity, GridReading, GridSnapshot, HeuristicExpecter, HeuristicProfiler,
-    Ladder, Ledger, ListedChange, Listing, MemoryStore, MeterId, Method, ModelCard, ModelKey, ModelProvider,
-    Note, NoteCode, Objective, Overheads, Policy, Prompt, PromptProfile, PromptProfiler, Quality, Ranker,
-    Ranking, Reading, Receipt, ReceiptId, Refreshed, Registry, Result, Router, RouterBuilder, Runtime, Scope,
-    Sensitivity, ServerTiming, Skip, Skipped, Spread, Task, TimingSource, TokenCounter, Usage, Verdict,
-    WeightedRanker, Weights, Work, Zone, completion_fn,
+    Accountant, Accounted, Advice, Advisor, Answer, AnswerEvent, AnswerStream, Basis, BatchProvider,
+    Boundary, Breaker, Caps, Catalog, CatalogSnapshot, Change, CompletionFn, ConversationId,
+    ConversationStore, Cost, Counted, Date, EmbedPurpose, EmbedRequest, Embedded, Embedder, EnergyMeter,
+    Enforcement, Error, ErrorKind, Estimate, Expectation, Expecter, Floor, Forecast, GreenRanker, GreenScore,
+    GridIntensity, GridReading, GridSnapshot, HeuristicExpecter, HeuristicProfiler, Ladder, Ledger, Limited,
+    Limits, ListedChange, Listing, MemoryStore, MeterId, Method, ModelCard, ModelKey, ModelLister,
+    ModelProvider, Note, NoteCode, Objective, Overheads, Paused, Policy, Prompt, PromptProfile,
+    PromptProfiler, Quality, Ranker, Ranking, Reading, Receipt, ReceiptId, Refreshed, Registry, Result,
+    Router, RouterBuilder, Runtime, STALE_AFTER_DAYS, Scope, Sensitivity, ServerTiming, Skip, Skipped,
+    Spread, Task, TimingSource, TokenCounter, Usage, Verdict, WeightedRanker, Weights, Work, Zone,
+    completion_fn,
 };
-pub use greenroute_core::{chat, conversation, model, profile, rank, receipt, units, usage};
+pub use greenroute_core::{batch, chat, conversation, model, profile, rank, receipt, units, usage};
 /// Meters, counters and grids.
 pub use greenroute_energy as energy;
+/// Timeouts and secrets of providers that are reached over HTTP.
+#[cfg(feature = "hosted")]
+pub use greenroute_http as http;
 /// Model providers.
 pub use greenroute_providers as providers;
 pub use runtime::TokioRuntime;

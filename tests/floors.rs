@@ -15,7 +15,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("greenroute-http", &["greenroute-core"]),
     ("greenroute-providers", &["greenroute-core", "greenroute-http"]),
     ("greenroute-testkit", &["greenroute-core"]),
-    ("greenroute", &["greenroute-core", "greenroute-energy", "greenroute-providers"]),
+    ("greenroute", &["greenroute-core", "greenroute-energy", "greenroute-http", "greenroute-providers"]),
 ];
 
 /// What core may use from outside.

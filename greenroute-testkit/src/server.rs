@@ -56,6 +56,8 @@ struct Shared {
     log: Mutex<Vec<Arc<Recorded>>>,
     faults: RwLock<Option<Faults>>,
     /// How many requests the faults by share have seen.
+    drawn: AtomicU64,
+    /// How many requests came in all.
     seen: AtomicU64,
     tally: Mutex<Tally>,
 }
@@ -120,6 +122,12 @@ impl FakeServer {
         locked(&self.state.log).iter().map(|request| Recorded::clone(request)).collect()
     }
 
+    /// How many requests have come so far, kept or not, but for those that [`Self::reply_always`] answered.
+    #[must_use]
+    pub fn seen(&self) -> u64 {
+        self.state.seen.load(Ordering::Relaxed)
+    }
+
     /// Forgets requests, the tally and everything that was laid down for later.
     pub fn clear(&self) {
         locked(&self.state.log).clear();
@@ -173,7 +181,7 @@ impl FakeServer {
 
     /// From now on faults befall a share of all requests that have none of their own.
     pub fn faults(&self, faults: Faults) {
-        self.state.seen.store(0, Ordering::Relaxed);
+        self.state.drawn.store(0, Ordering::Relaxed);
         *self.state.faults.write().unwrap_or_else(PoisonError::into_inner) = Some(faults);
     }
 
@@ -269,6 +277,7 @@ impl Builder {
             played: played.collect(),
             log: Mutex::default(),
             faults: RwLock::default(),
+            drawn: AtomicU64::new(0),
             seen: AtomicU64::new(0),
             tally: Mutex::default(),
         });
@@ -381,6 +390,7 @@ async fn handle(
     if let Some(sending) = always {
         return sending.into_response();
     }
+    state.seen.fetch_add(1, Ordering::Relaxed);
     let request = Arc::new(recorded(vendor, path, &parts, raw));
     if state.recording {
         locked(&state.log).push(Arc::clone(&request));
@@ -457,7 +467,7 @@ impl Shared {
         }
         let faults = self.faults.read().unwrap_or_else(PoisonError::into_inner);
         let Some(faults) = &*faults else { return Ok(None) };
-        let number = self.seen.fetch_add(1, Ordering::Relaxed);
+        let number = self.drawn.fetch_add(1, Ordering::Relaxed);
         Ok(faults.draw(number).find(|fault| fault.befalls(reply, vendor)))
     }
 }
