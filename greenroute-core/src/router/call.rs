@@ -105,12 +105,8 @@ impl Call {
         let objective = self.prompt.objective.as_ref().unwrap_or(objective);
         self.ranking = advisor.decide(&self.profile, objective, &rules)?;
         let told = std::mem::take(&mut self.ranking.notes);
-        // What is true of the best candidate only is said anew of the one that answers.
-        let of_one = |code| {
-            let best = [NoteCode::TooCloseToOrder, NoteCode::CatalogStale, NoteCode::RetiresSoon];
-            code == NoteCode::ZoneUnknown || best.contains(&code)
-        };
-        for note in told.iter().filter(|note| !of_one(note.code)) {
+        // What is said of the best candidate is advice; what matters on a receipt is said anew of the one that answers.
+        for note in told.iter().filter(|note| !of_the_best(note.code)) {
             if !self.notes.contains(note) {
                 self.notes.push(note.clone());
             }
@@ -225,6 +221,12 @@ impl Answering {
         let receipt = self.settling.write().await;
         Answer::new(self.response, receipt, self.advice)
     }
+}
+
+/// Whether a note of a ranking is about its best candidate, or about all of them, and not about the call.
+const fn of_the_best(code: NoteCode) -> bool {
+    use NoteCode::{AbilityGuessed, CatalogStale, RetiresSoon, TooCloseToOrder, ZoneUnknown};
+    matches!(code, AbilityGuessed | CatalogStale | RetiresSoon | TooCloseToOrder | ZoneUnknown)
 }
 
 /// Everything that was said, and by which model the conversation goes on.

@@ -153,6 +153,24 @@ async fn an_old_card_is_noted_where_its_model_is_chosen_and_answers() {
     assert_eq!(stale(&router.chat("Why?").await.unwrap().receipt.notes), None);
 }
 
+#[tokio::test(start_paused = true)]
+async fn abilities_that_no_benchmark_tells_are_said_to_be_guessed() {
+    let mut cards = three();
+    cards[1].scores.clear();
+    let (router, _) = playing(cards);
+    let note = |ranking: &Ranking| {
+        let found = ranking.notes.iter().find(|note| note.code == NoteCode::AbilityGuessed);
+        found.map(|note| note.text.to_string())
+    };
+    assert_eq!(
+        note(&router.route(only("cloud/medium")).await.unwrap()).as_deref(),
+        Some(
+            "no benchmark of cloud/medium is known for this: its abilities are guessed as those of a middling model"
+        )
+    );
+    assert_eq!(note(&router.route("Why?").await.unwrap()), None, "the best has benchmarks");
+}
+
 #[test]
 fn an_old_price_makes_a_card_old() {
     let mut card = card("cloud/medium", 1.0, 0.5);

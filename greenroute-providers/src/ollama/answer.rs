@@ -220,6 +220,7 @@ mod tests {
     use futures_util::{FutureExt, StreamExt, stream};
     use greenroute_core::chat::Role;
     use greenroute_http::Timeouts;
+    use greenroute_testkit::{Body, Fixture};
     use proptest::prelude::*;
     use std::sync::LazyLock;
 
@@ -258,14 +259,10 @@ mod tests {
         }
     }
 
-    fn fixture(text: &str) -> Value {
-        serde_json::from_str(text).unwrap()
-    }
-
     #[test]
     fn a_recorded_answer_tells_text_tokens_and_time() {
-        let chat = fixture(include_str!("../../tests/fixtures/ollama/chat.json"));
-        let response = done(answer(), &[chat["response"]["body"].clone()]);
+        let Body::Json(body) = Fixture::named("ollama_chat").reply.body else { panic!("it is no JSON") };
+        let response = done(answer(), &[body]);
         assert_eq!((response.text().as_str(), &response.finish_reason), ("Hi!", &FinishReason::Stop));
         assert_eq!(response.returned, key());
         let usage = Usage::new(Tokens::new(39), Tokens::new(289));
@@ -280,9 +277,11 @@ mod tests {
 
     #[test]
     fn a_recorded_stream_comes_in_pieces_and_ends_as_the_whole() {
-        let recorded = fixture(include_str!("../../tests/fixtures/ollama/stream.json"));
-        let lines = recorded["response"]["ndjson_lines"].as_array().unwrap();
-        let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+        let Body::Frames(frames) = Fixture::named("ollama_stream").reply.body else {
+            panic!("it is no stream")
+        };
+        let lines: Vec<String> =
+            frames.iter().map(|frame| String::from_utf8(frame.to_vec()).unwrap()).collect();
         let events: Vec<ChatEvent> = read(answer(), lines.clone()).into_iter().map(Result::unwrap).collect();
         let [ChatEvent::Text(one), ChatEvent::Text(two), ChatEvent::Done(done)] = events.as_slice() else {
             panic!("{events:?}");

@@ -160,6 +160,11 @@ impl ModelProvider for Ollama {
 
     async fn chat_stream(&self, request: ChatRequest) -> Result<BoxStream<'static, Result<ChatEvent>>> {
         let (response, answer) = self.send(&request, true).await?;
+        // Lines that are not JSON, such as a proxy's page, may have no end and would look like an answer cut short.
+        if let Some(media) = response.headers().get("content-type").filter(|media| !media.contains("json")) {
+            let message = format!("expected lines of JSON, got {media}");
+            return Err(Error::new(ErrorKind::Decode, request.model.to_string(), message));
+        }
         Ok(stream::events(response.lines(), answer).boxed())
     }
 }
