@@ -113,9 +113,8 @@ pub async fn answers_after_a_refusal(subject: &Subject) -> Outcome {
         subject.asking(&subject.overlong),
         ChatRequest { model, ..subject.asking(&subject.prompt) },
     ] {
-        if let Ok(answer) = subject.chat(request).await? {
-            return fail(format!("a bad request was answered: {:?}", answer.blocks));
-        }
+        // Whether it refuses each is asked elsewhere.
+        let _ = subject.chat(request).await?;
     }
     subject.alike("the answer after refusals", &before, &subject.answer().await?)
 }
