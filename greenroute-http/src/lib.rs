@@ -34,6 +34,7 @@ mod delay;
 mod headers;
 mod lines;
 mod part;
+mod pool;
 mod request;
 mod response;
 mod secret;
