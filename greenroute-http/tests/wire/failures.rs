@@ -294,6 +294,7 @@ async fn without_time_left_nothing_is_sent() {
     let server = Server::playing(vec![vec![Step::Request]]).await;
     let error = server.client().get("x").timeout(Some(Duration::ZERO)).send().await.unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::Timeout);
+    assert_eq!(error.message(), "no time was left to send the request");
     assert!(server.requests().is_empty());
 }
 
