@@ -53,7 +53,7 @@ impl<'a> Failure<'a> {
     /// The error's `code` as text, whether it came as text or as a number.
     #[must_use]
     pub fn code(&self) -> Option<Cow<'a, str>> {
-        match self.error().get("code")? {
+        match self.error().get("code").or_else(|| self.body.get("code"))? {
             Value::String(code) => Some(Cow::Borrowed(code)),
             Value::Number(code) => Some(Cow::Owned(code.to_string())),
             _ => None,
@@ -107,26 +107,30 @@ impl<'a> Failure<'a> {
         self.code()?.parse().ok().filter(|code| (400..=599).contains(code))
     }
 
+    /// For people and not yet cut: what is cut could hide a part of a key from the redaction.
     fn told(&self) -> String {
-        let status = self.status;
-        let redirected = (300..=399).contains(&status).then(|| self.redirection());
-        let said = redirected.or_else(|| self.message().map(str::to_owned)).unwrap_or_else(|| {
-            if !self.body.is_null() {
-                return excerpt(&self.body.to_string());
+        let said = match (self.redirected(), self.message()) {
+            (Some(place), _) => {
+                format!("redirected to {place}, which is not followed: the key would travel with it")
             }
-            match excerpt(self.text) {
-                text if text.is_empty() => "nothing was said".to_owned(),
-                text => format!("{}: {text}", self.headers.media_type().unwrap_or_default()),
+            (None, Some(message)) => message.to_owned(),
+            (None, None) if !self.body.is_null() => self.body.to_string(),
+            (None, None) if self.text.trim().is_empty() => "nothing was said".to_owned(),
+            (None, None) => {
+                format!("{}: {}", self.headers.media_type().unwrap_or_default(), self.text)
             }
-        });
-        if status == 0 { said } else { format!("HTTP {status}: {said}") }
+        };
+        if self.status == 0 { said } else { format!("HTTP {}: {said}", self.status) }
     }
 
-    fn redirection(&self) -> String {
-        let location = self.headers.get("location").unwrap_or("");
-        let host = reqwest::Url::parse(location).ok().and_then(|url| url.host_str().map(str::to_owned));
-        let place = host.unwrap_or_else(|| "elsewhere".to_owned());
-        format!("redirected to {place}, which is not followed: the key would travel with it")
+    /// Where a redirect leads, without what could hold a key.
+    fn redirected(&self) -> Option<String> {
+        let location = self.headers.get("location").filter(|_| (300..=399).contains(&self.status))?;
+        let url = reqwest::Url::parse(location).ok();
+        Some(
+            url.and_then(|url| url.host_str().map(str::to_owned))
+                .unwrap_or_else(|| "another path".to_owned()),
+        )
     }
 }
 
@@ -173,4 +177,98 @@ pub(crate) fn excerpt(text: &str) -> String {
         }
     }
     short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+    use std::time::UNIX_EPOCH;
+
+    #[test]
+    fn an_error_within_a_body_goes_by_the_status_that_it_states() {
+        let kind = |body: Value| Failure::in_band(&body).by_status().kind;
+        assert_eq!(kind(json!({"error": {"code": 503, "status": "UNAVAILABLE"}})), ErrorKind::Overloaded);
+        assert_eq!(kind(json!([{"error": {"code": "429"}}])), ErrorKind::RateLimited { after: None });
+        assert_eq!(kind(json!({"error": {"code": 7, "message": "no status"}})), ErrorKind::Server);
+        assert_eq!(kind(json!({"error": {"code": null}})), ErrorKind::Server);
+        assert_eq!(kind(json!({"type": "error", "error": {"type": "overloaded_error"}})), ErrorKind::Server);
+        assert_eq!(kind(json!("gone")), ErrorKind::Server);
+    }
+
+    #[test]
+    fn a_code_may_be_text_or_a_number() {
+        let code = |body: Value| Failure::in_band(&body).code().map(Cow::into_owned);
+        assert_eq!(
+            code(json!({"error": {"code": "model_decommissioned"}})).as_deref(),
+            Some("model_decommissioned")
+        );
+        assert_eq!(code(json!({"error": {"code": 400}})).as_deref(), Some("400"));
+        assert_eq!(code(json!({"code": "at_the_top"})).as_deref(), Some("at_the_top"));
+        assert_eq!(code(json!({"error": {"code": null}})), None);
+        assert_eq!(code(json!({"error": "a bare string", "code": 5})).as_deref(), Some("5"));
+    }
+
+    #[test]
+    fn a_wait_is_told_in_the_kind_as_well() {
+        let after = Some(Duration::from_secs(3));
+        let limited = Classified {
+            kind: ErrorKind::RateLimited { after: None },
+            message: "slow".to_owned(),
+            retry_after: after,
+        };
+        let error = limited.clone().into_error("acme");
+        assert_eq!((error.kind(), error.retry_after()), (&ErrorKind::RateLimited { after }, after));
+        let overloaded = Classified { kind: ErrorKind::Overloaded, ..limited };
+        assert_eq!(overloaded.into_error("acme").retry_after(), after);
+    }
+
+    #[test]
+    fn an_excerpt_is_one_line_of_bounded_length() {
+        assert_eq!(excerpt("  a\r\n\tb\u{0}c  "), "a b c");
+        assert_eq!(excerpt(&"ü".repeat(500)).chars().count(), 500);
+        assert_eq!(excerpt(&"ü".repeat(501)).chars().count(), 501, "the cut is marked");
+        assert_eq!(excerpt(""), "");
+    }
+
+    fn values() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            ".{0,12}".prop_map(Value::from),
+        ];
+        let keys = prop::sample::select(vec![
+            "error",
+            "errors",
+            "code",
+            "message",
+            "detail",
+            "details",
+            "retryDelay",
+        ]);
+        leaf.prop_recursive(4, 24, 4, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+                prop::collection::btree_map(keys.clone().prop_map(str::to_owned), inner, 0..4)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_panics_or_makes_a_long_message(body in values(), status in any::<u16>()) {
+            let text = body.to_string();
+            let known = Failure { status, headers: Headers::none(), body: alone(&body), text: &text };
+            for failure in [known, Failure::in_band(&body)] {
+                let error = failure.by_status().into_error("acme");
+                prop_assert!(error.message().chars().count() <= EXCERPT + 1);
+                prop_assert!(!error.message().is_empty());
+                let _ = (failure.code(), failure.delay(UNIX_EPOCH));
+            }
+        }
+    }
 }
