@@ -36,6 +36,7 @@ mod mind;
 mod openai;
 mod reply;
 mod said;
+mod serve;
 mod server;
 mod spoil;
 mod vendor;
