@@ -27,19 +27,20 @@
 //! a server says is searched for the client's own [`Secret`]s before anything else reads it.
 
 mod body;
+mod call;
 mod classify;
 mod client;
 mod delay;
 mod headers;
 mod lines;
 mod part;
+mod pool;
 mod request;
 mod response;
 mod secret;
 mod sse;
 mod sse_stream;
 mod timeouts;
-mod transport;
 
 pub use classify::{Classified, Classifier, Failure};
 pub use client::Client;

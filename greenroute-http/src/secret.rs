@@ -78,13 +78,14 @@ impl From<String> for Secret {
     }
 }
 
-/// The keys of one client, to be taken out of whatever a server says.
+/// The keys of one client, also as they stand within quotes, to be taken out of whatever a server says.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Redaction(Vec<Secret>);
 
 impl Redaction {
     pub(crate) fn add(&mut self, secret: &Secret) {
-        self.0.push(secret.clone());
+        let quoted = format!("{:?}", secret.reveal());
+        self.0.extend([secret.clone(), Secret::new(quoted.get(1..quoted.len() - 1).unwrap_or_default())]);
         // A key that contains another goes first, or its rest would stay.
         self.0.sort_by_key(|secret| std::cmp::Reverse(secret.0.len()));
     }
@@ -157,6 +158,8 @@ mod tests {
         redaction.add(&Secret::new("abc"));
         redaction.add(&Secret::new("abcdef"));
         assert_eq!(redaction.text("key abcdef, key abc."), "key [secret], key [secret].");
+        redaction.add(&Secret::new("a\"b\\c"));
+        assert_eq!(redaction.text(r#"a"b\c "a\"b\\c""#), r#"[secret] "[secret]""#);
         let mut value = serde_json::json!({"error": {"message": ["abcdef", 1, null]}});
         redaction.value(&mut value);
         assert_eq!(value, serde_json::json!({"error": {"message": ["[secret]", 1, null]}}));
