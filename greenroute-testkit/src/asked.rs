@@ -79,6 +79,10 @@ pub struct AskedChat {
     pub stop: Vec<String>,
     /// Whether to think first.
     pub thinking: bool,
+    /// Whether its thoughts are shown, where the vendor leaves that open.
+    pub shows_reasoning: bool,
+    /// Whether its thoughts are part of the text, between marks of the vendor's.
+    pub raw_reasoning: bool,
     /// Of the prompt's words, how many are read from a cache. More than there are means all.
     pub cached: u64,
     /// How many of the likeliest tokens are wanted beside each token; none: no probabilities at all.

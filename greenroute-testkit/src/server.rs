@@ -304,7 +304,7 @@ impl Played {
     /// What the vendor says to a request that nothing was laid down for.
     fn answer(&self, request: &Recorded) -> Reply {
         let vendor = self.vendor.as_ref();
-        let asked = match vendor.read(request) {
+        let mut asked = match vendor.read(request) {
             Ok(asked) => asked,
             Err(refusal) => return refusal,
         };
@@ -316,14 +316,12 @@ impl Played {
             let window = model.window;
             if tokens <= window { Ok(()) } else { Err(vendor.error(&Trouble::TooLong { tokens, window })) }
         };
-        let answer = || match &asked {
+        let mut answer = || match &mut asked {
             Asked::Chat(chat) => {
                 let model = model(&chat.model, false)?;
                 fits(chat.tokens(), &model)?;
-                let most = chat.max_tokens.unwrap_or(model.max_output).min(model.max_output);
-                let mut within = (**chat).clone();
-                within.max_tokens = Some(most);
-                Ok(vendor.chat(chat, &mind::say(&within)))
+                chat.max_tokens = Some(chat.max_tokens.unwrap_or(u64::MAX).min(model.max_output));
+                Ok(vendor.chat(chat, &mind::say(chat)))
             }
             Asked::Count(chat) => {
                 model(&chat.model, false)?;

@@ -3,5 +3,11 @@ use std::sync::Arc;
 
 /// The vendors that every server plays: one line each.
 pub(crate) fn all() -> Vec<Arc<dyn Vendor>> {
-    vec![Arc::new(crate::ollama::Ollama), Arc::new(crate::openai::OpenAi)]
+    vec![
+        // One line each.
+        Arc::new(crate::groq::Groq),
+        Arc::new(crate::llamacpp::LlamaCpp),
+        Arc::new(crate::ollama::Ollama),
+        Arc::new(crate::openai::OpenAi),
+    ]
 }

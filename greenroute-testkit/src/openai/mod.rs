@@ -42,6 +42,8 @@ const SNAPSHOTS: &[(&str, &str)] = &[
 /// The model whose temperature cannot be set.
 const FIXED_TEMPERATURE: &str = "o4-mini";
 
+const RULES: read::Rules = read::Rules { message_fields: &[], strict: true, json_object: true };
+
 impl OpenAi {
     fn thinks(id: &str) -> bool {
         MODELS.iter().any(|model| model.id == id && model.thinks)
@@ -49,7 +51,7 @@ impl OpenAi {
 
     fn read_chat(request: &Recorded) -> Result<AskedChat, Wrong> {
         let mut fields = Fields::of(&request.body, "")?;
-        let mut asked = read::chat(&mut fields)?;
+        let mut asked = read::chat(&mut fields, RULES)?;
         let new = Self::thinks(&asked.model);
         let old_limit = fields.count("max_tokens", 1)?;
         if new && old_limit.is_some() {

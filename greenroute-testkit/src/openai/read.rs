@@ -9,12 +9,23 @@ use greenroute_core::chat::Role;
 use serde_json::Value;
 use std::ops::RangeInclusive;
 
+/// Wherein servers of this form differ.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    /// Fields that a message may have beside OpenAI's.
+    pub(crate) message_fields: &'static [&'static str],
+    /// Whether a strict schema must be what OpenAI calls strict.
+    pub(crate) strict: bool,
+    /// Whether `json_object` makes the answer JSON, and the prompt must speak of it.
+    pub(crate) json_object: bool,
+}
+
 /// Reads what every server of this form knows, but for the limit of the answer's length and the penalties.
-pub(crate) fn chat(fields: &mut Fields<'_>) -> Result<AskedChat, Wrong> {
+pub(crate) fn chat(fields: &mut Fields<'_>, rules: Rules) -> Result<AskedChat, Wrong> {
     let mut asked = AskedChat { model: fields.need_text("model")?.to_owned(), ..AskedChat::default() };
-    messages(fields, &mut asked)?;
-    tools(fields, &mut asked)?;
-    format(fields, &mut asked)?;
+    messages(fields, rules, &mut asked)?;
+    tools(fields, rules, &mut asked)?;
+    format(fields, rules, &mut asked)?;
     fields.number("temperature", 0.0..=2.0)?;
     fields.number("top_p", 0.0..=1.0)?;
     fields.integer("seed", i64::MIN..=i64::MAX)?;
@@ -58,7 +69,7 @@ pub(crate) fn penalties(fields: &mut Fields<'_>, range: RangeInclusive<f64>) -> 
     Ok(())
 }
 
-fn messages(fields: &mut Fields<'_>, asked: &mut AskedChat) -> Result<(), Wrong> {
+fn messages(fields: &mut Fields<'_>, rules: Rules, asked: &mut AskedChat) -> Result<(), Wrong> {
     fields.need_list("messages")?;
     let messages = fields.objects("messages")?;
     if messages.is_empty() {
@@ -123,6 +134,9 @@ fn messages(fields: &mut Fields<'_>, asked: &mut AskedChat) -> Result<(), Wrong>
             }
         }
         message.text("name")?;
+        for field in rules.message_fields {
+            message.text(field)?;
+        }
         message.done()?;
     }
     if !open.is_empty() {
@@ -185,14 +199,14 @@ fn is_image(url: &str) -> bool {
     bytes.is_some_and(|bytes| bytes.is_ok_and(|bytes| !bytes.is_empty()))
 }
 
-fn tools(fields: &mut Fields<'_>, asked: &mut AskedChat) -> Result<(), Wrong> {
+fn tools(fields: &mut Fields<'_>, rules: Rules, asked: &mut AskedChat) -> Result<(), Wrong> {
     for mut tool in fields.objects("tools")? {
         tool.word("type", &["function"])?.ok_or_else(|| tool.missing("type"))?;
         let mut function = tool.object("function")?.ok_or_else(|| tool.missing("function"))?;
         let name = name(&mut function)?;
         function.text("description")?;
         let parameters = function.any("parameters").cloned().unwrap_or_default();
-        let strict = function.flag("strict")?.unwrap_or(false);
+        let strict = function.flag("strict")?.unwrap_or(false) && rules.strict;
         let object = parameters.is_null() || parameters.get("type").and_then(Value::as_str) == Some("object");
         let held = if strict { schema::strict(&parameters) } else { Ok(()) };
         let held =
@@ -233,7 +247,7 @@ fn tools(fields: &mut Fields<'_>, asked: &mut AskedChat) -> Result<(), Wrong> {
     Ok(())
 }
 
-fn format(fields: &mut Fields<'_>, asked: &mut AskedChat) -> Result<(), Wrong> {
+fn format(fields: &mut Fields<'_>, rules: Rules, asked: &mut AskedChat) -> Result<(), Wrong> {
     let Some(mut format) = fields.object("response_format")? else { return Ok(()) };
     match format.word("type", &["text", "json_object", "json_schema"])? {
         Some("json_schema") => {
@@ -242,6 +256,7 @@ fn format(fields: &mut Fields<'_>, asked: &mut AskedChat) -> Result<(), Wrong> {
             inner.text("description")?;
             let wanted = inner.any("schema").cloned().unwrap_or_default();
             if inner.flag("strict")?.unwrap_or(false)
+                && rules.strict
                 && let Err(told) = schema::strict(&wanted)
             {
                 let told = format!("Invalid schema for response_format '{name}': {told}");
@@ -250,7 +265,7 @@ fn format(fields: &mut Fields<'_>, asked: &mut AskedChat) -> Result<(), Wrong> {
             inner.done()?;
             asked.schema = Some(wanted);
         }
-        Some("json_object") => {
+        Some("json_object") if rules.json_object => {
             let said = std::iter::once(&asked.system).chain(asked.turns.iter().map(|turn| &turn.text));
             if !said.into_iter().any(|text| text.to_ascii_lowercase().contains("json")) {
                 let told = "'messages' must contain the word 'json' in some form, to use 'response_format' of type \

@@ -7,7 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value, json};
 
 /// When every answer was made, in seconds since 1970.
-const CREATED: u64 = 1_795_246_760;
+pub(crate) const CREATED: u64 = 1_795_246_760;
 
 /// The usage with its details.
 pub(crate) fn usage(said: &SaidChat) -> Value {
@@ -104,19 +104,8 @@ pub(crate) fn stream(
     let opening = if said.calls.is_empty() { json!("") } else { Value::Null };
     let opening = json!({"role": "assistant", "content": opening, "refusal": null});
     let mut frames = vec![delta(opening, Value::Null, None)];
-    for (index, call) in said.calls.iter().enumerate() {
-        let begun = json!({
-            "index": index,
-            "id": format!("call_{}", call.id),
-            "type": "function",
-            "function": {"name": call.name, "arguments": ""},
-        });
-        frames.push(delta(json!({"tool_calls": [begun]}), Value::Null, None));
-        let arguments = call.arguments.to_string();
-        for piece in arguments.split_inclusive([':', ',']) {
-            let more = json!({"index": index, "function": {"arguments": piece}});
-            frames.push(delta(json!({"tool_calls": [more]}), Value::Null, None));
-        }
+    for call in call_deltas(said) {
+        frames.push(delta(json!({"tool_calls": [call]}), Value::Null, None));
     }
     for piece in said.pieces() {
         let likely = log_probabilities(asked, std::iter::once(piece));
@@ -130,6 +119,23 @@ pub(crate) fn stream(
     frames
 }
 
+/// The calls of tools in the pieces of a stream: id and name come with the first piece of each.
+pub(crate) fn call_deltas(said: &SaidChat) -> Vec<Value> {
+    let mut deltas = Vec::new();
+    for (index, call) in said.calls.iter().enumerate() {
+        deltas.push(json!({
+            "index": index,
+            "id": format!("call_{}", call.id),
+            "type": "function",
+            "function": {"name": call.name, "arguments": ""},
+        }));
+        let arguments = call.arguments.to_string();
+        let pieces = arguments.split_inclusive([':', ',']);
+        deltas.extend(pieces.map(|piece| json!({"index": index, "function": {"arguments": piece}})));
+    }
+    deltas
+}
+
 /// One event.
 pub(crate) fn frame(chunk: &Value) -> String {
     format!("data: {chunk}\n\n")
@@ -141,7 +147,7 @@ pub(crate) fn ends(frame: &str) -> bool {
 }
 
 /// Invented, the first piece the surest.
-fn log_probabilities<'a>(asked: &AskedChat, pieces: impl Iterator<Item = &'a str>) -> Value {
+pub(crate) fn log_probabilities<'a>(asked: &AskedChat, pieces: impl Iterator<Item = &'a str>) -> Value {
     let Some(top) = asked.top_log_probabilities else { return Value::Null };
     let content: Vec<Value> = pieces
         .map(|piece| {
