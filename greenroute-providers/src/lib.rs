@@ -1,7 +1,11 @@
 //! Model providers for greenroute: one folder each, all behind one trait.
 
 mod cards;
+#[cfg(feature = "hosted")]
+mod hosted;
 #[cfg(feature = "local")]
 pub mod local;
+#[cfg(feature = "hosted")]
+pub mod ollama;
 
 pub use cards::{cards, parse as parse_cards};

@@ -33,6 +33,7 @@ mod groq;
 mod line;
 mod llamacpp;
 mod mind;
+mod ollama;
 mod openai;
 mod reply;
 mod said;

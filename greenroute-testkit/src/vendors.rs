@@ -7,6 +7,7 @@ pub(crate) fn all() -> Vec<Arc<dyn Vendor>> {
         // One line each.
         Arc::new(crate::groq::Groq),
         Arc::new(crate::llamacpp::LlamaCpp),
+        Arc::new(crate::ollama::Ollama),
         Arc::new(crate::openai::OpenAi),
     ]
 }

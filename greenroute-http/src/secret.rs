@@ -1,0 +1,167 @@
+use greenroute_core::{Error, ErrorKind, Result};
+use serde_json::Value;
+use std::borrow::Cow;
+use std::env::VarError;
+use std::fmt;
+use std::sync::Arc;
+
+const REDACTED: &str = "[secret]";
+
+/// A key. It prints as `[secret]`, cannot be serialised and cannot be compared.
+#[derive(Clone)]
+pub struct Secret(Arc<str>);
+
+impl Secret {
+    /// A key, without the white space and line ends around it that copying leaves.
+    pub fn new(key: impl Into<String>) -> Self {
+        Self(Arc::from(key.into().trim()))
+    }
+
+    /// The key in the environment variable `variable`.
+    ///
+    /// # Errors
+    ///
+    /// `Config`, naming the variable, where it is not set, empty or not printable ASCII.
+    pub fn from_env(variable: &str) -> Result<Self> {
+        Self::from_lookup(variable, std::env::var(variable))
+    }
+
+    fn from_lookup(variable: &str, found: Result<String, VarError>) -> Result<Self> {
+        let error = |what: &str| Error::new(ErrorKind::Config, "settings", format!("{variable} {what}"));
+        let secret = match found {
+            Ok(key) => Self::new(key),
+            Err(VarError::NotPresent) => return Err(error("is not set")),
+            Err(VarError::NotUnicode(_)) => return Err(error("is not printable ASCII")),
+        };
+        secret.fault().map_or(Ok(secret), |fault| Err(error(fault)))
+    }
+
+    /// The key itself. What it is put into must not be printed.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// Why no server can be sent this key.
+    pub(crate) fn fault(&self) -> Option<&'static str> {
+        if self.0.is_empty() {
+            Some("is empty")
+        } else if !self.0.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+            Some("is not printable ASCII")
+        } else {
+            None
+        }
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(REDACTED)
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(REDACTED)
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(key: &str) -> Self {
+        Self::new(key)
+    }
+}
+
+impl From<String> for Secret {
+    fn from(key: String) -> Self {
+        Self::new(key)
+    }
+}
+
+/// The keys of one client, also as they stand within quotes, to be taken out of whatever a server says.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Redaction(Vec<Secret>);
+
+impl Redaction {
+    pub(crate) fn add(&mut self, secret: &Secret) {
+        let quoted = format!("{:?}", secret.reveal());
+        self.0.extend([secret.clone(), Secret::new(quoted.get(1..quoted.len() - 1).unwrap_or_default())]);
+        // A key that contains another goes first, or its rest would stay.
+        self.0.sort_by_key(|secret| std::cmp::Reverse(secret.0.len()));
+    }
+
+    pub(crate) fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let mut text = Cow::Borrowed(text);
+        for secret in &self.0 {
+            if text.contains(secret.reveal()) {
+                text = Cow::Owned(text.replace(secret.reveal(), REDACTED));
+            }
+        }
+        text
+    }
+
+    /// Takes them out of every string of `value`.
+    pub(crate) fn value(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => {
+                if let Cow::Owned(redacted) = self.text(text) {
+                    *text = redacted;
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.value(item)),
+            Value::Object(fields) => fields.values_mut().for_each(|field| self.value(field)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::OsString;
+
+    #[test]
+    fn a_secret_prints_as_nothing() {
+        let secret = Secret::new("canary-4711");
+        assert_eq!(format!("{secret} {secret:?} {secret:#?}"), "[secret] [secret] [secret]");
+        assert_eq!(secret.reveal(), "canary-4711");
+    }
+
+    #[test]
+    fn what_copying_leaves_around_a_key_is_cut() {
+        assert_eq!(Secret::new(" \tcanary-4711\r\n").reveal(), "canary-4711");
+    }
+
+    #[test]
+    fn a_variable_that_holds_no_key_is_named_and_never_shown() {
+        let message = |found| {
+            let error = Secret::from_lookup("THE_API_KEY", found).unwrap_err();
+            assert_eq!(*error.kind(), ErrorKind::Config);
+            let shown = format!("{error} {error:?}");
+            assert!(!shown.contains("canary"), "{shown}");
+            error.message().to_owned()
+        };
+        assert_eq!(message(Err(VarError::NotPresent)), "THE_API_KEY is not set");
+        assert_eq!(message(Ok(" \n".to_owned())), "THE_API_KEY is empty");
+        assert_eq!(message(Ok("canary\u{7}".to_owned())), "THE_API_KEY is not printable ASCII");
+        assert_eq!(message(Ok("canary-ü".to_owned())), "THE_API_KEY is not printable ASCII");
+        let raw = OsString::from("canary");
+        assert_eq!(message(Err(VarError::NotUnicode(raw))), "THE_API_KEY is not printable ASCII");
+        assert_eq!(Secret::from_lookup("K", Ok("canary-4711\n".to_owned())).unwrap().reveal(), "canary-4711");
+        let unset = Secret::from_env("GREENROUTE_HTTP_NEVER_SET").unwrap_err();
+        assert_eq!(unset.message(), "GREENROUTE_HTTP_NEVER_SET is not set");
+    }
+
+    #[test]
+    fn a_key_within_another_leaves_no_rest() {
+        let mut redaction = Redaction::default();
+        redaction.add(&Secret::new("abc"));
+        redaction.add(&Secret::new("abcdef"));
+        assert_eq!(redaction.text("key abcdef, key abc."), "key [secret], key [secret].");
+        redaction.add(&Secret::new("a\"b\\c"));
+        assert_eq!(redaction.text(r#"a"b\c "a\"b\\c""#), r#"[secret] "[secret]""#);
+        let mut value = serde_json::json!({"error": {"message": ["abcdef", 1, null]}});
+        redaction.value(&mut value);
+        assert_eq!(value, serde_json::json!({"error": {"message": ["[secret]", 1, null]}}));
+    }
+}

@@ -1,0 +1,5 @@
+//! What providers behind an API share.
+
+pub(crate) mod cards;
+pub(crate) mod checks;
+pub(crate) mod stated;
