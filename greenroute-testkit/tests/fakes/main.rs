@@ -1,0 +1,5 @@
+//! The fake providers, seen over the wire.
+
+mod client;
+mod faults;
+mod server;
