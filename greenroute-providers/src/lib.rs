@@ -2,6 +2,8 @@
 
 mod cards;
 #[cfg(feature = "hosted")]
+pub mod claude;
+#[cfg(feature = "hosted")]
 mod hosted;
 #[cfg(feature = "local")]
 pub mod local;

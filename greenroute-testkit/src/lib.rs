@@ -24,6 +24,7 @@
 //!
 //! To play a vendor of one's own, implement [`Vendor`] and give it to [`Builder::vendor`].
 
+mod anthropic;
 mod asked;
 mod fault;
 mod faults;

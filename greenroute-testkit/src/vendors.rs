@@ -4,6 +4,7 @@ use std::sync::Arc;
 /// The vendors that every server plays: one line each.
 pub(crate) fn all() -> Vec<Arc<dyn Vendor>> {
     vec![
+        Arc::new(crate::anthropic::Anthropic::default()),
         // One line each.
         Arc::new(crate::groq::Groq),
         Arc::new(crate::llamacpp::LlamaCpp),
