@@ -30,6 +30,7 @@ mod fault;
 mod faults;
 mod fields;
 mod fixture;
+mod gemini;
 mod groq;
 mod line;
 mod llamacpp;
