@@ -2,6 +2,7 @@
 
 mod batch;
 mod error;
+mod names;
 mod read;
 mod signature;
 mod write;
@@ -14,8 +15,8 @@ use crate::said::SaidChat;
 use crate::vendor::{Model, Trouble, Vendor};
 use serde_json::{Value, json};
 
-/// `generateContent` and its kin, under `/v1beta` and `/v1`. It is stricter than Google in two things: a key in the
-/// query is refused, since it would end in logs, and so are the names of protocol buffers (`system_instruction`).
+/// `generateContent` and its kin, under `/v1beta` and `/v1`. It is stricter than Google in one thing: a key in the
+/// query is refused, since it would end in logs.
 #[derive(Debug, Default)]
 pub(crate) struct Gemini {
     batches: batch::Batches,
@@ -209,6 +210,7 @@ impl Vendor for Gemini {
             let told = "Invalid JSON payload received. Expected a value.";
             return Err(error::error(400, "INVALID_ARGUMENT", told));
         }
+        let request = &Recorded { body: names::of_json(&request.body), ..request.clone() };
         self.by_method(request, model, method).map_err(|wrong| {
             let reply = told(error::wrong(&wrong));
             if streamed { error::in_array(reply) } else { reply }

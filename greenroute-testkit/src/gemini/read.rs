@@ -271,7 +271,12 @@ fn settings(config: &mut Fields<'_>, asked: &mut AskedChat) -> Result<(), Wrong>
         return Err(config.rule("responseLogprobs", told));
     }
     let media = config.word("responseMimeType", &["text/plain", "application/json", "text/x.enum"])?;
-    let schema = config.any("responseJsonSchema").cloned();
+    let (plain, json) = (config.any("responseSchema"), config.any("responseJsonSchema"));
+    if plain.is_some() && json.is_some() {
+        let told = "response_schema and response_json_schema must not both be set.";
+        return Err(config.rule("responseSchema", told));
+    }
+    let schema = json.or(plain).cloned();
     if schema.is_some() && media != Some("application/json") {
         let told = "* GenerateContentRequest.generation_config.response_mime_type: must be application/json where a \
                     schema is set.\n";
