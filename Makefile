@@ -6,6 +6,7 @@ NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 QUICKSTART := target/debug/examples/quickstart
 
 .PHONY: test lint fmt doc floors prices prices-check weights parity smoke bench cuda-check full
+.PHONY: test lint fmt doc floors weights parity smoke bench cuda-check sdk-check full
 
 test: ## Every test that needs no weights and no network.
 ifeq ($(NEXTEST),yes)
@@ -54,3 +55,7 @@ cuda-check: ## That the feature cuda compiles. It wants CUDA's compiler, and no 
 	$(CARGO) clippy --package greenroute --package greenroute-providers --features greenroute/cuda --all-targets -- -D warnings
 
 full: test lint doc floors prices-check parity smoke ## Everything, the long ones too.
+sdk-check: ## The fake providers against the vendors' own Python SDKs, fetched from PyPI once.
+	python3 scripts/testkit/sdk_check.py
+
+full: test lint doc floors parity smoke ## Everything, the long ones too.

@@ -67,7 +67,9 @@ pub(super) fn wrong(wrong: &Wrong) -> Reply {
         }
         Wrong::Type { wanted, got, .. } => format!("Invalid value at '{}' ({wanted}), {got}", snake(path)),
         Wrong::Word { got, .. } => format!("Invalid value at '{}' (TYPE_ENUM), \"{got}\"", snake(path)),
-        Wrong::Missing { .. } => format!("* GenerateContentRequest.{}: {key} is not specified\n", snake(path)),
+        Wrong::Missing { .. } => {
+            format!("* GenerateContentRequest.{}: {key} is not specified\n", snake(path))
+        }
         Wrong::Range { bound, above, .. } => {
             let side = if *above { "at most" } else { "at least" };
             format!("* GenerateContentRequest.{}: {key} must be {side} {bound}.\n", snake(path))

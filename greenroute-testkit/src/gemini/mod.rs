@@ -2,6 +2,7 @@
 
 mod batch;
 mod error;
+mod names;
 mod read;
 mod signature;
 mod write;
@@ -14,8 +15,8 @@ use crate::said::SaidChat;
 use crate::vendor::{Model, Trouble, Vendor};
 use serde_json::{Value, json};
 
-/// `generateContent` and its kin, under `/v1beta` and `/v1`. It is stricter than Google in two things: a key in the
-/// query is refused, since it would end in logs, and so are the names of protocol buffers (`system_instruction`).
+/// `generateContent` and its kin, under `/v1beta` and `/v1`. It is stricter than Google in one thing: a key in the
+/// query is refused, since it would end in logs.
 #[derive(Debug, Default)]
 pub(crate) struct Gemini {
     batches: batch::Batches,
@@ -197,7 +198,8 @@ impl Vendor for Gemini {
                 Err(nothing())
             };
         }
-        let (model, method) = path.strip_prefix("models/").and_then(|path| path.rsplit_once(':')).ok_or_else(nothing)?;
+        let (model, method) =
+            path.strip_prefix("models/").and_then(|path| path.rsplit_once(':')).ok_or_else(nothing)?;
         let streamed = method == "streamGenerateContent";
         check_query(request, if streamed { &["alt"] } else { &[] })?;
         if streamed && request.query.get("alt").map(String::as_str) != Some("sse") {
@@ -208,6 +210,7 @@ impl Vendor for Gemini {
             let told = "Invalid JSON payload received. Expected a value.";
             return Err(error::error(400, "INVALID_ARGUMENT", told));
         }
+        let request = &Recorded { body: names::of_json(&request.body), ..request.clone() };
         self.by_method(request, model, method).map_err(|wrong| {
             let reply = told(error::wrong(&wrong));
             if streamed { error::in_array(reply) } else { reply }
@@ -288,4 +291,148 @@ fn entry(model: &Model) -> Value {
 fn told(reply: Reply) -> Reply {
     let reply = reply.header("vary", "Origin, X-Origin, Referer").header("x-gemini-service-tier", "standard");
     reply.header("server-timing", "gfet4t7; dur=1").header("server", "scaffolding on HTTPServer2")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::Fixture;
+    use crate::reply::Body;
+    use bytes::Bytes;
+    use std::collections::BTreeMap;
+
+    fn request(method: &str, path: &str, body: Value) -> Recorded {
+        let json = ("content-type".to_owned(), "application/json".to_owned());
+        Recorded {
+            vendor: "gemini",
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: BTreeMap::new(),
+            headers: BTreeMap::from([json]),
+            body,
+            raw: Bytes::new(),
+        }
+    }
+
+    /// What is wrong with a chat for `model`, in Google's words; nothing where it is good.
+    fn complaint(model: &str, body: Value) -> Option<String> {
+        let request = request("POST", &format!("/v1beta/models/{model}:generateContent"), body);
+        let reply = Gemini::default().read(&request).err()?;
+        assert_eq!(reply.status, 400);
+        let Body::Json(body) = reply.body else { panic!("an error is JSON") };
+        assert_eq!(body["error"]["status"], "INVALID_ARGUMENT");
+        Some(body["error"]["message"].as_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn what_was_recorded_is_taken() {
+        for name in ["generate_content", "tool_call", "structured_output", "max_tokens_no_content", "stream"]
+        {
+            let fixture = Fixture::named(&format!("gemini_{name}"));
+            assert_eq!(complaint("gemini-3.5-flash-lite", fixture.request), None, "{name}");
+        }
+        let mut followed = Fixture::named("gemini_tool_result_followup").request;
+        let told = complaint("gemini-3.5-flash-lite", followed.clone()).unwrap();
+        assert_eq!(told, "Thought signature is not valid.", "the recorded one is not this server's");
+        assert_eq!(complaint("gemini-2.5-flash-lite", without_level(followed.clone())), None);
+        let part = &mut followed["contents"][1]["parts"][0];
+        part["thoughtSignature"] =
+            json!(signature::of("gemini-3.5-flash-lite", "get_weather {\"city\":\"Oslo\"}"));
+        assert_eq!(complaint("gemini-3.5-flash-lite", followed.clone()), None);
+        followed["contents"][1]["parts"][0]["thoughtSignature"] = json!("skip_thought_signature_validator");
+        assert_eq!(complaint("gemini-3.5-flash-lite", followed.clone()), None);
+        followed["contents"][1]["parts"][0].as_object_mut().unwrap().remove("thoughtSignature");
+        let told = complaint("gemini-3.5-flash-lite", followed).unwrap();
+        let recorded = Fixture::named("gemini_error_missing_thought_signature").reply;
+        let Body::Json(recorded) = recorded.body else { panic!("an error is JSON") };
+        assert_eq!(told, recorded["error"]["message"].as_str().unwrap());
+    }
+
+    fn without_level(mut body: Value) -> Value {
+        body["generationConfig"].as_object_mut().unwrap().remove("thinkingConfig");
+        body
+    }
+
+    #[test]
+    fn what_google_would_refuse_is_refused_in_its_words() {
+        let chat = |more: Value| {
+            let mut body = json!({"contents": [{"role": "user", "parts": [{"text": "hi"}]}]});
+            body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            body
+        };
+        let call = json!({"role": "model", "parts": [{"functionCall": {"name": "f", "args": {}}}]});
+        let config = |config: Value| chat(json!({"generationConfig": config}));
+        for (body, told) in [
+            (json!({}), "contents is not specified"),
+            (
+                chat(json!({"max_tokens": 3})),
+                "Invalid JSON payload received. Unknown name \"max_tokens\": Cannot find field.",
+            ),
+            (
+                config(json!({"maxTokens": 3})),
+                "Unknown name \"maxTokens\" at 'generation_config': Cannot find field.",
+            ),
+            (
+                config(json!({"temperature": 2.5})),
+                "generation_config.temperature: temperature must be at most 2",
+            ),
+            (config(json!({"thinkingConfig": {"thinkingBudget": 1, "thinkingLevel": "low"}})), "only one of"),
+            (config(json!({"thinkingConfig": {"thinkingLevel": "low"}})), "Thinking level is not supported"),
+            (config(json!({"responseJsonSchema": {}})), "response_mime_type"),
+            (
+                config(json!({"responseLogprobs": true})),
+                "Logprobs is not enabled for models/gemini-2.5-flash",
+            ),
+            (
+                json!({"contents": [{"role": "assistant", "parts": [{"text": "hi"}]}]}),
+                "Please use a valid role: user, model.",
+            ),
+            (json!({"contents": [{"role": "user", "parts": []}]}), "contents.parts must not be empty"),
+            (json!({"contents": [{"role": "user", "parts": [{}]}]}), "required oneof field 'data'"),
+            (json!({"contents": [call]}), "number of function response parts is equal"),
+            (chat(json!({"tools": [{"functionDeclarations": [{"name": "1 f"}]}]})), "Invalid function name"),
+            (
+                chat(json!({"toolConfig": {"functionCallingConfig": {"mode": "ANY"}}})),
+                "without function_declarations",
+            ),
+        ] {
+            let complaint = complaint("gemini-2.5-flash", body.clone()).unwrap_or_default();
+            assert!(complaint.contains(told), "{body}: {complaint}");
+        }
+    }
+
+    #[test]
+    fn a_stream_wants_sse_and_no_path_takes_a_key_in_its_query() {
+        let body = json!({"contents": [{"parts": [{"text": "hi"}]}]});
+        let mut stream = request("POST", "/v1/models/gemini-2.5-flash:streamGenerateContent", body);
+        assert!(Gemini::default().read(&stream).is_err(), "without alt=sse");
+        stream.query.insert("alt".to_owned(), "sse".to_owned());
+        assert!(matches!(Gemini::default().read(&stream), Ok(Asked::Chat(chat)) if chat.streamed));
+        stream.query.insert("key".to_owned(), "k".to_owned());
+        assert!(Gemini::default().read(&stream).is_err(), "with a key");
+        stream.query.remove("key");
+        stream.body = json!({"contents": []});
+        let Err(Reply { body: Body::Json(body), .. }) = Gemini::default().read(&stream) else {
+            panic!("it was taken")
+        };
+        assert!(body[0]["error"]["code"].is_number(), "the error of a stream comes in an array: {body}");
+    }
+
+    #[test]
+    fn embeddings_are_asked_for_as_the_official_library_does() {
+        let body = Fixture::named("gemini_batch_embed").request;
+        let path = "/v1beta/models/gemini-embedding-001:batchEmbedContents";
+        let asked = Gemini::default().read(&request("POST", path, body.clone())).unwrap();
+        let Asked::Embed(asked) = asked else { panic!("{asked:?}") };
+        assert_eq!((asked.texts, asked.dimensions), (vec!["a".to_owned(), "b".to_owned()], Some(4)));
+        let other = "/v1beta/models/gemini-embedding-2:batchEmbedContents";
+        assert!(Gemini::default().read(&request("POST", other, body)).is_err(), "of another model");
+        let single = Fixture::named("gemini_embed").request;
+        let path = "/v1beta/models/gemini-embedding-2:embedContent";
+        let asked = Gemini::default().read(&request("POST", path, single)).unwrap();
+        let Asked::Own(Reply { status: 200, body: Body::Json(body), .. }) = asked else {
+            panic!("{asked:?}")
+        };
+        assert_eq!(body["embedding"]["values"].as_array().unwrap().len(), 4);
+    }
 }

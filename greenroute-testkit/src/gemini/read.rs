@@ -52,7 +52,9 @@ fn contents(fields: &mut Fields<'_>, asked: &mut AskedChat) -> Result<(), Wrong>
         let (mut calls, mut answered) = (Vec::new(), Vec::new());
         let parts = content.objects("parts")?;
         if parts.is_empty() {
-            let told = format!("* GenerateContentRequest.contents[{place}].parts: contents.parts must not be empty.\n");
+            let told = format!(
+                "* GenerateContentRequest.contents[{place}].parts: contents.parts must not be empty.\n"
+            );
             return Err(content.rule("parts", told));
         }
         for mut part in parts {
@@ -101,7 +103,8 @@ fn read_part(
     turn: &mut Turn,
     answered: &mut Vec<String>,
 ) -> Result<Option<(String, String)>, Wrong> {
-    let kinds = ["text", "inlineData", "functionCall", "functionResponse", "executableCode", "codeExecutionResult"];
+    let kinds =
+        ["text", "inlineData", "functionCall", "functionResponse", "executableCode", "codeExecutionResult"];
     let given: Vec<_> = kinds.into_iter().filter(|kind| part.any(kind).is_some()).collect();
     let [kind] = given.as_slice() else {
         let told = "* GenerateContentRequest.contents.parts.data: required oneof field 'data' must have one initialized \
@@ -125,7 +128,8 @@ fn read_part(
                 return Err(data.rule("mimeType", format!("Unsupported MIME type: {media}")));
             }
             if !signature::is_bytes(data.need_text("data")?) {
-                let told = "Invalid value at 'contents.parts.inline_data.data' (TYPE_BYTES), Base64 decoding failed";
+                let told =
+                    "Invalid value at 'contents.parts.inline_data.data' (TYPE_BYTES), Base64 decoding failed";
                 return Err(data.rule("data", told));
             }
             data.done()?;
@@ -143,7 +147,8 @@ fn read_part(
             return Ok(Some((name, text)));
         }
         "functionResponse" if user => {
-            let mut response = part.object("functionResponse")?.ok_or_else(|| part.missing("functionResponse"))?;
+            let mut response =
+                part.object("functionResponse")?.ok_or_else(|| part.missing("functionResponse"))?;
             answered.push(response.need_text("name")?.to_owned());
             response.text("id")?;
             let told = response.object("response")?.is_some();
@@ -231,7 +236,8 @@ fn tools(fields: &mut Fields<'_>, asked: &mut AskedChat) -> Result<(), Wrong> {
             let told = "Function calling mode must be ANY or VALIDATED when allowed_function_names is set.";
             return Err(calling.rule("allowedFunctionNames", told));
         }
-        if let Some(unknown) = allowed.iter().find(|name| asked.tools.iter().all(|tool| tool.name != **name)) {
+        if let Some(unknown) = allowed.iter().find(|name| asked.tools.iter().all(|tool| tool.name != **name))
+        {
             let told = format!("allowed_function_names has {unknown}, which is not declared.");
             return Err(calling.rule("allowedFunctionNames", told));
         }
@@ -265,13 +271,19 @@ fn settings(config: &mut Fields<'_>, asked: &mut AskedChat) -> Result<(), Wrong>
         return Err(config.rule("responseLogprobs", told));
     }
     let media = config.word("responseMimeType", &["text/plain", "application/json", "text/x.enum"])?;
-    let schema = config.any("responseJsonSchema").cloned();
+    let (plain, json) = (config.any("responseSchema"), config.any("responseJsonSchema"));
+    if plain.is_some() && json.is_some() {
+        let told = "response_schema and response_json_schema must not both be set.";
+        return Err(config.rule("responseSchema", told));
+    }
+    let schema = json.or(plain).cloned();
     if schema.is_some() && media != Some("application/json") {
         let told = "* GenerateContentRequest.generation_config.response_mime_type: must be application/json where a \
                     schema is set.\n";
         return Err(config.rule("responseMimeType", told));
     }
-    let any = (media == Some("application/json")).then(|| json!({"properties": {"answer": {"type": "string"}}}));
+    let any =
+        (media == Some("application/json")).then(|| json!({"properties": {"answer": {"type": "string"}}}));
     asked.schema = schema.or(any);
     if let Some(mut thinking) = config.object("thinkingConfig")? {
         think(&mut thinking, asked)?;
@@ -284,7 +296,8 @@ fn think(config: &mut Fields<'_>, asked: &mut AskedChat) -> Result<(), Wrong> {
     let budget = config.integer("thinkingBudget", -1..=32_768)?;
     let level = config.text("thinkingLevel")?.map(str::to_ascii_lowercase);
     let shown = config.flag("includeThoughts")?;
-    if !asked.thinking && (budget.is_some_and(|budget| budget != 0) || level.is_some() || shown == Some(true)) {
+    if !asked.thinking && (budget.is_some_and(|budget| budget != 0) || level.is_some() || shown == Some(true))
+    {
         return Err(config.rule("thinkingConfig", "Thinking is not enabled for this model."));
     }
     if budget.is_some() && level.is_some() {
@@ -296,11 +309,13 @@ fn think(config: &mut Fields<'_>, asked: &mut AskedChat) -> Result<(), Wrong> {
             return Err(config.rule("thinkingLevel", "Thinking level is not supported for this model."));
         }
         if !["minimal", "low", "medium", "high"].contains(&level.as_str()) {
-            let told = format!("Invalid value at 'generation_config.thinking_config.thinking_level' (TYPE_ENUM), \"{level}\"");
+            let told = format!(
+                "Invalid value at 'generation_config.thinking_config.thinking_level' (TYPE_ENUM), \"{level}\""
+            );
             return Err(config.rule("thinkingLevel", told));
         }
     }
     asked.thinking &= budget != Some(0) && level.as_deref() != Some("minimal");
-    asked.shown_thinking = shown == Some(true);
+    asked.shows_reasoning = shown == Some(true);
     Ok(())
 }

@@ -46,13 +46,14 @@ fn chunks(asked: &AskedChat, said: &SaidChat) -> Vec<Value> {
         chunks.push(body(asked, said, Some(vec![json!({"text": piece})]), written, false));
     }
     let signed = asked.thinking && !said.text.is_empty();
-    let last = signed.then(|| vec![json!({"text": "", "thoughtSignature": signature::of(&asked.model, "text")})]);
+    let last =
+        signed.then(|| vec![json!({"text": "", "thoughtSignature": signature::of(&asked.model, "text")})]);
     chunks.push(body(asked, said, last, said.usage.output - said.usage.reasoning, true));
     chunks
 }
 
 fn thoughts(asked: &AskedChat, said: &SaidChat) -> Vec<Value> {
-    let shown = said.reasoning.iter().filter(|_| asked.shown_thinking);
+    let shown = said.reasoning.iter().filter(|_| asked.shows_reasoning);
     shown.map(|thought| json!({"text": thought, "thought": true})).collect()
 }
 
