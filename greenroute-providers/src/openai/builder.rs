@@ -1,5 +1,6 @@
 use super::dialect::{Counting, Dialect, variable};
 use super::{Inner, OpenAi, fault};
+use crate::hosted::cards::cards_of;
 use greenroute_core::model::ProviderName;
 use greenroute_core::{Error, ErrorKind, ModelCard, Result};
 use greenroute_http::{Client, Secret, Timeouts};
@@ -113,17 +114,7 @@ impl OpenAiBuilder {
             }
             None => None,
         };
-        let mut cards: Vec<ModelCard> =
-            crate::cards()?.into_iter().filter(|card| card.key.provider == name).collect();
-        for card in self.models {
-            card.validate()?;
-            if card.key.provider != name {
-                return Err(config(format!("the card of {} is another provider's", card.key)));
-            }
-            cards.retain(|known| known.key != card.key);
-            cards.push(card);
-        }
-        let cards = cards.into_iter().map(Arc::new).collect();
+        let cards = cards_of(name.as_str(), self.models)?;
         Ok(OpenAi(Arc::new(Inner { dialect, name, client, root, cards })))
     }
 }

@@ -74,16 +74,15 @@ impl<S: Stream<Item = Result<SseItem>> + Unpin> Listener<S> {
             return Error::new(ErrorKind::Internal, "openai", "a stream failed after its end");
         };
         let origin = call.request.model.to_string();
-        match fault {
-            Fault::Unreadable(what) => Error::new(ErrorKind::Decode, origin, what),
-            Fault::Reported(body) => {
-                let error = call.provider.0.client.error_in(&body, &origin);
-                if self.heard.has_begun() {
-                    Error::new(ErrorKind::StreamError, origin, error.message())
-                } else {
-                    error
-                }
-            }
+        let error = match fault {
+            Fault::Unreadable(what) => Error::new(ErrorKind::Decode, origin.as_str(), what),
+            Fault::Reported(body) => call.provider.0.client.error_in(&body, &origin),
+        };
+        // Whoever has heard the beginning shall not hear it again from another model.
+        if self.heard.has_begun() {
+            Error::new(ErrorKind::StreamError, origin, error.message())
+        } else {
+            error
         }
     }
 
