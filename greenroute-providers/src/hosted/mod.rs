@@ -2,4 +2,5 @@
 
 pub(crate) mod cards;
 pub(crate) mod checks;
+pub(crate) mod schema;
 pub(crate) mod stated;
