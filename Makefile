@@ -7,6 +7,7 @@ QUICKSTART := target/debug/examples/quickstart
 
 .PHONY: test lint fmt doc floors prices prices-check weights parity smoke bench cuda-check full
 .PHONY: test lint fmt doc floors weights parity smoke bench cuda-check sdk-check full
+.PHONY: test lint fmt doc floors prices prices-check weights parity smoke bench cuda-check sdk-check full
 
 test: ## Every test that needs no weights and no network.
 ifeq ($(NEXTEST),yes)
@@ -59,3 +60,7 @@ sdk-check: ## The fake providers against the vendors' own Python SDKs, fetched f
 	python3 scripts/testkit/sdk_check.py
 
 full: test lint doc floors parity smoke ## Everything, the long ones too.
+sdk-check: ## The fake providers against the vendors' own Python SDKs, fetched from PyPI once.
+	python3 scripts/testkit/sdk_check.py
+
+full: test lint doc floors prices-check parity smoke ## Everything, the long ones too.
