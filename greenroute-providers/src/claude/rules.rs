@@ -8,8 +8,9 @@ use std::sync::Arc;
 pub struct ClaudeRules {
     /// The models that these rules hold for, every spelling in full: nothing is guessed from a part of a name.
     pub ids: Vec<String>,
-    /// How thinking is asked for.
-    pub thinking: ClaudeThinking,
+    /// How thinking is asked for, where they can.
+    #[serde(default)]
+    pub thinking: Option<ClaudeThinking>,
     /// Whether they think where the request does not say.
     pub thinks_unasked: bool,
     /// How thinking is turned off, where it can be.
