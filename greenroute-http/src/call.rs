@@ -39,7 +39,6 @@ impl Call {
         let text = String::from_utf8_lossy(body);
         let mut value = serde_json::from_str(&text).unwrap_or(Value::Null);
         self.redaction.value(&mut value);
-        let text = self.redaction.text(&text);
         self.failed(&Failure { status, headers, body: alone(&value), text: &text })
     }
 
