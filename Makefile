@@ -5,9 +5,7 @@ CARGO ?= cargo
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 QUICKSTART := target/debug/examples/quickstart
 
-.PHONY: test lint fmt doc floors prices prices-check weights parity smoke bench cuda-check full
-.PHONY: test lint fmt doc floors weights parity smoke bench cuda-check sdk-check full
-.PHONY: test lint fmt doc floors prices prices-check weights parity smoke bench cuda-check sdk-check full
+.PHONY: test lint fmt doc floors prices prices-check weights parity smoke bench faults cuda-check sdk-check full
 
 test: ## Every test that needs no weights and no network.
 ifeq ($(NEXTEST),yes)
@@ -51,16 +49,15 @@ smoke: weights ## The quickstart, as a user runs it, but in the test profile.
 
 bench: ## Figures, with the machine's load beside them.
 	$(CARGO) bench --bench decide
+	$(CARGO) bench --bench hosted
+
+faults: ## A hundred thousand chats to fake providers that break in every way; the totals are printed.
+	$(CARGO) bench --bench faults
 
 cuda-check: ## That the feature cuda compiles. It wants CUDA's compiler, and no GPU: CONTRIBUTING.md has the recipe.
 	$(CARGO) clippy --package greenroute --package greenroute-providers --features greenroute/cuda --all-targets -- -D warnings
 
-full: test lint doc floors prices-check parity smoke ## Everything, the long ones too.
 sdk-check: ## The fake providers against the vendors' own Python SDKs, fetched from PyPI once.
 	python3 scripts/testkit/sdk_check.py
 
-full: test lint doc floors parity smoke ## Everything, the long ones too.
-sdk-check: ## The fake providers against the vendors' own Python SDKs, fetched from PyPI once.
-	python3 scripts/testkit/sdk_check.py
-
-full: test lint doc floors prices-check parity smoke ## Everything, the long ones too.
+full: test lint doc floors prices-check parity smoke sdk-check faults ## Everything, the long ones too.

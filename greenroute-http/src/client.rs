@@ -126,12 +126,6 @@ impl Client {
         Request::new(self, Method::DELETE, path)
     }
 
-    /// As [`Self::classify_in_band`].
-    #[must_use]
-    pub fn error_in(&self, body: &Value, origin: &str) -> Error {
-        self.classify_in_band(origin, body)
-    }
-
     /// The error inside a body that was sent as a success, such as a stream's error event: read by the classifier,
     /// with this client's keys taken out.
     #[must_use]

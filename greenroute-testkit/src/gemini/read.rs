@@ -219,7 +219,7 @@ fn tools(fields: &mut Fields<'_>, asked: &mut AskedChat) -> Result<(), Wrong> {
                 return Err(declared.rule("parameters", told));
             }
             declared.done()?;
-            let schema = json.or(plain).cloned().unwrap_or_default();
+            let schema = json.cloned().or_else(|| plain.map(as_json_schema)).unwrap_or_default();
             asked.tools.push(AskedTool { name, schema });
         }
         set.done()?;
@@ -276,7 +276,14 @@ fn settings(config: &mut Fields<'_>, asked: &mut AskedChat) -> Result<(), Wrong>
         let told = "response_schema and response_json_schema must not both be set.";
         return Err(config.rule("responseSchema", told));
     }
-    let schema = json.or(plain).cloned();
+    if let Some(keyword) = plain.and_then(|schema| openapi_refuses(schema)) {
+        let told = format!(
+            "Invalid JSON payload received. Unknown name \"{keyword}\" at 'generation_config.response_schema': Cannot \
+             find field."
+        );
+        return Err(config.rule("responseSchema", told));
+    }
+    let schema = json.cloned().or_else(|| plain.map(as_json_schema));
     if schema.is_some() && media != Some("application/json") {
         let told = "* GenerateContentRequest.generation_config.response_mime_type: must be application/json where a \
                     schema is set.\n";
@@ -290,6 +297,30 @@ fn settings(config: &mut Fields<'_>, asked: &mut AskedChat) -> Result<(), Wrong>
         thinking.done()?;
     }
     Ok(())
+}
+
+/// Of the keywords that only JSON Schema has, the first that a schema of the OpenAPI subset holds.
+fn openapi_refuses(schema: &Value) -> Option<&'static str> {
+    const UNKNOWN: [&str; 5] = ["additionalProperties", "$defs", "$ref", "const", "oneOf"];
+    let here = UNKNOWN.into_iter().find(|keyword| schema.get(keyword).is_some());
+    let properties =
+        schema.get("properties").and_then(Value::as_object).into_iter().flat_map(|named| named.values());
+    here.or_else(|| properties.chain(schema.get("items")).find_map(openapi_refuses))
+}
+
+/// The OpenAPI subset writes its types in capitals.
+fn as_json_schema(schema: &Value) -> Value {
+    match schema {
+        Value::Object(fields) => {
+            let each = fields.iter().map(|(key, value)| match value {
+                Value::String(kind) if key == "type" => (key.clone(), json!(kind.to_ascii_lowercase())),
+                other => (key.clone(), as_json_schema(other)),
+            });
+            Value::Object(each.collect())
+        }
+        Value::Array(values) => values.iter().map(as_json_schema).collect(),
+        other => other.clone(),
+    }
 }
 
 fn think(config: &mut Fields<'_>, asked: &mut AskedChat) -> Result<(), Wrong> {
