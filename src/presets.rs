@@ -14,6 +14,22 @@ pub fn bare() -> Result<RouterBuilder> {
     on(&Machine::detect())
 }
 
+/// A router over every hosted provider whose key is in the environment, such as `GEMINI_API_KEY` or `GROQ_API_KEY`.
+///
+/// # Errors
+/// [`ErrorKind::Config`](crate::ErrorKind::Config) outside a tokio runtime, where no key is set, naming the variables
+/// that would do, and for a key or base URL that cannot be.
+#[cfg(feature = "hosted")]
+pub fn from_env() -> Result<RouterBuilder> {
+    use greenroute_core::{Error, ErrorKind};
+    let found = greenroute_providers::FromEnv::read()?;
+    if found.providers.is_empty() {
+        let message = format!("no provider has a key: set one of {}", found.unset.join(", "));
+        return Err(Error::new(ErrorKind::Config, "environment", message));
+    }
+    Ok(found.providers.into_iter().fold(bare()?, RouterBuilder::provider))
+}
+
 /// A router over the shipped catalog, of which it serves nothing: its [advisor](Router::advisor) ranks all the same.
 ///
 /// # Errors

@@ -6,6 +6,8 @@ pub mod claude;
 #[cfg(feature = "hosted")]
 pub mod dialects;
 #[cfg(feature = "hosted")]
+mod environment;
+#[cfg(feature = "hosted")]
 pub mod gemini;
 #[cfg(feature = "hosted")]
 mod hosted;
@@ -17,3 +19,5 @@ pub mod ollama;
 pub mod openai;
 
 pub use cards::{cards, cards_of, parse as parse_cards, parse_prices};
+#[cfg(feature = "hosted")]
+pub use environment::FromEnv;

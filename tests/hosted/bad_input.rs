@@ -1,6 +1,6 @@
 use crate::world::*;
 use greenroute::providers::{claude::Claude, gemini::Gemini, openai::OpenAi};
-use greenroute::{ErrorKind, ModelKey, Objective, Prompt};
+use greenroute::{ErrorKind, ModelKey, Objective, Policy, Prompt};
 use greenroute_testkit::Fault;
 
 fn only(name: &str) -> Objective {
@@ -50,8 +50,15 @@ async fn each_failure_has_its_kind_and_falls_back_or_not() {
             let server = server().await;
             server.fault_times(vendor, fault, 99);
             let mut objective = only(name);
-            let error =
-                router(&server).objective(objective.clone()).build().unwrap().chat("Why?").await.unwrap_err();
+            let policy = Policy { max_retries: 0, ..Policy::default() };
+            let error = router(&server)
+                .policy(policy)
+                .objective(objective.clone())
+                .build()
+                .unwrap()
+                .chat("Why?")
+                .await
+                .unwrap_err();
             assert_eq!(error.kind().name(), kind, "{fault} at {vendor}: {error}");
             assert_eq!(error.can_fall_back(), falls_back, "{fault} at {vendor}");
             let other = MODELS.into_iter().find(|other| *other != name).unwrap();
@@ -59,7 +66,14 @@ async fn each_failure_has_its_kind_and_falls_back_or_not() {
                 only.push(card(other, 1.0).key);
             }
             objective.prefer = vec![name.to_owned()];
-            let answer = router(&server).objective(objective).build().unwrap().chat("Why?").await.unwrap();
+            let answer = router(&server)
+                .policy(policy)
+                .objective(objective)
+                .build()
+                .unwrap()
+                .chat("Why?")
+                .await
+                .unwrap();
             assert_eq!(answer.advice.model.to_string(), other, "{fault} at {vendor}");
         }
     }
@@ -123,7 +137,7 @@ async fn no_secret_appears_anywhere() {
         for (vendor, name) in ["openai", "gemini", "anthropic"].into_iter().zip(MODELS) {
             server.clear();
             server.fault_times(vendor, fault, 99);
-            let policy = greenroute::Policy { max_attempts: 1, ..greenroute::Policy::default() };
+            let policy = Policy { max_attempts: 1, ..Policy::default() };
             let router = router(&server).objective(only(name)).policy(policy).build().unwrap();
             said.push_str(&format!("{router:?}"));
             match router.chat("Why?").await {

@@ -6,4 +6,5 @@
 mod attempts;
 mod bad_input;
 mod conversations;
+mod environment;
 mod world;

@@ -42,7 +42,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// OpenAI itself.
-const OPENAI: Dialect = Dialect {
+pub(crate) const OPENAI: Dialect = Dialect {
     name: "openai",
     display_name: "OpenAI",
     base_url: "https://api.openai.com/v1",
