@@ -16,6 +16,9 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 /// A server that plays every vendor. When it is dropped it is gone, with every connection.
+///
+/// A client in another process asks for a [`Fault`] with the header `x-fake-fault`, and for a recorded reply with
+/// `x-fake-reply` and the name of a [`Fixture`](crate::Fixture).
 #[derive(Debug)]
 pub struct FakeServer {
     address: SocketAddr,

@@ -8,3 +8,5 @@ mod faults;
 mod openai;
 #[cfg(test)]
 mod server;
+#[cfg(test)]
+mod vendors;
