@@ -2,6 +2,10 @@
 
 mod cards;
 #[cfg(feature = "hosted")]
+pub mod claude;
+#[cfg(feature = "hosted")]
+pub mod gemini;
+#[cfg(feature = "hosted")]
 mod hosted;
 #[cfg(feature = "local")]
 pub mod local;
