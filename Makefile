@@ -5,7 +5,7 @@ CARGO ?= cargo
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 QUICKSTART := target/debug/examples/quickstart
 
-.PHONY: test lint fmt doc floors weights parity smoke bench cuda-check full
+.PHONY: test lint fmt doc floors weights parity smoke bench cuda-check sdk-check full
 
 test: ## Every test that needs no weights and no network.
 ifeq ($(NEXTEST),yes)
@@ -46,5 +46,8 @@ bench: ## Figures, with the machine's load beside them.
 
 cuda-check: ## That the feature cuda compiles. It wants CUDA's compiler, and no GPU: CONTRIBUTING.md has the recipe.
 	$(CARGO) clippy --package greenroute --package greenroute-providers --features greenroute/cuda --all-targets -- -D warnings
+
+sdk-check: ## The fake providers against the vendors' own Python SDKs, fetched from PyPI once.
+	python3 scripts/testkit/sdk_check.py
 
 full: test lint doc floors parity smoke ## Everything, the long ones too.

@@ -70,7 +70,7 @@ pub use note::{Note, NoteCode};
 pub use objective::{Caps, Floor, Objective, Sensitivity, Weights};
 pub use profile::{HeuristicProfiler, PromptProfile, PromptProfiler};
 pub use prompt::Prompt;
-pub use provider::ModelProvider;
+pub use provider::{CompletionFn, ModelProvider, completion_fn};
 pub use rank::{GreenRanker, GreenScore, Ranker, Ranking, WeightedRanker};
 pub use reading::{Boundary, MeterId, Overheads, Reading};
 pub use receipt::{Receipt, ReceiptId};

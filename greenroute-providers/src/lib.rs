@@ -4,8 +4,12 @@ mod cards;
 #[cfg(feature = "hosted")]
 pub mod claude;
 #[cfg(feature = "hosted")]
+pub mod gemini;
+#[cfg(feature = "hosted")]
 mod hosted;
 #[cfg(feature = "local")]
 pub mod local;
+#[cfg(feature = "hosted")]
+pub mod ollama;
 
 pub use cards::{cards, parse as parse_cards};

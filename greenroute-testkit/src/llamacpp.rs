@@ -28,7 +28,7 @@ const WRITE_MILLIS: f64 = 0.01;
 impl LlamaCpp {
     fn read_chat(request: &Recorded) -> Result<AskedChat, Wrong> {
         let mut body = request.body.clone();
-        if body.get("model").is_none() {
+        if body.get("model").is_none_or(Value::is_null) {
             write::put(&mut body, "model", json!("default"));
         }
         let mut fields = Fields::of(&body, "")?;

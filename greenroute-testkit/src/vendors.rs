@@ -5,9 +5,10 @@ use std::sync::Arc;
 pub(crate) fn all() -> Vec<Arc<dyn Vendor>> {
     vec![
         Arc::new(crate::anthropic::Anthropic::default()),
-        // One line each.
+        Arc::new(crate::gemini::Gemini::default()),
         Arc::new(crate::groq::Groq),
         Arc::new(crate::llamacpp::LlamaCpp),
+        Arc::new(crate::ollama::Ollama),
         Arc::new(crate::openai::OpenAi),
     ]
 }

@@ -1,5 +1,6 @@
 //! Conversations as providers see them: messages, blocks, tools, and one answer whole or piece by piece.
 
+mod check;
 mod message;
 mod request;
 mod response;

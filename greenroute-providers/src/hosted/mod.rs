@@ -1,5 +1,6 @@
 //! What providers behind an API share.
 
+pub(crate) mod cards;
 pub(crate) mod checks;
 pub(crate) mod schema;
 pub(crate) mod stated;

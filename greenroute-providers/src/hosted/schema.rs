@@ -62,7 +62,6 @@ pub(crate) const CLAUDE: Rules = Rules {
 };
 
 /// `responseJsonSchema` of Gemini: the API reference's list of keywords.
-#[cfg_attr(not(test), expect(dead_code, reason = "the provider of Gemini uses it"))]
 pub(crate) const GEMINI: Rules = Rules {
     keywords: &["maxItems", "maximum", "minItems", "minimum", "prefixItems"],
     formats: FORMATS,

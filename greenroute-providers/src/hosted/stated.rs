@@ -140,11 +140,16 @@ impl Joules {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use greenroute_testkit::{Body, Fixture};
     use proptest::prelude::*;
     use serde_json::json;
 
-    fn fixture(text: &str) -> Value {
-        serde_json::from_str(text).unwrap()
+    /// The body of a recorded answer.
+    fn body(name: &str) -> Value {
+        match Fixture::named(name).reply.body {
+            Body::Json(body) => body,
+            other => panic!("{other:?}"),
+        }
     }
 
     fn read(stated: Stated) -> (f64, Method, Boundary, String) {
@@ -161,10 +166,11 @@ mod tests {
         (found - expected).abs() <= 1e-9 * expected
     }
 
-    /// The chunks of a stream's frames and its comments.
-    fn frames(fixture: &Value) -> (Vec<Value>, Vec<String>) {
-        let frames = fixture["response"]["sse_frames"].as_array().unwrap().iter();
-        let frames: Vec<&str> = frames.map(|frame| frame.as_str().unwrap().trim()).collect();
+    /// The chunks of a recorded stream and its comments.
+    fn frames(name: &str) -> (Vec<Value>, Vec<String>) {
+        let Body::Frames(frames) = Fixture::named(name).reply.body else { panic!("{name} is no stream") };
+        let frames: Vec<String> =
+            frames.iter().map(|frame| String::from_utf8(frame.to_vec()).unwrap().trim().to_owned()).collect();
         let data = frames.iter().filter_map(|frame| frame.strip_prefix("data: "));
         let chunks = data.filter_map(|data| serde_json::from_str(data).ok()).collect();
         let comments = frames.iter().filter_map(|frame| frame.strip_prefix(": ")).map(str::to_owned);
@@ -173,30 +179,25 @@ mod tests {
 
     #[test]
     fn neuralwatt_states_what_its_devices_took() {
-        let chat = fixture(include_str!("../../tests/fixtures/stated/neuralwatt_chat.json"));
-        let whole = read(stated(&chat["response"]["body"], &[]));
+        let whole = read(stated(&body("neuralwatt_chat"), &[]));
         assert_eq!(whole, (123.4, Method::Reported, Boundary::Device, "neuralwatt@1".to_owned()));
-        let stream = fixture(include_str!("../../tests/fixtures/stated/neuralwatt_stream.json"));
-        let (chunks, comments) = frames(&stream);
+        let (chunks, comments) = frames("neuralwatt_stream");
         assert_eq!(comments.len(), 1);
         assert_eq!(read(stated(chunks.last().unwrap(), &comments)), whole);
     }
 
     #[test]
     fn greenpt_estimates_with_its_building_in_watt_milliseconds() {
-        let chat = fixture(include_str!("../../tests/fixtures/stated/greenpt_chat.json"));
-        let (joules, method, boundary, meter) = read(stated(&chat["response"]["body"], &[]));
+        let (joules, method, boundary, meter) = read(stated(&body("greenpt_chat"), &[]));
         assert!(is_close(joules, 40.433), "{joules}");
         assert_eq!((method, boundary, meter.as_str()), (Method::Modelled, Boundary::Facility, "greenpt@1"));
-        let stream = fixture(include_str!("../../tests/fixtures/stated/greenpt_stream.json"));
-        let (chunks, comments) = frames(&stream);
+        let (chunks, comments) = frames("greenpt_stream");
         assert!(is_close(read(stated(chunks.last().unwrap(), &comments)).0, 40.433));
     }
 
     #[test]
     fn melious_estimates_with_its_building() {
-        let chat = fixture(include_str!("../../tests/fixtures/stated/melious_chat.json"));
-        let (joules, method, boundary, meter) = read(stated(&chat["response"]["body"], &[]));
+        let (joules, method, boundary, meter) = read(stated(&body("melious_chat"), &[]));
         assert!(is_close(joules, 540.0), "{joules}");
         assert_eq!((method, boundary, meter.as_str()), (Method::Modelled, Boundary::Facility, "melious@1"));
     }

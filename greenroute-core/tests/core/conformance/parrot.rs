@@ -243,6 +243,22 @@ async fn a_parrot_conforms() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_parrot_in_a_closure_conforms_in_one_piece() {
+    let parrot = Parrot::default();
+    let card = parrot.card();
+    let model = card.key.clone();
+    let closure = completion_fn(card, move |request| {
+        let parrot = parrot.clone();
+        async move { parrot.chat(request).await }
+    });
+    let subject = provider::Subject::new(Arc::new(closure), TestRuntime::new(), model);
+    let skips = [("streams_the_text_of_its_answer", "a closure gives its answer whole")];
+    let report = run_async(provider::ALL, &subject, &skips).await.conforms().unwrap();
+    let skipped = report.verdicts().iter().filter(|(_, verdict)| *verdict != Verdict::Passed).count();
+    assert_eq!(skipped, 1, "{report}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_provider_that_cannot_repeat_itself_is_judged_by_the_rest() {
     let subject = provider::Subject { repeatable: false, ..subject("repeats_itself_when_greedy") };
     let report = run_async(provider::ALL, &subject, &[]).await.conforms().unwrap();

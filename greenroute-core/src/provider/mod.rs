@@ -1,3 +1,7 @@
+mod closure;
+
+pub use closure::{CompletionFn, completion_fn};
+
 use crate::chat::{ChatEvent, ChatRequest, ChatResponse};
 use crate::error::Result;
 use crate::model::{ModelCard, ProviderName};
