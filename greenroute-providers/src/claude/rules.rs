@@ -93,9 +93,9 @@ mod tests {
     fn later_rules_replace_shipped_ones_and_a_part_of_a_name_is_no_name() {
         let mut rules = shipped().unwrap();
         assert!(rules_of(&rules, "claude-haiku").is_none());
-        let own = ClaudeRules { sampling: false, ..rules[0].as_ref().clone() };
-        assert!(rules_of(&rules, "claude-haiku-4-5").unwrap().sampling);
-        rules.push(Arc::new(own));
+        let haiku = rules_of(&rules, "claude-haiku-4-5").unwrap().clone();
+        assert!(haiku.sampling);
+        rules.push(Arc::new(ClaudeRules { sampling: false, ..haiku }));
         assert!(!rules_of(&rules, "claude-haiku-4-5").unwrap().sampling);
     }
 }
