@@ -293,7 +293,7 @@ mod tests {
         Block::Opaque { made_by: key(), content: json!({"thoughtSignature": text}) }
     }
 
-    fn ended(reason: &str, parts: Value) -> Value {
+    fn ended(reason: &str, parts: &Value) -> Value {
         json!({"candidates": [{"content": {"parts": parts}, "finishReason": reason}], "responseId": "r-1"})
     }
 
@@ -345,7 +345,7 @@ mod tests {
     #[test]
     fn every_reason_to_stop_has_its_meaning() {
         let text = json!([{"text": "hi"}]);
-        let finish = |reason: &str, parts: &Value| finish(&[ended(reason, parts.clone())]).0;
+        let finish = |reason: &str, parts: &Value| finish(&[ended(reason, parts)]).0;
         for (reason, meaning) in [
             ("STOP", FinishReason::Stop),
             ("MAX_TOKENS", FinishReason::Length),
@@ -381,7 +381,7 @@ mod tests {
             {"text": "d"}, {"text": "e"},
             {"text": "", "thoughtSignature": "s2"},
         ]);
-        let (answer, events) = finish(&[ended("STOP", parts)]);
+        let (answer, events) = finish(&[ended("STOP", &parts)]);
         let answer = answer.unwrap();
         let blocks =
             [Block::text("ab"), signature("s1"), Block::text("c"), Block::text("de"), signature("s2")];
@@ -405,12 +405,12 @@ mod tests {
             });
             ids.collect::<Vec<_>>()
         };
-        let answer = finish(&[ended("STOP", parts.clone())]).0.unwrap();
+        let answer = finish(&[ended("STOP", &parts)]).0.unwrap();
         assert_eq!(ids(&answer.blocks), ["call_r-1_0", "call_r-1_1"]);
         let mut later = asked();
         let message = Message { role: Role::Assistant, blocks: answer.blocks };
         later.request.as_mut().unwrap().messages.push(message);
-        let mut unnamed = ended("STOP", parts);
+        let mut unnamed = ended("STOP", &parts);
         unnamed.as_object_mut().unwrap().remove("responseId");
         later.add(serde_json::from_value(unnamed).unwrap());
         assert_eq!(ids(&later.finish().unwrap().blocks), ["call_2", "call_3"]);
@@ -424,7 +424,7 @@ mod tests {
                 "thoughtsTokenCount": 5, "toolUsePromptTokenCount": 7, "totalTokenCount": total
             }})
         };
-        let end = ended("STOP", json!([{"text": "hi"}]));
+        let end = ended("STOP", &json!([{"text": "hi"}]));
         let answer = finish(&[count(37, 149), end.clone(), count(8, 120)]).0.unwrap();
         let usage = Usage {
             input_uncached: Tokens::new(47),
@@ -514,7 +514,7 @@ mod tests {
                 "candidatesTokenCount": candidates, "thoughtsTokenCount": thoughts,
                 "toolUsePromptTokenCount": tools, "totalTokenCount": total
             }});
-            let answer = finish(&[told, ended("STOP", json!([]))]).0.unwrap();
+            let answer = finish(&[told, ended("STOP", &json!([]))]).0.unwrap();
             prop_assert_eq!(answer.usage.usage().total_tokens().get(), total);
             prop_assert!(answer.notes.is_empty());
         }

@@ -44,7 +44,7 @@ use greenroute_core::{
     Error, ErrorKind, ModelCard, ModelKey, ModelProvider, Note, Result, ServerTiming, TimingSource,
     TokenCounter,
 };
-use greenroute_http::{Client, Headers, Secret};
+use greenroute_http::{Client, Headers};
 use serde::Deserialize;
 use serde_json::json;
 use std::fmt;
@@ -80,7 +80,7 @@ impl Gemini {
     ///
     /// # Errors
     /// [`ErrorKind::Config`] where it can be no key, or another setting cannot be used.
-    pub fn new(key: impl Into<Secret>) -> Result<Self> {
+    pub fn new(key: impl Into<String>) -> Result<Self> {
         Self::builder().key(key).build()
     }
 

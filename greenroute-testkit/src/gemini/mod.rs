@@ -175,6 +175,7 @@ impl Vendor for Gemini {
     }
 
     fn read(&self, request: &Recorded) -> Result<Asked, Reply> {
+        let request = &Recorded { body: read::in_camel_case(&request.body), ..request.clone() };
         let nothing = || self.error(&Trouble::NoSuchPath);
         let path = request.path.strip_prefix("/v1beta/").or_else(|| request.path.strip_prefix("/v1/"));
         let path = path.ok_or_else(nothing)?;
@@ -365,8 +366,8 @@ mod tests {
         for (body, told) in [
             (json!({}), "contents is not specified"),
             (
-                chat(json!({"max_tokens": 3})),
-                "Invalid JSON payload received. Unknown name \"max_tokens\": Cannot find field.",
+                chat(json!({"bogus": 3})),
+                "Invalid JSON payload received. Unknown name \"bogus\": Cannot find field.",
             ),
             (
                 config(json!({"maxTokens": 3})),
@@ -399,6 +400,17 @@ mod tests {
             let complaint = complaint("gemini-2.5-flash", body.clone()).unwrap_or_default();
             assert!(complaint.contains(told), "{body}: {complaint}");
         }
+    }
+
+    #[test]
+    fn names_of_protocol_buffers_are_known_too_but_not_inside_what_is_the_callers() {
+        let call = json!({"function_call": {"name": "f", "args": {"snake_case": 1}}});
+        let body =
+            json!({"system_instruction": {"parts": [call]}, "generation_config": {"max_output_tokens": 3}});
+        let inside = json!({"functionCall": {"name": "f", "args": {"snake_case": 1}}});
+        let camel =
+            json!({"systemInstruction": {"parts": [inside]}, "generationConfig": {"maxOutputTokens": 3}});
+        assert_eq!(read::in_camel_case(&body), camel);
     }
 
     #[test]

@@ -6,6 +6,39 @@ use crate::fields::{Fields, Wrong};
 use greenroute_core::chat::Role;
 use serde_json::{Value, json};
 
+/// A body whose fields are named as JSON names them: Google takes the names of its protocol buffers as well, and its own
+/// library sends a few. What belongs to the caller keeps its names.
+pub(super) fn in_camel_case(body: &Value) -> Value {
+    const CALLERS: [&str; 7] = [
+        "args",
+        "response",
+        "parameters",
+        "parametersJsonSchema",
+        "responseSchema",
+        "responseJsonSchema",
+        "metadata",
+    ];
+    match body {
+        Value::Object(fields) => {
+            let each = fields.iter().map(|(name, value)| {
+                let mut words = name.split('_');
+                let mut camel = words.next().unwrap_or_default().to_owned();
+                for word in words {
+                    let mut letters = word.chars();
+                    camel.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
+                    camel.push_str(letters.as_str());
+                }
+                let value =
+                    if CALLERS.contains(&camel.as_str()) { value.clone() } else { in_camel_case(value) };
+                (camel, value)
+            });
+            Value::Object(each.collect())
+        }
+        Value::Array(values) => values.iter().map(in_camel_case).collect(),
+        other => other.clone(),
+    }
+}
+
 /// A `GenerateContentRequest` for `model`, without its end: whoever has more to read of it calls `done`.
 pub(super) fn generate(fields: &mut Fields<'_>, model: &str, thinks: bool) -> Result<AskedChat, Wrong> {
     let mut asked = AskedChat { model: model.to_owned(), ..AskedChat::default() };
@@ -276,7 +309,7 @@ fn settings(config: &mut Fields<'_>, asked: &mut AskedChat) -> Result<(), Wrong>
         let told = "response_schema and response_json_schema must not both be set.";
         return Err(config.rule("responseSchema", told));
     }
-    if let Some(keyword) = plain.and_then(|schema| openapi_refuses(schema)) {
+    if let Some(keyword) = plain.and_then(openapi_refuses) {
         let told = format!(
             "Invalid JSON payload received. Unknown name \"{keyword}\" at 'generation_config.response_schema': Cannot \
              find field."
