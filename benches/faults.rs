@@ -15,16 +15,28 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use greenroute::http::Timeouts;
-use greenroute::model::ModelKey;
+use greenroute::providers::{claude::Claude, dialects::groq, gemini::Gemini, ollama::Ollama, openai::OpenAi};
 use greenroute::receipt::{Outcome, Receipt, ReceiptId};
 use greenroute::units::Energy;
-use greenroute::{AnswerEvent, Breaker, Error, Ledger, Objective, Policy, Prompt, Result, Router};
+use greenroute::{
+    AnswerEvent, Breaker, Error, Ledger, ModelKey, Objective, Policy, Prompt, Result, Router, RouterBuilder,
+    presets,
+};
 use greenroute_testkit::{FakeServer, Fault, Faults, Model};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
+
+/// A model of each kind of wire, the thriftiest first.
+const MODELS: [(&str, &str); 5] = [
+    ("ollama", "bench"),
+    ("groq", "bench"),
+    ("openai", "bench"),
+    ("gemini", "bench"),
+    ("anthropic", "bench"),
+];
 
 const AT_ONCE: usize = 1000;
 const CALLS: usize = 100_000;
@@ -124,6 +136,28 @@ async fn calls(router: &Router, count: usize) -> BTreeMap<String, u64> {
     ended
 }
 
+/// A router over all of [`MODELS`], and nothing of the shipped catalog.
+fn router(server: &FakeServer, timeouts: Timeouts) -> Result<RouterBuilder> {
+    let key = server.key();
+    let mut cards = (1..)
+        .zip(MODELS)
+        .map(|(rank, (provider, model))| fakes::card(provider, model, 0.1 * f64::from(rank)));
+    let mut card = || cards.next().map(|card| vec![card]).unwrap_or_default();
+    let ollama = Ollama::builder().base_url(server.url("ollama")).timeouts(timeouts).key(key).models(card());
+    let groq =
+        OpenAi::of(&groq::DIALECT).base_url(server.url("groq")).timeouts(timeouts).key(key).models(card());
+    let openai = OpenAi::builder().base_url(server.url("openai")).timeouts(timeouts).key(key).models(card());
+    let gemini = Gemini::builder().base_url(server.url("gemini")).timeouts(timeouts).key(key).models(card());
+    let claude =
+        Claude::builder().base_url(server.url("anthropic")).timeouts(timeouts).key(key).models(card());
+    Ok(presets::bare()?
+        .provider(ollama.build()?)
+        .provider(groq.build()?)
+        .provider(openai.build()?)
+        .provider(gemini.build()?)
+        .provider(claude.build()?))
+}
+
 fn resident_megabytes() -> f64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages: f64 = statm.split_whitespace().nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(f64::NAN);
@@ -145,7 +179,7 @@ fn main() -> ExitCode {
     // The vendors live on a runtime of their own, so that the tasks of the calls can be counted.
     let (vendors, callers) = (runtime(), runtime());
     let server = vendors.block_on(async {
-        let models = fakes::MODELS.iter();
+        let models = MODELS.iter();
         let builder = FakeServer::builder().recording(false);
         models
             .fold(builder, |builder, (vendor, model)| builder.model(*vendor, Model::chat(model)))
@@ -187,8 +221,8 @@ async fn run(server: &FakeServer, title: &str, count: usize, breaker: Option<Bre
         idle: Duration::from_millis(400),
         ..Timeouts::default()
     };
-    let only = fakes::MODELS.iter().map(|(provider, model)| ModelKey::new(*provider, *model)).collect();
-    let router = fakes::router(server, timeouts)
+    let only = MODELS.iter().map(|(provider, model)| ModelKey::new(*provider, *model)).collect();
+    let router = router(server, timeouts)
         .and_then(|builder| {
             let policy = Policy { deadline: Duration::from_secs(30), breaker, ..Policy::default() };
             let objective = Objective { only: Some(only), ..Objective::balanced() };

@@ -54,6 +54,10 @@ fn frames(count: usize) -> Vec<u8> {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
+    let mut arguments = std::env::args().skip_while(|argument| argument != "--against").skip(1);
+    if let (Some(url), Some(key)) = (arguments.next(), arguments.next()) {
+        return against(&url, &key).await;
+    }
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     println!("load average {}", load.trim());
 
@@ -74,6 +78,27 @@ async fn main() {
     }
     parse_frames();
     stream_frames(&server).await;
+}
+
+/// `--against URL KEY`: as many chats as each line of the input says, and how long each took: for
+/// `scripts/hosted/litellm_ratio.py`.
+async fn against(url: &str, key: &str) {
+    let card = fakes::card("openai", "gpt-4.1-mini", 0.1);
+    let objective = Objective { only: Some([card.key.clone()].into()), ..Objective::balanced() };
+    let provider = OpenAi::builder().base_url(url).key(key).model(card).build().expect("a provider");
+    let router = presets::bare().expect("a builder").provider(provider).objective(objective);
+    let router = router.build().expect("a router");
+    println!("{}", json!({"ready": true}));
+    for line in std::io::stdin().lines() {
+        let count: usize = line.expect("a line").trim().parse().expect("a number");
+        let mut micros = Vec::with_capacity(count);
+        for _ in 0..count {
+            let begun = Instant::now();
+            black_box(router.chat("Why is the sky blue?").await.expect("an answer"));
+            micros.push(begun.elapsed().as_secs_f64() * 1e6);
+        }
+        println!("{}", json!({"micros": micros}));
+    }
 }
 
 /// The same request by a bare client, by the provider and by the router, in turns.
