@@ -68,7 +68,7 @@ impl Answer {
             self.fault(ErrorKind::Decode, format!("a line of the answer is no JSON: {error}"))
         })?;
         if chunk.get("error").is_some_and(|error| !error.is_null()) {
-            let error = self.client.classify_in_band(&self.model.to_string(), &chunk);
+            let error = self.client.error_in(&chunk, &self.model.to_string());
             return Err(if self.heard() {
                 self.fault(ErrorKind::StreamError, error.message().to_owned())
             } else {
