@@ -320,7 +320,15 @@ async fn recorded_errors_say_what_to_do_next() {
     let bare = Reply::json(400, json!({"error": "something bare"}));
     server.reply_with("llamacpp", bare);
     let error = LLAMA.open(&server).chat(LLAMA.asking("hi")).await.unwrap_err();
-    assert_eq!((error.kind(), error.message()), (&ErrorKind::InvalidRequest, "something bare"));
+    assert_eq!((error.kind(), error.message()), (&ErrorKind::InvalidRequest, "HTTP 400: something bare"));
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_stream_is_heard_all_the_same() {
+    let server = server().await;
+    server.reply_with("openai", Reply::fixture("openai_chat"));
+    let (pieces, done) = streamed(&OPENAI.open(&server), OPENAI.asking("hi")).await.unwrap();
+    assert_eq!((pieces, done.text().as_str()), (vec![ChatEvent::Text("Hi!".into())], "Hi!"));
 }
 
 #[tokio::test]

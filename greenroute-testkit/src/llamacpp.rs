@@ -89,6 +89,22 @@ impl LlamaCpp {
                 let words = mind::count_words(text("content")?);
                 Reply::json(200, json!({"tokens": (1..=words).collect::<Vec<_>>()}))
             }
+            ("POST", "/apply-template") => {
+                let turns = request.body.get("messages")?.as_array()?;
+                let part =
+                    |turn: &Value, field: &str| turn.get(field).and_then(Value::as_str).map(str::to_owned);
+                let written = turns.iter().filter_map(|turn| {
+                    Some(format!(
+                        "<|im_start|> {}\n{} <|im_end|>\n",
+                        part(turn, "role")?,
+                        part(turn, "content")?
+                    ))
+                });
+                Reply::json(
+                    200,
+                    json!({"prompt": format!("{}<|im_start|> assistant\n", written.collect::<String>())}),
+                )
+            }
             ("POST", "/embeddings") => {
                 let told = "This server does not support embeddings. Start it with `--embeddings`";
                 refusal(501, told, "not_supported_error")

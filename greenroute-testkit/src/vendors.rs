@@ -5,9 +5,9 @@ use std::sync::Arc;
 pub(crate) fn all() -> Vec<Arc<dyn Vendor>> {
     vec![
         // One line each.
-        Arc::new(crate::groq::Groq),
+        Arc::new(crate::groq::Groq::default()),
         Arc::new(crate::llamacpp::LlamaCpp),
         Arc::new(crate::ollama::Ollama),
-        Arc::new(crate::openai::OpenAi),
+        Arc::new(crate::openai::OpenAi::default()),
     ]
 }
