@@ -455,6 +455,30 @@ async fn a_setting_that_a_model_refuses_lets_another_model_try() {
 }
 
 #[tokio::test]
+async fn effort_is_told_in_words_that_the_model_knows() {
+    let server = server().await;
+    let efforts = [Effort::Off, Effort::Low, Effort::Medium, Effort::High];
+    for (played, model, told) in [
+        (GROQ, "openai/gpt-oss-20b", ["low", "low", "medium", "high"]),
+        (GROQ, "qwen/qwen3.8-27b", ["none", "default", "default", "default"]),
+        (OPENAI, "gpt-6-luna", ["none", "low", "medium", "high"]),
+    ] {
+        for (effort, word) in efforts.into_iter().zip(told) {
+            let request =
+                ChatRequest { model: played.key(model), effort: Some(effort), ..played.asking("Why?") };
+            let response = both(&played.open(&server), request).await.unwrap();
+            assert_eq!(server.requests().pop().unwrap().body["reasoning_effort"], word);
+            assert!(response.notes.is_empty(), "{:?}", response.notes);
+        }
+    }
+    for played in [OPENAI, LLAMA] {
+        let request = ChatRequest { effort: Some(Effort::High), ..played.asking("Why?") };
+        let response = both(&played.open(&server), request).await.unwrap();
+        assert!(response.notes[0].text.starts_with("`effort` was not sent"), "{:?}", response.notes);
+    }
+}
+
+#[tokio::test]
 async fn thinking_streams_before_the_answer_and_is_counted_apart() {
     let server = server().await;
     for played in [GROQ, LLAMA] {

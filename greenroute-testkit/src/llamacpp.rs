@@ -314,7 +314,13 @@ fn stream(asked: &AskedChat, said: &SaidChat) -> Vec<String> {
     for calls in write::call_deltas(said) {
         frames.push(delta(json!({"tool_calls": [calls]}), None));
     }
-    frames.extend(said.pieces().map(|piece| delta(json!({"content": piece}), None)));
+    frames.extend(said.pieces().map(|piece| {
+        let mut choice = json!({"finish_reason": null, "index": 0, "delta": {"content": piece}});
+        if asked.top_log_probabilities.is_some() {
+            write::put(&mut choice, "logprobs", write::log_probabilities(asked, std::iter::once(piece)));
+        }
+        write::frame(&head("chat.completion.chunk", &json!([choice])))
+    }));
     frames.push(delta(json!({}), Some(write::finish(said))));
     if asked.streamed_usage {
         let mut last = head("chat.completion.chunk", &json!([]));

@@ -53,7 +53,7 @@ impl OpenAi {
     pub(super) fn written(&self, request: &ChatRequest) -> Result<request::Written> {
         let card = checks::card_of(&self.0.cards, &request.model);
         checks::check(request, &self.0.name, card)?;
-        request::write(request, &self.0.dialect, card)
+        request::write(request, &self.0.dialect, &self.0.efforts, card)
     }
 
     async fn send(&self, request: ChatRequest, streamed: bool) -> Result<(Response, Call)> {
