@@ -3,15 +3,17 @@
 use crate::asked::{Asked, AskedChat, AskedList, Recorded};
 use crate::fields::{Fields, Wrong};
 use crate::fixture::Fixture;
-use crate::openai::{error, read, write};
+use crate::openai::{batch, error, read, write};
 use crate::reply::{Body, Reply};
 use crate::said::SaidChat;
 use crate::vendor::{Model, Trouble, Vendor};
 use serde_json::{Value, json};
 
-/// Groq's chat completions and models.
-#[derive(Debug)]
-pub(crate) struct Groq;
+/// Groq's chat completions, models, files and batches.
+#[derive(Debug, Default)]
+pub(crate) struct Groq {
+    desk: batch::Desk,
+}
 
 const MODELS: &[Model] = &[
     Model::thinking("openai/gpt-oss-20b"),
@@ -108,6 +110,9 @@ impl Vendor for Groq {
         let path = request.path.strip_prefix("/openai/v1").unwrap_or_default();
         if let Some(list) = read::listing(request, path) {
             return Ok(Asked::List(list));
+        }
+        if let Some(reply) = self.desk.answer(self, request, path) {
+            return reply.map(Asked::Own).map_err(|wrong| words(&wrong));
         }
         if (request.method.as_str(), path) != ("POST", "/chat/completions") {
             let message = format!("Unknown request URL: {} {}.", request.method, request.path);
@@ -340,7 +345,7 @@ fn stream(asked: &AskedChat, said: &SaidChat, usage: &Value) -> Vec<String> {
     }
     frames.push(delta(plain(), Some(write::finish(said)), last));
     if asked.streamed_usage {
-        frames.push(chunk(json!([]), json!({"usage": usage})));
+        frames.push(chunk(json!([]), json!({"usage": usage, "service_tier": "on_demand"})));
     }
     frames.push("data: [DONE]\n\n".to_owned());
     frames

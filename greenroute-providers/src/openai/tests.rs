@@ -1,6 +1,7 @@
 //! Recorded answers as they come, and requests as they go.
 
 use super::answer::{Call, Heard};
+use super::effort::Efforts;
 use super::{Dialect, OpenAi, request, stream};
 use crate::dialects::{
     self, deepseek, greenpt, groq, llama_server, melious, mistral, neuralwatt, openrouter, vllm,
@@ -397,8 +398,8 @@ fn and(mut common: Value, more: Value) -> Value {
 
 #[test]
 fn each_dialect_says_the_same_request_in_its_own_words() {
-    let written = |request: &ChatRequest, dialect| {
-        let written = request::write(request, dialect, None).unwrap();
+    let written = |request: &ChatRequest, dialect: &Dialect| {
+        let written = request::write(request, dialect, &Efforts::of(dialect.name).unwrap(), None).unwrap();
         let notes: Vec<String> = written
             .notes
             .iter()
@@ -438,7 +439,8 @@ fn each_dialect_says_the_same_request_in_its_own_words() {
         and(common("system"), json!({"max_tokens": 64, "reasoning_effort": "low", "logprobs": true}))
     );
     assert_eq!(notes, ["top_k", "repetition_penalty", "seed"]);
-    let refused = request::write(&full(), &deepseek::DIALECT, None).unwrap_err();
+    let refused =
+        request::write(&full(), &deepseek::DIALECT, &Efforts::of("deepseek").unwrap(), None).unwrap_err();
     assert_eq!(*refused.kind(), ErrorKind::Unsupported);
     let (body, _) = written(&full(), &mistral::DIALECT);
     assert_eq!((&body["random_seed"], &body["max_tokens"]), (&json!(7), &json!(64)));
