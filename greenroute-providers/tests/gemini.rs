@@ -534,6 +534,16 @@ async fn what_google_was_recorded_to_say_is_understood_over_the_wire() {
         server.reply_with("gemini", Reply::fixture(fixture));
         assert_eq!(streamed(&gemini, asking(SIGNING, "hi")).await.1.unwrap().text(), text);
     }
+    for (body, kind) in [
+        (json!({"error": {"code": 503, "message": "busy", "status": "UNAVAILABLE"}}), ErrorKind::Overloaded),
+        (json!({"usageMetadata": {"totalTokenCount": 3}}), ErrorKind::Decode),
+        (json!({"candidates": null}), ErrorKind::Decode),
+        (json!({"candidates": [{"content": null, "finishReason": "SAFETY"}]}), ErrorKind::ContentFiltered),
+    ] {
+        server.reply_with("gemini", Reply::json(200, body.clone()));
+        let error = gemini.chat(asking(SIGNING, "hi")).await.unwrap_err();
+        assert_eq!(*error.kind(), kind, "{body}");
+    }
     server.reply_with("gemini", Reply::fixture("gemini_error_array_body"));
     let (_, error) = streamed(&gemini, asking(SIGNING, "hi")).await;
     assert_eq!(*error.unwrap_err().kind(), ErrorKind::RateLimited { after: None });
