@@ -273,6 +273,9 @@ async fn schemas_images_and_effort_are_taken() {
             let reasoned = answer.usage.usage().output_reasoning > Tokens::ZERO;
             assert_eq!((reasoned, answer.notes.len()), (thought, 0), "{model} {effort:?}");
         }
+        // It cannot but think, and refuses to be told not to.
+        let argon = ChatRequest { effort: Some(effort), ..asking("gemini-4-argon", "hi") };
+        assert!(gemini.chat(argon).await.unwrap().usage.usage().output_reasoning > Tokens::ZERO);
     }
 }
 
