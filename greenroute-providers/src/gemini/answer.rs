@@ -187,7 +187,7 @@ impl Answer {
     ///
     /// # Errors
     /// [`ErrorKind::ContentFiltered`] where Gemini refused and said nothing, [`ErrorKind::ModelFault`] where what the
-    /// model made could not be used.
+    /// model made could not be used, [`ErrorKind::Decode`] where nothing came at all.
     pub(super) fn finish(mut self) -> Result<ChatResponse> {
         let finish_reason = self.reason()?;
         let tier = self.usage.as_ref().and_then(|usage| usage.service_tier.clone());
@@ -213,8 +213,12 @@ impl Answer {
                 false => fault(ErrorKind::ContentFiltered, format!("Gemini refused the prompt: {reason}")),
             };
         }
-        // A whole answer without a reason is odd, but an answer.
-        let reason = self.finish_reason.as_deref().unwrap_or("FINISH_REASON_UNSPECIFIED");
+        let reason = match self.finish_reason.as_deref() {
+            Some(reason) => reason,
+            // Odd, but an answer.
+            None if said => "FINISH_REASON_UNSPECIFIED",
+            None => return fault(ErrorKind::Decode, "there is no answer in what came".to_owned()),
+        };
         let calls = self.calls > 0;
         match reason {
             "STOP" if calls => Ok(FinishReason::ToolCalls),

@@ -137,7 +137,11 @@ impl ModelProvider for Gemini {
         let response = call.json(&asked).send().await?;
         let (timing, tier) = (timing(response.headers()), service_tier(response.headers()));
         let mut answer = Answer::to(request, notes);
-        answer.add(response.json::<GenerateResponse>().await?);
+        let whole: GenerateResponse = response.json().await?;
+        if let Some(error) = whole.error {
+            return Err(self.client().error_in(&json!({ "error": error }), &answer.origin()));
+        }
+        answer.add(whole);
         let mut answer = answer.finish()?;
         answer.timing = timing;
         answer.served.service_tier = tier.or(answer.served.service_tier);

@@ -356,6 +356,10 @@ fn as_json_schema(schema: &Value) -> Value {
     }
 }
 
+/// Models that cannot think less than a little.
+const NEVER_MINIMAL: [&str; 4] =
+    ["gemini-3.1-pro-preview", "gemini-3.7-flash", "gemini-3.8-flash", "gemini-4-argon"];
+
 fn think(config: &mut Fields<'_>, asked: &mut AskedChat) -> Result<(), Wrong> {
     let budget = config.integer("thinkingBudget", -1..=32_768)?;
     let level = config.text("thinkingLevel")?.map(str::to_ascii_lowercase);
@@ -371,6 +375,10 @@ fn think(config: &mut Fields<'_>, asked: &mut AskedChat) -> Result<(), Wrong> {
     if let Some(level) = &level {
         if !signature::is_checked(&asked.model) {
             return Err(config.rule("thinkingLevel", "Thinking level is not supported for this model."));
+        }
+        if level == "minimal" && NEVER_MINIMAL.contains(&asked.model.as_str()) {
+            let told = "Thinking level MINIMAL is not supported for this model.";
+            return Err(config.rule("thinkingLevel", told));
         }
         if !["minimal", "low", "medium", "high"].contains(&level.as_str()) {
             let told = format!(
