@@ -3,15 +3,17 @@
 use crate::asked::{Asked, AskedChat, AskedList, Recorded};
 use crate::fields::{Fields, Wrong};
 use crate::fixture::Fixture;
-use crate::openai::{error, read, write};
+use crate::openai::{batch, error, read, write};
 use crate::reply::{Body, Reply};
 use crate::said::SaidChat;
 use crate::vendor::{Model, Trouble, Vendor};
 use serde_json::{Value, json};
 
-/// Groq's chat completions and models.
-#[derive(Debug)]
-pub(crate) struct Groq;
+/// Groq's chat completions, models, files and batches.
+#[derive(Debug, Default)]
+pub(crate) struct Groq {
+    store: batch::Store,
+}
 
 const MODELS: &[Model] = &[
     Model::thinking("openai/gpt-oss-20b"),
@@ -108,6 +110,9 @@ impl Vendor for Groq {
         let path = request.path.strip_prefix("/openai/v1").unwrap_or_default();
         if let Some(list) = read::listing(request, path) {
             return Ok(Asked::List(list));
+        }
+        if let Some(reply) = self.store.answer(self, request, path) {
+            return Ok(Asked::Own(told(reply)));
         }
         if (request.method.as_str(), path) != ("POST", "/chat/completions") {
             let message = format!("Unknown request URL: {} {}.", request.method, request.path);

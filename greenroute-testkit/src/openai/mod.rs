@@ -1,5 +1,6 @@
 //! OpenAI, and what servers that speak its language share.
 
+pub(crate) mod batch;
 pub(crate) mod error;
 pub(crate) mod read;
 mod schema;
@@ -12,9 +13,11 @@ use crate::said::SaidChat;
 use crate::vendor::{Model, Trouble, Vendor};
 use serde_json::json;
 
-/// OpenAI's chat completions, embeddings and models.
-#[derive(Debug)]
-pub(crate) struct OpenAi;
+/// OpenAI's chat completions, embeddings, models, files and batches.
+#[derive(Debug, Default)]
+pub(crate) struct OpenAi {
+    store: batch::Store,
+}
 
 const MODELS: &[Model] = &[
     Model::chat("gpt-4.1-mini"),
@@ -114,6 +117,9 @@ impl Vendor for OpenAi {
         let path = request.path.strip_prefix("/v1").unwrap_or_default();
         if let Some(list) = read::listing(request, path) {
             return Ok(Asked::List(list));
+        }
+        if let Some(reply) = self.store.answer(self, request, path) {
+            return Ok(Asked::Own(told(reply)));
         }
         let asked = match (request.method.as_str(), path) {
             ("POST", "/chat/completions" | "/embeddings") if !request.is_json() => {
