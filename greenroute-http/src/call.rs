@@ -39,7 +39,6 @@ impl Call {
         let text = String::from_utf8_lossy(body);
         let mut value = serde_json::from_str(&text).unwrap_or(Value::Null);
         self.redaction.value(&mut value);
-        let text = self.redaction.text(&text);
         self.failed(&Failure { status, headers, body: alone(&value), text: &text })
     }
 
@@ -86,15 +85,16 @@ impl Call {
 
     /// A request that brought no answer.
     pub(crate) fn unanswered(&self, error: reqwest::Error) -> Error {
+        let host = &self.host;
         let (kind, what) = if error.is_builder() {
-            (ErrorKind::Internal, "the request could not be built")
+            (ErrorKind::Internal, format!("the request to {host} could not be built"))
         } else if error.is_connect() {
-            (ErrorKind::Connection, "no connection")
+            (ErrorKind::Connection, format!("no connection to {host}"))
         } else {
-            (ErrorKind::Timeout, "the connection was lost before an answer came")
+            (ErrorKind::Timeout, format!("the connection to {host} was lost before an answer came"))
         };
         let cause = self.cause(error);
-        self.error(kind, &format!("{}: {what}: {}", self.host, cause.root())).with_source(cause)
+        self.error(kind, &format!("{what}: {}", cause.root())).with_source(cause)
     }
 
     /// A body that was interrupted; `heard`: events had come before.

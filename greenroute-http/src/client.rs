@@ -129,7 +129,7 @@ impl Client {
     /// The error inside a body that was sent as a success, such as a stream's error event: read by the classifier,
     /// with this client's keys taken out.
     #[must_use]
-    pub fn classify_in_band(&self, origin: &str, body: &Value) -> Error {
+    pub fn error_in(&self, body: &Value, origin: &str) -> Error {
         self.call(origin.to_owned(), String::new()).in_band(body)
     }
 

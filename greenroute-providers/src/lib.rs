@@ -12,4 +12,4 @@ pub mod local;
 #[cfg(feature = "hosted")]
 pub mod ollama;
 
-pub use cards::{cards, parse as parse_cards};
+pub use cards::{cards, cards_of, parse as parse_cards, parse_prices};

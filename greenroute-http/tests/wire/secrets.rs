@@ -113,7 +113,7 @@ async fn lost_connections_do_not_show_the_key() {
 #[test]
 fn an_error_event_that_echoes_the_key_is_redacted() {
     let body: Value = json!({"error": {"code": 401, "message": format!("no such key: {CANARY}")}});
-    let error = keyed("http://127.0.0.1:1").classify_in_band("acme/m", &body);
+    let error = keyed("http://127.0.0.1:1").error_in(&body, "acme/m");
     assert_mute(&error, "no such key: [secret]");
     assert_eq!(error.origin(), "acme/m");
     assert_eq!(*error.kind(), greenroute_core::ErrorKind::Authentication);

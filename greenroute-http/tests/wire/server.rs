@@ -145,7 +145,7 @@ pub(crate) fn chunk(bytes: impl AsRef<[u8]>) -> Vec<u8> {
 
 pub(crate) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
-/// The default times, but so short where it counts that a test need not wait.
+/// The default times, but of so short a silence that a test need not wait.
 pub(crate) fn short() -> Timeouts {
-    Timeouts { idle: Duration::from_millis(80), ..Timeouts::default() }
+    Timeouts { idle: Duration::from_millis(200), ..Timeouts::default() }
 }

@@ -73,7 +73,7 @@ async fn a_stream_that_is_lost_before_an_event_timed_out() {
 async fn pings_keep_a_stream_alive() {
     let mut steps = vec![send(STREAM)];
     for _ in 0..4 {
-        steps.extend([Step::Pause(50), send(chunk(": ping\n\n"))]);
+        steps.extend([Step::Pause(60), send(chunk(": ping\n\n"))]);
     }
     steps.extend([send(chunk("data: 1\n\n")), send(LAST_CHUNK)]);
     let (items, error) = streamed(steps).await;

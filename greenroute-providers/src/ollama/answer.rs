@@ -77,8 +77,9 @@ impl Answer {
         }
         // Ollama states none; servers and gateways that speak as it does may.
         let energy = stated(&chunk, &[]);
-        let chunk = serde_json::from_value::<Chunk>(chunk).map_err(|error| {
-            self.fault(ErrorKind::Decode, format!("a line of the answer is not the one expected: {error}"))
+        // What stands in the line is not repeated: nobody has looked for keys in it.
+        let chunk = serde_json::from_value::<Chunk>(chunk).map_err(|_| {
+            self.fault(ErrorKind::Decode, "a line of the answer has another form than expected".to_owned())
         })?;
         let mut events = Vec::new();
         let said = chunk.message.unwrap_or_default();
