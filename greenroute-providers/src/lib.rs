@@ -4,6 +4,8 @@ mod cards;
 #[cfg(feature = "hosted")]
 pub mod claude;
 #[cfg(feature = "hosted")]
+pub mod dialects;
+#[cfg(feature = "hosted")]
 pub mod gemini;
 #[cfg(feature = "hosted")]
 mod hosted;
@@ -11,5 +13,7 @@ mod hosted;
 pub mod local;
 #[cfg(feature = "hosted")]
 pub mod ollama;
+#[cfg(feature = "hosted")]
+pub mod openai;
 
 pub use cards::{cards, cards_of, parse as parse_cards, parse_prices};

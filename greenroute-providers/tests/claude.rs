@@ -1,4 +1,5 @@
 //! Claude over real HTTP, against a server as strict and as nasty as the real one.
+#![cfg(test)]
 #![cfg(feature = "hosted")]
 
 mod clock;

@@ -1,26 +1,30 @@
 use super::NAME;
 use super::usage::buckets;
 use super::wire::Answer;
-use greenroute_core::chat::{Block, ChatRequest, ChatResponse, FinishReason, Served};
+use greenroute_core::chat::{Block, ChatRequest, ChatResponse, FinishReason, Message, Served};
 use greenroute_core::model::ModelKey;
 use greenroute_core::profile::estimate_tokens;
+use greenroute_core::units::Tokens;
 use greenroute_core::{Counted, Error, ErrorKind, Note, Result, Usage};
 use serde_json::{Value, json};
 
 /// What a provider remembers of a request until its answer is there.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Asked {
     pub(super) key: ModelKey,
     pub(super) notes: Vec<Note>,
-    /// What the request held, in tokens, should nobody count it.
-    pub(super) guessed_input: Usage,
+    /// What was said, should nobody count it.
+    messages: Vec<Message>,
 }
 
 impl Asked {
-    pub(super) fn new(request: &ChatRequest, notes: Vec<Note>) -> Self {
-        let texts = request.messages.iter().map(|message| estimate_tokens(&message.plain_text()).value());
-        let guessed_input = Usage { input_uncached: texts.sum(), ..Usage::default() };
-        Self { key: request.model.clone(), notes, guessed_input }
+    pub(super) fn new(request: ChatRequest, notes: Vec<Note>) -> Self {
+        Self { key: request.model, notes, messages: request.messages }
+    }
+
+    /// A request that is long gone: only the model that answered is known.
+    pub(super) fn forgotten(answered_by: &str) -> Self {
+        Self { key: ModelKey::new(NAME, answered_by), notes: Vec::new(), messages: Vec::new() }
     }
 
     pub(super) fn fault(&self, kind: ErrorKind, message: impl Into<String>) -> Error {
@@ -31,7 +35,7 @@ impl Asked {
     ///
     /// # Errors
     /// [`ErrorKind::ContentFiltered`] for a refusal without a word, [`ErrorKind::Decode`] for a broken block.
-    pub(super) fn read(self, answer: Answer) -> Result<ChatResponse> {
+    pub(super) fn read(&mut self, answer: Answer) -> Result<ChatResponse> {
         let mut blocks = Vec::new();
         for block in answer.content.unwrap_or_default() {
             blocks.extend(self.block(block)?);
@@ -43,13 +47,9 @@ impl Asked {
         }
         let counted = match buckets(&answer.usage) {
             Some(usage) => Counted::Reported(usage),
-            None => {
-                let output_visible =
-                    blocks.iter().map(|block| estimate_tokens(&written(block)).value()).sum();
-                Counted::Approximate(Usage { output_visible, ..self.guessed_input })
-            }
+            None => Counted::Approximate(self.guess(&blocks)),
         };
-        let returned = answer.model.map_or(self.key, |model| ModelKey::new(NAME, model));
+        let returned = answer.model.map_or_else(|| self.key.clone(), |model| ModelKey::new(NAME, model));
         let mut response = ChatResponse::new(returned, blocks, finish, counted);
         let told = |name: &str| answer.usage.get(name).and_then(Value::as_str).map(str::to_owned);
         response.served = Served {
@@ -59,8 +59,21 @@ impl Asked {
             // Older models run wherever there is room, and say that they cannot tell.
             region: told("inference_geo").filter(|region| region != "not_available"),
         };
-        response.notes = self.notes;
+        response.notes = std::mem::take(&mut self.notes);
         Ok(response)
+    }
+
+    /// A count without the model's tokenizer.
+    fn guess(&self, answered: &[Block]) -> Usage {
+        let read = self.messages.iter().map(|message| estimate_tokens(&message.plain_text()).value());
+        let written = answered.iter().map(|block| match block {
+            Block::Text { text } => estimate_tokens(text).value(),
+            Block::ToolCall { name, arguments, .. } => {
+                estimate_tokens(&format!("{name} {arguments}")).value()
+            }
+            _ => Tokens::ZERO,
+        });
+        Usage::new(read.sum(), written.sum())
     }
 
     fn block(&self, block: Value) -> Result<Option<Block>> {
@@ -106,13 +119,4 @@ fn refusal(details: &Value) -> String {
         message.push_str(&format!(": {explanation}"));
     }
     message
-}
-
-/// What a block took to write, as text.
-fn written(block: &Block) -> String {
-    match block {
-        Block::Text { text } => text.clone(),
-        Block::ToolCall { name, arguments, .. } => format!("{name} {arguments}"),
-        _ => String::new(),
-    }
 }

@@ -4,7 +4,6 @@ use super::{Claude, NAME};
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use greenroute_core::batch::{BatchId, BatchItem, BatchResult, BatchState, BatchStatus};
-use greenroute_core::model::ModelKey;
 use greenroute_core::{BatchProvider, Date, Error, ErrorKind, Result};
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
@@ -33,11 +32,11 @@ impl BatchProvider for Claude {
     }
 
     async fn status(&self, batch: &BatchId) -> Result<BatchStatus> {
-        self.batch(batch).await.map(status)
+        self.batch(batch).await.map(|batch| status(&batch))
     }
 
     async fn results(&self, batch: &BatchId) -> Result<Vec<BatchResult>> {
-        let state = status(self.batch(batch).await?).state;
+        let state = status(&self.batch(batch).await?).state;
         if state == BatchState::Running {
             let message = format!("the batch {batch} is not done: there are no results yet");
             return Err(fault(ErrorKind::Unsupported, message));
@@ -64,8 +63,7 @@ impl Claude {
         let ended = |kind, message: &str| Err(fault(kind, message));
         let result = match line.result {
             BatchEnd::Succeeded { message } => {
-                let key = ModelKey::new(NAME, message.model.as_deref().unwrap_or("unknown"));
-                Asked { key, notes: Vec::new(), guessed_input: Default::default() }.read(message)
+                Asked::forgotten(message.model.as_deref().unwrap_or("unknown")).read(message)
             }
             BatchEnd::Errored { error } => Err(self.client.error_in(&error, NAME)),
             BatchEnd::Canceled => {
@@ -116,7 +114,7 @@ fn check_ids(items: &[BatchItem]) -> Result<()> {
     Ok(())
 }
 
-fn status(batch: Batch) -> BatchStatus {
+fn status(batch: &Batch) -> BatchStatus {
     let counts = batch.request_counts;
     let all = [counts.processing, counts.succeeded, counts.errored, counts.canceled, counts.expired];
     let state = match batch.processing_status.as_str() {
@@ -164,14 +162,12 @@ mod tests {
         let of = |status: &str, counts: [u64; 5], cancelled: bool| {
             let [processing, succeeded, errored, canceled, expired] = counts;
             let cancelled_at = cancelled.then_some("2026-11-21T10:20:30Z");
-            super::status(
-                serde_json::from_value(serde_json::json!({
-                    "id": "msgbatch_1", "processing_status": status, "expires_at": "2026-11-22T10:20:30Z",
-                    "cancel_initiated_at": cancelled_at, "request_counts": {"processing": processing,
-                    "succeeded": succeeded, "errored": errored, "canceled": canceled, "expired": expired},
-                }))
-                .unwrap(),
-            )
+            let batch = serde_json::json!({
+                "id": "msgbatch_1", "processing_status": status, "expires_at": "2026-11-22T10:20:30Z",
+                "cancel_initiated_at": cancelled_at, "request_counts": {"processing": processing,
+                "succeeded": succeeded, "errored": errored, "canceled": canceled, "expired": expired},
+            });
+            super::status(&serde_json::from_value(batch).unwrap())
         };
         assert_eq!(of("in_progress", [3, 0, 0, 0, 0], false).state, BatchState::Running);
         assert_eq!(of("canceling", [3, 0, 0, 0, 0], true).state, BatchState::Running);

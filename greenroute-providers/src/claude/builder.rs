@@ -11,7 +11,7 @@ const API_VERSION: &str = "2023-06-01";
 /// Settings of a [`Claude`]; only the key has no default.
 ///
 /// What is not set is looked up: the key in `ANTHROPIC_API_KEY`, the base URL in `ANTHROPIC_BASE_URL`, the API's
-/// version in `ANTHROPIC_VERSION`.
+/// version in `ANTHROPIC_API_VERSION`.
 #[derive(Debug, Clone)]
 pub struct ClaudeBuilder {
     key: Option<Secret>,
@@ -104,7 +104,7 @@ impl ClaudeBuilder {
             None => Secret::from_env(&self.key_variable)?,
         };
         let base_url = set(self.base_url, "ANTHROPIC_BASE_URL", BASE_URL);
-        let api_version = set(self.api_version, "ANTHROPIC_VERSION", API_VERSION);
+        let api_version = set(self.api_version, "ANTHROPIC_API_VERSION", API_VERSION);
         let version: Date =
             api_version.parse().map_err(|error| config(format!("`api_version` is no version: {error}")))?;
         let client = Client::new(NAME, &base_url, self.timeouts)?

@@ -39,11 +39,8 @@ pub(super) fn ask<'a>(
     let max_tokens = max_tokens(request, terms.card, &mut notes);
     let forced = matches!(request.tool_choice, Choice::Any | Choice::One(_));
     if forced && terms.rules.is_some_and(|rules| !rules.forced_tools) {
-        return Err(fault(
-            request,
-            ErrorKind::Unsupported,
-            "this model cannot be made to call a tool: `tool_choice`",
-        ));
+        let message = "this model cannot be made to call a tool: `tool_choice`";
+        return Err(fault(request, ErrorKind::Unsupported, message));
     }
     let (system, messages) = turns(request, &mut notes)?;
     let hindrance = if forced {
@@ -68,13 +65,7 @@ pub(super) fn ask<'a>(
         system,
         messages,
         tools: request.tools.iter().map(tool).collect(),
-        tool_choice: match &request.tool_choice {
-            Choice::Auto => None,
-            Choice::Never if request.tools.is_empty() => None,
-            Choice::Never => Some(ToolChoice::None),
-            Choice::Any => Some(ToolChoice::Any),
-            Choice::One(name) => Some(ToolChoice::Tool { name }),
-        },
+        tool_choice: tool_choice(request),
         thinking: plan.thinking,
         output_config: OutputConfig { effort: plan.effort, format },
     };
@@ -249,6 +240,16 @@ fn tool(tool: &greenroute_core::chat::Tool) -> Marked<Tool<'_>> {
         _ => Cow::Borrowed(&tool.parameters),
     };
     Tool { name: &tool.name, description: &tool.description, input_schema }.into()
+}
+
+/// Without tools the API takes no choice either.
+fn tool_choice(request: &ChatRequest) -> Option<ToolChoice<'_>> {
+    match &request.tool_choice {
+        Choice::Auto => None,
+        Choice::Never => (!request.tools.is_empty()).then_some(ToolChoice::None),
+        Choice::Any => Some(ToolChoice::Any),
+        Choice::One(name) => Some(ToolChoice::Tool { name }),
+    }
 }
 
 /// Up to four places may be marked. These three: the prompt is read in this order, so that what stays the same from

@@ -28,7 +28,7 @@ use greenroute_core::units::Tokens;
 use greenroute_core::{
     Date, ErrorKind, ModelProvider, Note, Result, ServerTiming, TimingSource, TokenCounter,
 };
-use greenroute_http::{Client, Headers};
+use greenroute_http::{Client, Headers, Response};
 use rules::rules_of;
 use std::fmt;
 use std::sync::Arc;
@@ -97,9 +97,11 @@ impl Claude {
         ask(request, Terms { card, rules, version: self.version }, stream)
     }
 
-    async fn send(&self, request: &ChatRequest, stream: bool) -> Result<(greenroute_http::Response, Asked)> {
-        let (ask, notes) = self.ask(request, stream)?;
-        let sent = self.client.post(MESSAGES).origin(request.model.to_string()).json(&ask);
+    async fn send(&self, request: ChatRequest, stream: bool) -> Result<(Response, Asked)> {
+        let (sent, notes) = {
+            let (ask, notes) = self.ask(&request, stream)?;
+            (self.client.post(MESSAGES).origin(request.model.to_string()).json(&ask), notes)
+        };
         let response = sent.timeout(request.timeout).send().await?;
         Ok((response, Asked::new(request, notes)))
     }
@@ -116,7 +118,7 @@ impl ModelProvider for Claude {
     }
 
     async fn chat(&self, request: ChatRequest) -> Result<ChatResponse> {
-        let (response, asked) = self.send(&request, false).await?;
+        let (response, mut asked) = self.send(request, false).await?;
         let (request_id, timing) = (request_id(response.headers()), timing(response.headers()));
         let mut response = asked.read(response.json().await?)?;
         response.served.request_id = request_id;
@@ -125,7 +127,7 @@ impl ModelProvider for Claude {
     }
 
     async fn chat_stream(&self, request: ChatRequest) -> Result<BoxStream<'static, Result<ChatEvent>>> {
-        let (response, asked) = self.send(&request, true).await?;
+        let (response, asked) = self.send(request, true).await?;
         if let Some(other) = other_than_events(response.headers()) {
             return Err(asked.fault(ErrorKind::Decode, format!("expected an event stream, got {other}")));
         }

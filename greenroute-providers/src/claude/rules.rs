@@ -8,8 +8,9 @@ use std::sync::Arc;
 pub struct ClaudeRules {
     /// The models that these rules hold for, every spelling in full: nothing is guessed from a part of a name.
     pub ids: Vec<String>,
-    /// How thinking is asked for.
-    pub thinking: ClaudeThinking,
+    /// How thinking is asked for, where they can.
+    #[serde(default)]
+    pub thinking: Option<ClaudeThinking>,
     /// Whether they think where the request does not say.
     pub thinks_unasked: bool,
     /// How thinking is turned off, where it can be.
@@ -92,9 +93,9 @@ mod tests {
     fn later_rules_replace_shipped_ones_and_a_part_of_a_name_is_no_name() {
         let mut rules = shipped().unwrap();
         assert!(rules_of(&rules, "claude-haiku").is_none());
-        let own = ClaudeRules { sampling: false, ..rules[0].as_ref().clone() };
-        assert!(rules_of(&rules, "claude-haiku-4-5").unwrap().sampling);
-        rules.push(Arc::new(own));
+        let haiku = rules_of(&rules, "claude-haiku-4-5").unwrap().clone();
+        assert!(haiku.sampling);
+        rules.push(Arc::new(ClaudeRules { sampling: false, ..haiku }));
         assert!(!rules_of(&rules, "claude-haiku-4-5").unwrap().sampling);
     }
 }

@@ -186,7 +186,7 @@ impl Assembly {
             content.push(Value::Object(block));
         }
         answer.content = Some(content);
-        let mut response = self.asked.clone().read(answer)?;
+        let mut response = self.asked.read(answer)?;
         response.served.request_id = self.request_id.take();
         Ok(ChatEvent::Done(Box::new(response)))
     }

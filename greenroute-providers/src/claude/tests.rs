@@ -75,7 +75,7 @@ fn refused(request: &ChatRequest) -> Error {
 }
 
 fn read(body: Value) -> Result<ChatResponse> {
-    let asked = Asked::new(&asking(HAIKU, "Say hi."), Vec::new());
+    let mut asked = Asked::new(asking(HAIKU, "Say hi."), Vec::new());
     asked.read(serde_json::from_value::<Answer>(body).unwrap())
 }
 
@@ -369,7 +369,7 @@ fn an_answer_that_nobody_counted_is_counted_approximately() {
 
 /// Feeds a stream's bytes in pieces of these lengths, and gives the events up to the end or the error.
 fn streamed(bytes: &[u8], cuts: &[usize]) -> Vec<Result<ChatEvent>> {
-    let asked = Asked::new(&asking(HAIKU, "Say hi."), Vec::new());
+    let asked = Asked::new(asking(HAIKU, "Say hi."), Vec::new());
     let client = CLIENT.with(greenroute_http::Client::clone);
     let mut assembly = Assembly::new(client, asked, Some("req_1".into()));
     let mut events = Vec::new();
@@ -508,7 +508,7 @@ fn a_stream_without_its_end_is_truncated_wherever_it_was_cut() {
     for cut in (0..end).filter(|cut| frames.is_char_boundary(*cut)) {
         match failed(&frames[..cut]).kind() {
             ErrorKind::StreamTruncated { partial } => {
-                assert!("Hi!".starts_with(partial.as_str()), "{partial}")
+                assert!("Hi!".starts_with(partial.as_str()), "{partial}");
             }
             other => panic!("{other:?} at {cut}"),
         }
@@ -596,7 +596,7 @@ proptest! {
     #[test]
     fn no_answer_makes_it_panic(body in any_json()) {
         if let Ok(answer) = serde_json::from_value::<Answer>(body) {
-            let _ = Asked::new(&asking(HAIKU, "Hi."), Vec::new()).read(answer);
+            let _ = Asked::new(asking(HAIKU, "Hi."), Vec::new()).read(answer);
         }
     }
 

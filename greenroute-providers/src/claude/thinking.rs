@@ -42,40 +42,32 @@ pub(super) fn plan(
     if effort == Effort::Off {
         return without(rules);
     }
-    let hindered = match (hindrance, rules.thinking) {
-        (Some(Hindrance::ForcedTool), _) => Some("this model cannot think where a tool is forced"),
-        (Some(Hindrance::ToolLoop), ClaudeThinking::Budget) => {
+    let why = match (rules.thinking, hindrance) {
+        (None, _) => Some("this model does not think"),
+        (_, Some(Hindrance::ForcedTool)) => Some("this model cannot think where a tool is forced"),
+        (Some(ClaudeThinking::Budget), Some(Hindrance::ToolLoop)) => {
             Some("this model cannot begin to think between a call of a tool and its result")
+        }
+        (Some(ClaudeThinking::Budget), _) if max_tokens <= LEAST_BUDGET => {
+            Some("thinking takes 1024 tokens at least, more than the output limit leaves")
         }
         _ => None,
     };
-    if hindered.is_some() {
-        return Plan { unmet: hindered, ..without(rules) };
+    if why.is_some() {
+        return Plan { unmet: why, ..without(rules) };
     }
-    let level = match effort {
-        Effort::Off | Effort::Low => "low",
-        Effort::Medium => "medium",
-        Effort::High => "high",
+    let (level, wanted) = match effort {
+        Effort::Off | Effort::Low => ("low", LEAST_BUDGET),
+        Effort::Medium => ("medium", 4 * LEAST_BUDGET),
+        Effort::High => ("high", 16 * LEAST_BUDGET),
     };
-    match rules.thinking {
-        ClaudeThinking::Adaptive => {
-            Plan { thinking: Some(Thinking::Adaptive), effort: Some(level), thinks: true, unmet: None }
-        }
-        ClaudeThinking::Budget if max_tokens <= LEAST_BUDGET => {
-            let unmet = Some("thinking takes 1024 tokens at least, more than the output limit leaves");
-            Plan { unmet, ..without(rules) }
-        }
-        ClaudeThinking::Budget => {
-            let wanted = match effort {
-                Effort::Off | Effort::Low => LEAST_BUDGET,
-                Effort::Medium => 4 * LEAST_BUDGET,
-                Effort::High => 16 * LEAST_BUDGET,
-            };
-            // Half of the output, so that thinking leaves room for the answer.
-            let budget_tokens = wanted.min(max_tokens / 2).max(LEAST_BUDGET);
-            Plan { thinking: Some(Thinking::Enabled { budget_tokens }), thinks: true, ..Plan::default() }
-        }
+    if rules.thinking == Some(ClaudeThinking::Budget) {
+        // Half of the output, so that thinking leaves room for the answer.
+        let budget_tokens = wanted.min(max_tokens / 2).max(LEAST_BUDGET);
+        let thinking = Some(Thinking::Enabled { budget_tokens });
+        return Plan { thinking, thinks: true, ..Plan::default() };
     }
+    Plan { thinking: Some(Thinking::Adaptive), effort: Some(level), thinks: true, unmet: None }
 }
 
 /// As little thinking as the model can do.
@@ -125,6 +117,8 @@ mod tests {
         let forced = hindered("claude-opus-5", Effort::High, 9000, Some(Hindrance::ForcedTool));
         assert_eq!((forced.thinking, forced.thinks), (Some(Thinking::Disabled), false));
         assert!(forced.unmet.unwrap().contains("tool"));
+        let old = planned("claude-3-opus-20240229", Effort::High, 9000);
+        assert_eq!((old.thinking, old.unmet), (None, Some("this model does not think")));
         assert!(planned("mine", Effort::High, 9000).unmet.is_some());
         let in_loop = |model| hindered(model, Effort::High, 9000, Some(Hindrance::ToolLoop));
         assert!(in_loop("claude-haiku-4-5").unmet.unwrap().contains("between"));

@@ -5,6 +5,8 @@ mod read;
 mod rules;
 mod schema;
 mod seal;
+#[cfg(test)]
+mod tests;
 mod turns;
 mod write;
 

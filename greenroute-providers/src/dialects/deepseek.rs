@@ -1,0 +1,17 @@
+//! DeepSeek. What it thought before it called a tool must go back to it with the tool's result. It knows three
+//! efforts, of which the least stands for `Off` too, and takes no schema.
+
+use crate::openai::Dialect;
+
+/// Its settings.
+pub const DIALECT: Dialect = Dialect {
+    name: "deepseek",
+    display_name: "DeepSeek",
+    base_url: "https://api.deepseek.com",
+    base_url_variable: "DEEPSEEK_BASE_URL",
+    key_variable: "DEEPSEEK_API_KEY",
+    effort: Some(["low", "low", "high", "max"]),
+    log_probabilities: true,
+    replayed: &["reasoning_content"],
+    ..Dialect::PLAIN
+};
