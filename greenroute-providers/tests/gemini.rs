@@ -273,6 +273,9 @@ async fn schemas_images_and_effort_are_taken() {
             let reasoned = answer.usage.usage().output_reasoning > Tokens::ZERO;
             assert_eq!((reasoned, answer.notes.len()), (thought, 0), "{model} {effort:?}");
         }
+        // It cannot but think, and refuses to be told not to.
+        let argon = ChatRequest { effort: Some(effort), ..asking("gemini-4-argon", "hi") };
+        assert!(gemini.chat(argon).await.unwrap().usage.usage().output_reasoning > Tokens::ZERO);
     }
 }
 
@@ -533,6 +536,16 @@ async fn what_google_was_recorded_to_say_is_understood_over_the_wire() {
     for (fixture, text) in [("gemini_stream", "Hi there."), ("gemini_stream_two_finish", "142")] {
         server.reply_with("gemini", Reply::fixture(fixture));
         assert_eq!(streamed(&gemini, asking(SIGNING, "hi")).await.1.unwrap().text(), text);
+    }
+    for (body, kind) in [
+        (json!({"error": {"code": 503, "message": "busy", "status": "UNAVAILABLE"}}), ErrorKind::Overloaded),
+        (json!({"usageMetadata": {"totalTokenCount": 3}}), ErrorKind::Decode),
+        (json!({"candidates": null}), ErrorKind::Decode),
+        (json!({"candidates": [{"content": null, "finishReason": "SAFETY"}]}), ErrorKind::ContentFiltered),
+    ] {
+        server.reply_with("gemini", Reply::json(200, body.clone()));
+        let error = gemini.chat(asking(SIGNING, "hi")).await.unwrap_err();
+        assert_eq!(*error.kind(), kind, "{body}");
     }
     server.reply_with("gemini", Reply::fixture("gemini_error_array_body"));
     let (_, error) = streamed(&gemini, asking(SIGNING, "hi")).await;

@@ -187,7 +187,7 @@ impl Answer {
     ///
     /// # Errors
     /// [`ErrorKind::ContentFiltered`] where Gemini refused and said nothing, [`ErrorKind::ModelFault`] where what the
-    /// model made could not be used.
+    /// model made could not be used, [`ErrorKind::Decode`] where nothing came at all.
     pub(super) fn finish(mut self) -> Result<ChatResponse> {
         let finish_reason = self.reason()?;
         let tier = self.usage.as_ref().and_then(|usage| usage.service_tier.clone());
@@ -213,8 +213,12 @@ impl Answer {
                 false => fault(ErrorKind::ContentFiltered, format!("Gemini refused the prompt: {reason}")),
             };
         }
-        // A whole answer without a reason is odd, but an answer.
-        let reason = self.finish_reason.as_deref().unwrap_or("FINISH_REASON_UNSPECIFIED");
+        let reason = match self.finish_reason.as_deref() {
+            Some(reason) => reason,
+            // Odd, but an answer.
+            None if said => "FINISH_REASON_UNSPECIFIED",
+            None => return fault(ErrorKind::Decode, "there is no answer in what came".to_owned()),
+        };
         let calls = self.calls > 0;
         match reason {
             "STOP" if calls => Ok(FinishReason::ToolCalls),
@@ -293,7 +297,7 @@ mod tests {
         Block::Opaque { made_by: key(), content: json!({"thoughtSignature": text}) }
     }
 
-    fn ended(reason: &str, parts: Value) -> Value {
+    fn ended(reason: &str, parts: &Value) -> Value {
         json!({"candidates": [{"content": {"parts": parts}, "finishReason": reason}], "responseId": "r-1"})
     }
 
@@ -345,7 +349,7 @@ mod tests {
     #[test]
     fn every_reason_to_stop_has_its_meaning() {
         let text = json!([{"text": "hi"}]);
-        let finish = |reason: &str, parts: &Value| finish(&[ended(reason, parts.clone())]).0;
+        let finish = |reason: &str, parts: &Value| finish(&[ended(reason, parts)]).0;
         for (reason, meaning) in [
             ("STOP", FinishReason::Stop),
             ("MAX_TOKENS", FinishReason::Length),
@@ -381,7 +385,7 @@ mod tests {
             {"text": "d"}, {"text": "e"},
             {"text": "", "thoughtSignature": "s2"},
         ]);
-        let (answer, events) = finish(&[ended("STOP", parts)]);
+        let (answer, events) = finish(&[ended("STOP", &parts)]);
         let answer = answer.unwrap();
         let blocks =
             [Block::text("ab"), signature("s1"), Block::text("c"), Block::text("de"), signature("s2")];
@@ -405,12 +409,12 @@ mod tests {
             });
             ids.collect::<Vec<_>>()
         };
-        let answer = finish(&[ended("STOP", parts.clone())]).0.unwrap();
+        let answer = finish(&[ended("STOP", &parts)]).0.unwrap();
         assert_eq!(ids(&answer.blocks), ["call_r-1_0", "call_r-1_1"]);
         let mut later = asked();
         let message = Message { role: Role::Assistant, blocks: answer.blocks };
         later.request.as_mut().unwrap().messages.push(message);
-        let mut unnamed = ended("STOP", parts);
+        let mut unnamed = ended("STOP", &parts);
         unnamed.as_object_mut().unwrap().remove("responseId");
         later.add(serde_json::from_value(unnamed).unwrap());
         assert_eq!(ids(&later.finish().unwrap().blocks), ["call_2", "call_3"]);
@@ -424,7 +428,7 @@ mod tests {
                 "thoughtsTokenCount": 5, "toolUsePromptTokenCount": 7, "totalTokenCount": total
             }})
         };
-        let end = ended("STOP", json!([{"text": "hi"}]));
+        let end = ended("STOP", &json!([{"text": "hi"}]));
         let answer = finish(&[count(37, 149), end.clone(), count(8, 120)]).0.unwrap();
         let usage = Usage {
             input_uncached: Tokens::new(47),
@@ -514,7 +518,7 @@ mod tests {
                 "candidatesTokenCount": candidates, "thoughtsTokenCount": thoughts,
                 "toolUsePromptTokenCount": tools, "totalTokenCount": total
             }});
-            let answer = finish(&[told, ended("STOP", json!([]))]).0.unwrap();
+            let answer = finish(&[told, ended("STOP", &json!([]))]).0.unwrap();
             prop_assert_eq!(answer.usage.usage().total_tokens().get(), total);
             prop_assert!(answer.notes.is_empty());
         }

@@ -1,6 +1,6 @@
 use super::facts::{Facts, Thinking};
 use super::{Gemini, Inner, NAME, error};
-use crate::cards;
+use crate::hosted::cards::cards_of;
 use greenroute_core::{Error, ErrorKind, ModelCard, Result};
 use greenroute_http::{Client, Secret, Timeouts};
 use std::env;
@@ -27,8 +27,8 @@ pub struct GeminiBuilder {
 
 impl GeminiBuilder {
     /// The API key. Else that of the environment: `GEMINI_API_KEY`, or `GOOGLE_API_KEY`.
-    pub fn key(mut self, key: impl Into<Secret>) -> Self {
-        self.key = Some(key.into());
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(Secret::new(key));
         self
     }
 
@@ -106,18 +106,7 @@ impl GeminiBuilder {
             "",
             &key,
         )?;
-        let mut cards: Vec<Arc<ModelCard>> = Vec::new();
-        for card in
-            cards::cards()?.into_iter().filter(|card| card.key.provider.as_str() == NAME).chain(self.models)
-        {
-            card.validate()?;
-            if card.key.provider.as_str() != NAME {
-                let message = format!("the card of {} is not for the provider `{NAME}`", card.key);
-                return Err(Error::new(ErrorKind::Config, NAME, message));
-            }
-            cards.retain(|earlier| earlier.key != card.key);
-            cards.push(Arc::new(card));
-        }
+        let cards = cards_of(NAME, self.models)?;
         let mut facts = Facts::shipped()?;
         for (model, thinking) in self.thinking {
             facts.set_thinking(&model, thinking);

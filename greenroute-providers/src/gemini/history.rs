@@ -115,7 +115,7 @@ impl<'a> History<'a> {
                     parts.push(signed(Part { text: Some(text.clone()), ..Part::default() }, &mut mark));
                 }
                 Block::Image { media_type, base64 } => {
-                    parts.push(signed(image(media_type, base64), &mut mark))
+                    parts.push(signed(image(media_type, base64), &mut mark));
                 }
                 Block::ToolCall { id, name, arguments } => {
                     let vendors_id = mark.call_id.take();

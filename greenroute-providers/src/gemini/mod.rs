@@ -44,7 +44,7 @@ use greenroute_core::{
     Error, ErrorKind, ModelCard, ModelKey, ModelProvider, Note, Result, ServerTiming, TimingSource,
     TokenCounter,
 };
-use greenroute_http::{Client, Headers, Secret};
+use greenroute_http::{Client, Headers};
 use serde::Deserialize;
 use serde_json::json;
 use std::fmt;
@@ -80,7 +80,7 @@ impl Gemini {
     ///
     /// # Errors
     /// [`ErrorKind::Config`] where it can be no key, or another setting cannot be used.
-    pub fn new(key: impl Into<Secret>) -> Result<Self> {
+    pub fn new(key: impl Into<String>) -> Result<Self> {
         Self::builder().key(key).build()
     }
 
@@ -137,7 +137,11 @@ impl ModelProvider for Gemini {
         let response = call.json(&asked).send().await?;
         let (timing, tier) = (timing(response.headers()), service_tier(response.headers()));
         let mut answer = Answer::to(request, notes);
-        answer.add(response.json::<GenerateResponse>().await?);
+        let whole: GenerateResponse = response.json().await?;
+        if let Some(error) = whole.error {
+            return Err(self.client().error_in(&json!({ "error": error }), &answer.origin()));
+        }
+        answer.add(whole);
         let mut answer = answer.finish()?;
         answer.timing = timing;
         answer.served.service_tier = tier.or(answer.served.service_tier);

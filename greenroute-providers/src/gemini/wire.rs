@@ -153,6 +153,8 @@ pub(super) struct GenerateResponse {
     pub(super) usage_metadata: Option<UsageMetadata>,
     pub(super) model_version: Option<String>,
     pub(super) response_id: Option<String>,
+    /// Instead of all else, under a status that says that all is well.
+    pub(super) error: Option<Value>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -2,7 +2,6 @@
 
 mod batch;
 mod error;
-mod names;
 mod read;
 mod signature;
 mod write;
@@ -15,8 +14,8 @@ use crate::said::SaidChat;
 use crate::vendor::{Model, Trouble, Vendor};
 use serde_json::{Value, json};
 
-/// `generateContent` and its kin, under `/v1beta` and `/v1`. It is stricter than Google in one thing: a key in the
-/// query is refused, since it would end in logs.
+/// `generateContent` and its kin, under `/v1beta` and `/v1`. It is stricter than Google in one thing: a key in the query
+/// is refused, since it would end in logs.
 #[derive(Debug, Default)]
 pub(crate) struct Gemini {
     batches: batch::Batches,
@@ -26,10 +25,13 @@ const MODELS: &[Model] = &[
     Model::thinking("gemini-2.5-flash-lite"),
     Model::thinking("gemini-2.5-flash"),
     Model::thinking("gemini-2.5-pro"),
+    Model::thinking("gemini-3-flash-preview"),
     Model::thinking("gemini-3.1-flash-lite"),
     Model::thinking("gemini-3.1-pro-preview"),
     Model::thinking("gemini-3.5-flash-lite"),
     Model::thinking("gemini-3.5-flash"),
+    Model::thinking("gemini-3.6-flash"),
+    Model::thinking("gemini-3.7-flash"),
     Model::thinking("gemini-3.8-flash"),
     Model::thinking("gemini-4-argon"),
     Model::chat("gemma-4-31b-it"),
@@ -175,6 +177,7 @@ impl Vendor for Gemini {
     }
 
     fn read(&self, request: &Recorded) -> Result<Asked, Reply> {
+        let request = &Recorded { body: read::in_camel_case(&request.body), ..request.clone() };
         let nothing = || self.error(&Trouble::NoSuchPath);
         let path = request.path.strip_prefix("/v1beta/").or_else(|| request.path.strip_prefix("/v1/"));
         let path = path.ok_or_else(nothing)?;
@@ -210,7 +213,6 @@ impl Vendor for Gemini {
             let told = "Invalid JSON payload received. Expected a value.";
             return Err(error::error(400, "INVALID_ARGUMENT", told));
         }
-        let request = &Recorded { body: names::of_json(&request.body), ..request.clone() };
         self.by_method(request, model, method).map_err(|wrong| {
             let reply = told(error::wrong(&wrong));
             if streamed { error::in_array(reply) } else { reply }
@@ -365,8 +367,8 @@ mod tests {
         for (body, told) in [
             (json!({}), "contents is not specified"),
             (
-                chat(json!({"max_tokens": 3})),
-                "Invalid JSON payload received. Unknown name \"max_tokens\": Cannot find field.",
+                chat(json!({"bogus": 3})),
+                "Invalid JSON payload received. Unknown name \"bogus\": Cannot find field.",
             ),
             (
                 config(json!({"maxTokens": 3})),
@@ -399,6 +401,17 @@ mod tests {
             let complaint = complaint("gemini-2.5-flash", body.clone()).unwrap_or_default();
             assert!(complaint.contains(told), "{body}: {complaint}");
         }
+    }
+
+    #[test]
+    fn names_of_protocol_buffers_are_known_too_but_not_inside_what_is_the_callers() {
+        let call = json!({"function_call": {"name": "f", "args": {"snake_case": 1}}});
+        let body =
+            json!({"system_instruction": {"parts": [call]}, "generation_config": {"max_output_tokens": 3}});
+        let inside = json!({"functionCall": {"name": "f", "args": {"snake_case": 1}}});
+        let camel =
+            json!({"systemInstruction": {"parts": [inside]}, "generationConfig": {"maxOutputTokens": 3}});
+        assert_eq!(read::in_camel_case(&body), camel);
     }
 
     #[test]

@@ -6,6 +6,39 @@ use crate::fields::{Fields, Wrong};
 use greenroute_core::chat::Role;
 use serde_json::{Value, json};
 
+/// A body whose fields are named as JSON names them: Google takes the names of its protocol buffers as well, and its own
+/// library sends a few. What belongs to the caller keeps its names.
+pub(super) fn in_camel_case(body: &Value) -> Value {
+    const CALLERS: [&str; 7] = [
+        "args",
+        "response",
+        "parameters",
+        "parametersJsonSchema",
+        "responseSchema",
+        "responseJsonSchema",
+        "metadata",
+    ];
+    match body {
+        Value::Object(fields) => {
+            let each = fields.iter().map(|(name, value)| {
+                let mut words = name.split('_');
+                let mut camel = words.next().unwrap_or_default().to_owned();
+                for word in words {
+                    let mut letters = word.chars();
+                    camel.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
+                    camel.push_str(letters.as_str());
+                }
+                let value =
+                    if CALLERS.contains(&camel.as_str()) { value.clone() } else { in_camel_case(value) };
+                (camel, value)
+            });
+            Value::Object(each.collect())
+        }
+        Value::Array(values) => values.iter().map(in_camel_case).collect(),
+        other => other.clone(),
+    }
+}
+
 /// A `GenerateContentRequest` for `model`, without its end: whoever has more to read of it calls `done`.
 pub(super) fn generate(fields: &mut Fields<'_>, model: &str, thinks: bool) -> Result<AskedChat, Wrong> {
     let mut asked = AskedChat { model: model.to_owned(), ..AskedChat::default() };
@@ -219,7 +252,7 @@ fn tools(fields: &mut Fields<'_>, asked: &mut AskedChat) -> Result<(), Wrong> {
                 return Err(declared.rule("parameters", told));
             }
             declared.done()?;
-            let schema = json.or(plain).cloned().unwrap_or_default();
+            let schema = json.cloned().or_else(|| plain.map(as_json_schema)).unwrap_or_default();
             asked.tools.push(AskedTool { name, schema });
         }
         set.done()?;
@@ -271,12 +304,15 @@ fn settings(config: &mut Fields<'_>, asked: &mut AskedChat) -> Result<(), Wrong>
         return Err(config.rule("responseLogprobs", told));
     }
     let media = config.word("responseMimeType", &["text/plain", "application/json", "text/x.enum"])?;
-    let (plain, json) = (config.any("responseSchema"), config.any("responseJsonSchema"));
-    if plain.is_some() && json.is_some() {
-        let told = "response_schema and response_json_schema must not both be set.";
+    let plain = config.any("responseSchema");
+    if let Some(keyword) = plain.and_then(openapi_refuses) {
+        let told = format!(
+            "Invalid JSON payload received. Unknown name \"{keyword}\" at 'generation_config.response_schema': Cannot \
+             find field."
+        );
         return Err(config.rule("responseSchema", told));
     }
-    let schema = json.or(plain).cloned();
+    let schema = config.any("responseJsonSchema").cloned().or_else(|| plain.map(as_json_schema));
     if schema.is_some() && media != Some("application/json") {
         let told = "* GenerateContentRequest.generation_config.response_mime_type: must be application/json where a \
                     schema is set.\n";
@@ -291,6 +327,34 @@ fn settings(config: &mut Fields<'_>, asked: &mut AskedChat) -> Result<(), Wrong>
     }
     Ok(())
 }
+
+/// Of the keywords that only JSON Schema has, the first that a schema of the OpenAPI subset holds.
+fn openapi_refuses(schema: &Value) -> Option<&'static str> {
+    const UNKNOWN: [&str; 5] = ["additionalProperties", "$defs", "$ref", "const", "oneOf"];
+    let here = UNKNOWN.into_iter().find(|keyword| schema.get(keyword).is_some());
+    let properties =
+        schema.get("properties").and_then(Value::as_object).into_iter().flat_map(|named| named.values());
+    here.or_else(|| properties.chain(schema.get("items")).find_map(openapi_refuses))
+}
+
+/// The OpenAPI subset writes its types in capitals.
+fn as_json_schema(schema: &Value) -> Value {
+    match schema {
+        Value::Object(fields) => {
+            let each = fields.iter().map(|(key, value)| match value {
+                Value::String(kind) if key == "type" => (key.clone(), json!(kind.to_ascii_lowercase())),
+                other => (key.clone(), as_json_schema(other)),
+            });
+            Value::Object(each.collect())
+        }
+        Value::Array(values) => values.iter().map(as_json_schema).collect(),
+        other => other.clone(),
+    }
+}
+
+/// Models that cannot think less than a little.
+const NEVER_MINIMAL: [&str; 4] =
+    ["gemini-3.1-pro-preview", "gemini-3.7-flash", "gemini-3.8-flash", "gemini-4-argon"];
 
 fn think(config: &mut Fields<'_>, asked: &mut AskedChat) -> Result<(), Wrong> {
     let budget = config.integer("thinkingBudget", -1..=32_768)?;
@@ -307,6 +371,10 @@ fn think(config: &mut Fields<'_>, asked: &mut AskedChat) -> Result<(), Wrong> {
     if let Some(level) = &level {
         if !signature::is_checked(&asked.model) {
             return Err(config.rule("thinkingLevel", "Thinking level is not supported for this model."));
+        }
+        if level == "minimal" && NEVER_MINIMAL.contains(&asked.model.as_str()) {
+            let told = "Thinking level MINIMAL is not supported for this model.";
+            return Err(config.rule("thinkingLevel", told));
         }
         if !["minimal", "low", "medium", "high"].contains(&level.as_str()) {
             let told = format!(
