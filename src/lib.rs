@@ -35,12 +35,13 @@ mod runtime;
 pub use greenroute_core::{
     Accountant, Accounted, Advice, Advisor, Answer, AnswerEvent, AnswerStream, Basis, Boundary, Caps,
     Catalog, CatalogSnapshot, Change, CompletionFn, ConversationId, ConversationStore, Cost, Counted, Date,
-    EnergyMeter, Error, ErrorKind, Estimate, Expectation, Expecter, Floor, Forecast, GreenRanker, GreenScore,
-    GridIntensity, GridReading, GridSnapshot, HeuristicExpecter, HeuristicProfiler, Ladder, Ledger,
-    MemoryStore, MeterId, Method, ModelCard, ModelKey, ModelProvider, Note, NoteCode, Objective, Overheads,
-    Policy, Prompt, PromptProfile, PromptProfiler, Quality, Ranker, Ranking, Reading, Receipt, ReceiptId,
-    Registry, Result, Router, RouterBuilder, Runtime, Sensitivity, ServerTiming, Skip, Skipped, Spread, Task,
-    TimingSource, TokenCounter, Usage, Verdict, WeightedRanker, Weights, Work, Zone, completion_fn,
+    EnergyMeter, Enforcement, Error, ErrorKind, Estimate, Expectation, Expecter, Floor, Forecast,
+    GreenRanker, GreenScore, GridIntensity, GridReading, GridSnapshot, HeuristicExpecter, HeuristicProfiler,
+    Ladder, Ledger, ListedChange, Listing, MemoryStore, MeterId, Method, ModelCard, ModelKey, ModelProvider,
+    Note, NoteCode, Objective, Overheads, Policy, Prompt, PromptProfile, PromptProfiler, Quality, Ranker,
+    Ranking, Reading, Receipt, ReceiptId, Refreshed, Registry, Result, Router, RouterBuilder, Runtime, Scope,
+    Sensitivity, ServerTiming, Skip, Skipped, Spread, Task, TimingSource, TokenCounter, Usage, Verdict,
+    WeightedRanker, Weights, Work, Zone, completion_fn,
 };
 pub use greenroute_core::{chat, conversation, model, profile, rank, receipt, units, usage};
 /// Meters, counters and grids.

@@ -104,19 +104,21 @@ fn each_heavy_dependency_has_one_door() {
 fn tree(features: &[&str]) -> String {
     let plain =
         ["tree", "-p", "greenroute", "-e", "normal,build", "--prefix", "none", "--locked", "--offline"];
-    cargo(&[&plain[..], features].concat())
+    cargo(&[&plain[..], &["--no-default-features"], features].concat())
 }
 
 #[test]
-fn only_the_hub_feature_brings_an_http_client() {
+fn only_hosted_models_and_the_hub_bring_an_http_client() {
     let has = |tree: &str, name: &str| tree.lines().any(|line| line.starts_with(&format!("{name} ")));
     let (local, hub) = (tree(&["--features", "local"]), tree(&["--features", "hub"]));
-    for name in ["hf-hub", "reqwest", "hyper", "rustls"] {
+    let hosted = tree(&["--features", "hosted"]);
+    for name in ["reqwest", "hyper", "rustls"] {
         assert!(!has(&local, name), "`local` alone compiles {name}");
-        assert!(has(&hub, name), "the check above cannot see {name} at all");
+        assert!(has(&hub, name) && has(&hosted, name), "the check above cannot see {name} at all");
     }
-    for name in ["openssl-sys", "native-tls"] {
-        assert!(!has(&hub, name), "`hub` needs the system's {name}");
+    assert!(has(&hub, "hf-hub") && !has(&hosted, "hf-hub"), "`hosted` compiles hf-hub");
+    for name in ["openssl-sys", "native-tls", "axum"] {
+        assert!(!has(&hub, name) && !has(&hosted, name), "{name} is compiled");
     }
 }
 
@@ -125,13 +127,13 @@ fn without_the_local_feature_no_candle_is_compiled() {
     let heavy = |tree: &str| {
         tree.lines().any(|line| line.starts_with("candle-core ") || line.starts_with("tokenizers "))
     };
-    assert!(!heavy(&tree(&["--no-default-features"])), "the facade without `local` compiles candle");
+    assert!(!heavy(&tree(&["--features", "hosted"])), "the facade without `local` compiles candle");
     assert!(heavy(&tree(&["--features", "local"])), "the check above cannot see candle at all");
 }
 
 #[test]
 fn only_the_cuda_feature_brings_cuda() {
-    let tree = tree(&["--features", "local,hub"]);
+    let tree = tree(&["--features", "hosted,local,hub"]);
     // A tree with the feature could only be drawn where CUDA's crates were downloaded.
     let lock = std::fs::read_to_string(Path::new(ROOT).join("Cargo.lock")).expect("a lock file");
     for name in ["cudarc", "candle-kernels"] {

@@ -1,5 +1,7 @@
 use crate::accountant::Accountant;
 use crate::catalog::{Catalog, CatalogSnapshot};
+use crate::caveat;
+use crate::enforce::{Enforcement, Enforcements, Scope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::expect::{Expecter, HeuristicExpecter};
 use crate::grid::GridSnapshot;
@@ -9,10 +11,12 @@ use crate::objective::{Objective, Sensitivity};
 use crate::profile::{HeuristicProfiler, PromptProfile, PromptProfiler};
 use crate::prompt::Prompt;
 use crate::rank::{Candidate, Excluded, GreenRanker, Ranker, Ranking, Rule};
+use crate::router::Paused;
 use crate::runtime::Runtime;
 use crate::task::Task;
 use crate::time::Date;
 use crate::units::{Quantity, Tokens};
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Decides which model should answer, and never calls one: profile, expectations, forecasts, ranking.
@@ -27,6 +31,7 @@ pub struct Advisor {
     expecter: Arc<dyn Expecter>,
     ranker: Arc<dyn Ranker>,
     grid: RwLock<Arc<GridSnapshot>>,
+    enforcements: Enforcements,
 }
 
 impl Advisor {
@@ -46,6 +51,7 @@ impl Advisor {
             expecter: Arc::new(HeuristicExpecter),
             ranker: Arc::new(GreenRanker),
             grid: RwLock::new(Arc::new(grid)),
+            enforcements: Enforcements::default(),
         }
     }
 
@@ -93,6 +99,21 @@ impl Advisor {
         *self.grid.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(grid);
     }
 
+    /// Sets the policy of an administrator for one org, user or conversation, or ends it. Decisions from now on obey,
+    /// whatever their objective; those of [`Advisor::rank`] are nobody's.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a set of no models.
+    pub fn enforce(&self, scope: Scope, enforcement: Option<Enforcement>) -> Result<()> {
+        self.enforcements.set(scope, enforcement)
+    }
+
+    /// The policies in force.
+    #[must_use]
+    pub fn enforcements(&self) -> Arc<BTreeMap<Scope, Enforcement>> {
+        self.enforcements.all()
+    }
+
     /// What `prompt` asks for.
     #[must_use]
     pub fn profile(&self, prompt: &Prompt) -> PromptProfile {
@@ -119,7 +140,8 @@ impl Advisor {
         prompt.validate()?;
         let objective = prompt.objective.as_ref().unwrap_or(objective);
         objective.validate()?;
-        self.decide(&self.profile(prompt), objective, &Rules::default())
+        let rules = Rules { prompt: Some(prompt), ..Rules::default() };
+        self.decide(&self.profile(prompt), objective, &rules)
     }
 
     pub(crate) fn profile_with(
@@ -143,28 +165,30 @@ impl Advisor {
         let named = Named::resolve(objective, &catalog)?;
         let mut candidates = Vec::with_capacity(catalog.cards().len());
         let mut excluded = Vec::new();
-        let mut without_zone = 0_usize;
         for card in catalog.cards() {
             let ruled_out = rule_out(card, profile, objective, &named, rules, today);
             let candidate =
                 ruled_out.map_or_else(|| self.candidate(card, profile, objective, &grid, today), Err);
             match candidate {
-                Ok(candidate) => {
-                    without_zone += usize::from(grid.is_degraded(self.accountant.zone_of(card)));
-                    candidates.push(candidate);
-                }
+                Ok(candidate) => candidates.push(candidate),
                 Err(rule) => excluded.push(Excluded { model: card.key.clone(), rule }),
             }
         }
+        let enforce = |prompt| self.enforcements.apply(prompt, &mut candidates, &mut excluded);
+        let enforced = rules.prompt.map(enforce).unwrap_or_default();
         let count = candidates.len();
+        let zone_of = |candidate: &Candidate| grid.is_degraded(self.accountant.zone_of(&candidate.card));
+        let without_zone = candidates.iter().filter(|candidate| zone_of(candidate)).count();
         let mut ranking = self.ranker.rank(profile, objective, candidates);
         ranking.excluded.extend(excluded);
         named.put_preferred_first(&mut ranking);
         ranking.notes.extend(named.notes);
-        if let Some(days) = catalog.stale_days(today) {
-            let text = format!("the catalog is {days} days old: prices and retirements may have changed");
-            ranking.notes.push(Note::new(NoteCode::Setting, text));
-        }
+        ranking.notes.extend(enforced.iter().map(|rule| Note::new(NoteCode::Enforced, rule.to_string())));
+        ranking.notes.extend(caveats(&ranking, profile, &catalog, today));
+        let paused = ranking.excluded.iter().filter(|excluded| matches!(excluded.rule, Rule::Paused { .. }));
+        let paused =
+            paused.map(|Excluded { model, rule }| Note::new(NoteCode::Paused, format!("{model}: {rule}")));
+        ranking.notes.extend(paused.collect::<Vec<_>>());
         if without_zone > 0 {
             let text = format!(
                 "no zone is known for {without_zone} of {count} candidates: the world average is used"
@@ -219,6 +243,30 @@ pub(crate) struct Rules<'a> {
     pub(crate) registry: Option<&'a crate::registry::Registry>,
     /// The only model that may answer: it waits for the results of its tools.
     pub(crate) pinned: Option<&'a ModelKey>,
+    /// The models that are left alone for now.
+    pub(crate) paused: &'a [Paused],
+    /// The prompt, whose org, user and conversation may be under a policy.
+    pub(crate) prompt: Option<&'a Prompt>,
+}
+
+/// What should be known of the best candidate, or else of the whole catalog.
+fn caveats(
+    ranking: &Ranking,
+    profile: &PromptProfile,
+    catalog: &CatalogSnapshot,
+    today: Date,
+) -> impl Iterator<Item = Note> + use<> {
+    let best = ranking.best().map(|best| &*best.candidate.card);
+    let age = best.and_then(|card| caveat::age(card, today)).or_else(|| {
+        let days = catalog.stale_days(today)?;
+        let text = format!("the catalog is {days} days old: prices and retirements may have changed");
+        Some(Note::new(NoteCode::CatalogStale, text))
+    });
+    let retirement = best.and_then(|card| caveat::retirement(card, today));
+    // A ranker that goes by benchmarks alone says more of this itself.
+    let said = ranking.notes.iter().any(|note| note.code == NoteCode::AbilityGuessed);
+    let guess = best.filter(|_| !said).and_then(|card| caveat::guess(card, &profile.capabilities));
+    [age, retirement, guess].into_iter().flatten()
 }
 
 fn rule_out(
@@ -240,6 +288,8 @@ fn rule_out(
         Some(Rule::NotAllowed)
     } else if named.excluded.contains(&card.key) {
         Some(Rule::Excluded)
+    } else if card.embeds {
+        Some(Rule::Embeds)
     } else if let Some(date) = card.retirement.filter(|&date| date <= today) {
         Some(Rule::Retired(date))
     } else if card.privacy == Privacy::Remote && objective.sensitivity == Sensitivity::Private {
@@ -255,7 +305,9 @@ fn rule_out(
     } else if !card.claims(primary) {
         Some(Rule::Capability(primary))
     } else {
-        None
+        let mut paused = rules.paused.iter();
+        let paused = paused.find(|paused| paused.model == card.key)?;
+        Some(Rule::Paused { until: paused.until, why: paused.why.clone() })
     }
 }
 

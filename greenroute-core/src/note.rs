@@ -34,12 +34,20 @@ pub enum NoteCode {
     AbilityGuessed,
     /// Two candidates' bands overlap too far to order them with confidence.
     TooCloseToOrder,
+    /// Facts about models are old: prices and retirements may have changed.
+    CatalogStale,
+    /// The model retires soon.
+    RetiresSoon,
+    /// A policy of an administrator left only some of the models.
+    Enforced,
     /// The model that answered is not the one that was asked.
     ModelRedirected,
     /// Blocks that only another model can read were left out.
     OpaqueDropped,
     /// A model failed, and another was asked.
     FellBack,
+    /// A model that failed is left alone for a while.
+    Paused,
     /// The caller gave up before the answer was complete.
     Cancelled,
     /// The turn could not be stored.

@@ -31,6 +31,8 @@ pub struct Prompt {
     pub schema: Option<Value>,
     /// The conversation that this continues; it must exist in the Router's store.
     pub conversation: Option<ConversationId>,
+    /// What was said before, where no store keeps it; not together with `conversation`.
+    pub history: Vec<Message>,
     /// Free words for the ledger, such as `user` or `task`.
     pub tags: BTreeMap<String, String>,
     /// What to weigh, where that differs from the Router's objective.
@@ -47,6 +49,9 @@ pub struct Prompt {
     pub stop: Vec<String>,
     /// Whether the answer's log-probabilities are wanted, where the model's provider can tell them.
     pub log_probabilities: bool,
+    /// Whether a stream that breaks after its first piece begins anew, at the next model or at the same: the answer
+    /// then comes from its beginning, after an [`AnswerEvent::Restarted`](crate::AnswerEvent::Restarted).
+    pub restart: bool,
     /// The time for everything, retries and fall-backs included; `None` for the Router's own.
     pub deadline: Option<Duration>,
 }
@@ -114,6 +119,9 @@ impl Prompt {
         let fault = |message: String| Err(Error::new(ErrorKind::InvalidRequest, "prompt", message));
         if self.text.trim().is_empty() && self.blocks.is_empty() {
             return fault("`text` must not be empty".into());
+        }
+        if self.conversation.is_some() && !self.history.is_empty() {
+            return fault("`history` must be empty in a `conversation`: its store has it".into());
         }
         let bytes = self.text.len();
         if bytes > MAX_TEXT_BYTES {

@@ -1,73 +1,56 @@
-use crate::secret::Redaction;
-use crate::transport::Cause;
+use crate::call::{Call, Interruption};
 use bytes::Bytes;
 use futures_core::stream::BoxStream;
-use greenroute_core::{Error, ErrorKind};
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Sleep, sleep};
 
 /// The bytes of an answer as they come, under the idle and the total timeout.
 pub(crate) struct Body {
-    pub(crate) origin: String,
-    pub(crate) redaction: Arc<Redaction>,
+    pub(crate) call: Call,
     chunks: BoxStream<'static, reqwest::Result<Bytes>>,
     idle: Duration,
-    silence: Pin<Box<Sleep>>,
-    total: Duration,
-    end: Pin<Box<Sleep>>,
+    /// Runs only while somebody waits: a reader that takes its time is no silence of the server's.
+    silence: Option<Pin<Box<Sleep>>>,
+    deadline: Deadline,
 }
 
-/// Why a body ended before its end.
-#[derive(Debug)]
-pub(crate) enum Interruption {
-    /// The total time is over.
-    Total(Duration),
-    /// Nothing came for so long.
-    Idle(Duration),
-    /// The connection is lost, or what it brought is no body.
-    Lost { garbled: bool, cause: Cause },
+/// When a call must be over; it runs from the sending on.
+pub(crate) struct Deadline {
+    pub(crate) total: Duration,
+    pub(crate) over: Pin<Box<Sleep>>,
+}
+
+impl Deadline {
+    pub(crate) fn after(total: Duration) -> Self {
+        Self { total, over: Box::pin(sleep(total)) }
+    }
 }
 
 impl Body {
     pub(crate) fn new(
+        call: Call,
         chunks: BoxStream<'static, reqwest::Result<Bytes>>,
-        origin: String,
-        redaction: Arc<Redaction>,
         idle: Duration,
-        total: Duration,
-        end: Pin<Box<Sleep>>,
+        deadline: Deadline,
     ) -> Self {
-        Self { origin, redaction, chunks, idle, silence: Box::pin(sleep(idle)), total, end }
+        Self { call, chunks, idle, silence: None, deadline }
     }
 
     pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Interruption>>> {
-        if self.end.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Some(Err(Interruption::Total(self.total))));
+        if self.deadline.over.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Some(Err(Interruption::Total(self.deadline.total))));
         }
-        match self.chunks.as_mut().poll_next(cx) {
-            Poll::Ready(Some(Ok(chunk))) => {
-                let later = Instant::now().checked_add(self.idle);
-                if let Some(later) = later {
-                    self.silence.as_mut().reset(later);
-                }
-                Poll::Ready(Some(Ok(chunk)))
-            }
-            Poll::Ready(Some(Err(error))) => {
-                let error = error.without_url();
-                let cause = Cause::of(&error, &self.redaction);
-                Poll::Ready(Some(Err(Interruption::Lost { garbled: garbled(&error), cause })))
-            }
-            Poll::Ready(None) => Poll::Ready(None),
-            Poll::Pending if self.silence.as_mut().poll(cx).is_ready() => {
-                Poll::Ready(Some(Err(Interruption::Idle(self.idle))))
-            }
-            Poll::Pending => Poll::Pending,
+        if let Poll::Ready(chunk) = self.chunks.as_mut().poll_next(cx) {
+            self.silence = None;
+            return Poll::Ready(chunk.map(|chunk| chunk.map_err(Interruption::Lost)));
         }
+        let idle = self.idle;
+        let silence = self.silence.get_or_insert_with(|| Box::pin(sleep(idle)));
+        silence.as_mut().poll(cx).map(|()| Some(Err(Interruption::Idle(idle))))
     }
 
     /// Reads to the end; of more than `most` bytes `None`.
@@ -99,44 +82,90 @@ impl Body {
         let _ = tokio::time::timeout(patience, read).await;
         bytes
     }
-
-    /// The error of an interruption; `heard`: events had come before it.
-    pub(crate) fn error(&self, interruption: Interruption, heard: bool) -> Error {
-        let lost = if heard { ErrorKind::StreamError } else { ErrorKind::Timeout };
-        let (kind, message, cause) = match interruption {
-            Interruption::Total(total) => {
-                (ErrorKind::Timeout, format!("the answer was not complete after {total:?}"), None)
-            }
-            Interruption::Idle(idle) => (lost, format!("nothing came for {idle:?} within the answer"), None),
-            Interruption::Lost { garbled: true, cause } => {
-                (ErrorKind::Decode, "the answer's encoding is broken".to_owned(), Some(cause))
-            }
-            Interruption::Lost { garbled: false, cause } => {
-                (lost, "the connection was lost within the answer".to_owned(), Some(cause))
-            }
-        };
-        let error = Error::new(kind, self.origin.as_str(), message);
-        match cause {
-            Some(cause) => error.with_source(cause),
-            None => error,
-        }
-    }
 }
 
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Body").field("origin", &self.origin).finish_non_exhaustive()
+        f.debug_struct("Body").field("origin", &self.call.origin).finish_non_exhaustive()
     }
 }
 
-/// Whether bytes came that their own encoding forbids, rather than too few.
-fn garbled(error: &reqwest::Error) -> bool {
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
-            return matches!(io.kind(), std::io::ErrorKind::InvalidData | std::io::ErrorKind::InvalidInput);
-        }
-        source = cause.source();
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::StreamExt;
+    use futures_util::stream;
+    use std::sync::Arc;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// A body whose chunks come after these silences, and which then never ends.
+    fn body(silences: Vec<u32>, idle: u32, total: u32) -> Body {
+        let call = Call {
+            origin: "acme".to_owned(),
+            host: "acme.example".to_owned(),
+            redaction: Arc::default(),
+            classifier: None,
+        };
+        let chunks = stream::iter(silences).then(|silence| async move {
+            sleep(SECOND * silence).await;
+            Ok(Bytes::from_static(b"x"))
+        });
+        let chunks = chunks.chain(stream::pending()).boxed();
+        Body::new(call, chunks, SECOND * idle, Deadline::after(SECOND * total))
     }
-    false
+
+    async fn next(body: &mut Body) -> Result<Bytes, Interruption> {
+        poll_fn(|cx| body.poll_chunk(cx)).await.unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_chunk_starts_the_silence_anew() {
+        let mut body = body(vec![59, 59, 59, 61], 60, 600);
+        for _ in 0..3 {
+            assert!(next(&mut body).await.is_ok());
+        }
+        assert!(matches!(next(&mut body).await, Err(Interruption::Idle(idle)) if idle == SECOND * 60));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_takes_its_time_is_no_silence() {
+        let mut body = body(vec![0, 10], 60, 600);
+        assert!(next(&mut body).await.is_ok());
+        sleep(SECOND * 120).await;
+        assert!(next(&mut body).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_total_ends_a_body_that_never_falls_silent() {
+        let mut body = body(vec![1; 100], 60, 10);
+        let mut heard = 0;
+        let interruption = loop {
+            match next(&mut body).await {
+                Ok(_) => heard += 1,
+                Err(interruption) => break interruption,
+            }
+        };
+        assert!(
+            matches!(interruption, Interruption::Total(total) if total == SECOND * 10),
+            "{interruption:?}"
+        );
+        assert!((9..=10).contains(&heard), "{heard}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_an_errors_body_what_came_in_time_is_kept() {
+        let mut body = body(vec![0, 0, 1, 9], 60, 600);
+        assert_eq!(body.some(1000, SECOND * 5).await, b"xxx");
+        let mut body = self::body(vec![0; 9], 60, 600);
+        assert_eq!(body.some(4, SECOND * 5).await, b"xxxx");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn times_beyond_all_reckoning_are_no_panic() {
+        let mut body = body(vec![1], u32::MAX, u32::MAX);
+        body.idle = Duration::MAX;
+        body.deadline = Deadline::after(Duration::MAX);
+        assert!(next(&mut body).await.is_ok());
+    }
 }

@@ -1,4 +1,6 @@
-use crate::classify::{Classifier, Failure};
+use crate::call::Call;
+use crate::classify::Classifier;
+use crate::pool;
 use crate::request::Request;
 use crate::secret::{Redaction, Secret};
 use crate::timeouts::Timeouts;
@@ -8,12 +10,11 @@ use reqwest::{Method, Url};
 use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
 
-/// One provider's HTTP client, with one pool of connections. Cheap to clone; clones share the pool.
+/// One provider's HTTP client. Cheap to clone; all clients of a process share their connections.
 ///
-/// TLS certificates are verified and no redirect is followed. A proxy of the environment is used, but not for this
-/// machine's own addresses.
+/// TLS certificates are verified against the system's and no redirect is followed. A proxy of the environment is used,
+/// but not for this machine's own addresses. Over plain http a key travels readably: that is for servers of one's own.
 #[derive(Clone)]
 pub struct Client {
     pub(crate) inner: Arc<Inner>,
@@ -27,8 +28,8 @@ pub(crate) struct Inner {
     base_text: String,
     pub(crate) timeouts: Timeouts,
     pub(crate) headers: HeaderMap,
-    pub(crate) redaction: Arc<Redaction>,
-    pub(crate) classifier: Option<Classifier>,
+    redaction: Arc<Redaction>,
+    classifier: Option<Classifier>,
 }
 
 impl Client {
@@ -43,15 +44,7 @@ impl Client {
         let base = base(base_url)
             .map_err(|fault| Error::new(ErrorKind::Config, origin.as_str(), format!("`base_url` {fault}")))?;
         timeouts.check(&origin)?;
-        let mut http = reqwest::Client::builder()
-            .user_agent(concat!("greenroute/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .connect_timeout(timeouts.connect);
-        if is_this_machine(&base) {
-            http = http.no_proxy();
-        }
-        let http = http.build().map_err(|error| {
+        let http = pool::shared(&base, timeouts.connect).map_err(|error| {
             let message = "the HTTP client could not be set up";
             Error::new(ErrorKind::Config, origin.as_str(), message).with_source(error.without_url())
         })?;
@@ -137,10 +130,12 @@ impl Client {
     /// with this client's keys taken out.
     #[must_use]
     pub fn error_in(&self, body: &Value, origin: &str) -> Error {
-        let mut body = body.clone();
-        let redaction = &self.inner.redaction;
-        redaction.value(&mut body);
-        Failure::in_band(&body).into_error(origin, self.inner.classifier, redaction, SystemTime::now())
+        self.call(origin.to_owned(), String::new()).in_band(body)
+    }
+
+    pub(crate) fn call(&self, origin: String, host: String) -> Call {
+        let Inner { redaction, classifier, .. } = &*self.inner;
+        Call { origin, host, redaction: redaction.clone(), classifier: *classifier }
     }
 }
 
@@ -172,9 +167,4 @@ fn base(text: &str) -> Result<Url, &'static str> {
     } else {
         Ok(url)
     }
-}
-
-fn is_this_machine(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or("").trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }

@@ -120,3 +120,131 @@ fn whole(text: &str, most: u64) -> Option<u64> {
     let two_digits = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
     two_digits.then(|| text.parse().ok()).flatten().filter(|number| *number <= most)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+    use serde_json::json;
+
+    /// 2026-11-21T07:40:00Z.
+    fn now() -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(1_795_246_800)
+    }
+
+    fn asked_by(headers: &[(&str, &str)], error: &Value) -> Option<Duration> {
+        let pairs = headers.iter().map(|(name, value)| {
+            let name: HeaderName = name.parse().unwrap();
+            (name, HeaderValue::from_bytes(value.as_bytes()).unwrap())
+        });
+        asked(&Headers::from(pairs.collect::<HeaderMap>()), Some(error), now())
+    }
+
+    fn millis(headers: &[(&str, &str)]) -> Option<u128> {
+        asked_by(headers, &Value::Null).map(|wait| wait.as_millis())
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let after = |text| millis(&[("retry-after", text)]);
+        assert_eq!(after("59"), Some(59_000));
+        assert_eq!(after(" 0.25 "), Some(250));
+        assert_eq!(after("0"), Some(0));
+        assert_eq!(after("Sat, 21 Nov 2026 07:41:00 GMT"), Some(60_000));
+        assert_eq!(after("Saturday, 21-Nov-26 07:41:00 GMT"), Some(60_000));
+        assert_eq!(after("Sat, 21 Nov 2026 07:00:00 GMT"), Some(0), "what is past is now");
+    }
+
+    #[test]
+    fn nonsense_is_no_wait() {
+        for text in
+            ["-1", "NaN", "inf", "-inf", "1e300", "99999999999", "", "soon", "Sat, 21 Nov 2206 07:41:00 GMT"]
+        {
+            assert_eq!(millis(&[("retry-after", text)]), None, "{text}");
+            assert_eq!(millis(&[("retry-after-ms", text), ("retry-after", "2")]), Some(2000), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_is_reckoned_from_the_servers_clock() {
+        let headers =
+            [("retry-after", "Sat, 21 Nov 2026 10:01:00 GMT"), ("date", "Sat, 21 Nov 2026 10:00:30 GMT")];
+        assert_eq!(millis(&headers), Some(30_000));
+    }
+
+    #[test]
+    fn the_first_form_counts() {
+        let body = json!({"details": [{"@type": "Help"}, {"retryDelay": "31.5s"}]});
+        let all = [
+            ("retry-after-ms", "644"),
+            ("retry-after", "2"),
+            ("x-ratelimit-remaining-requests", "0"),
+            ("x-ratelimit-reset-requests", "1h0m0s"),
+        ];
+        let millis = |from: usize, body: &Value| asked_by(&all[from..], body).map(|wait| wait.as_millis());
+        assert_eq!(millis(0, &body), Some(644));
+        assert_eq!(millis(1, &body), Some(2_000));
+        assert_eq!(millis(2, &body), Some(31_500));
+        assert_eq!(millis(2, &Value::Null), Some(3_600_000));
+        assert_eq!(millis(2, &json!({"details": [{"retryDelay": "-1s"}]})), Some(3_600_000));
+        assert_eq!(asked(Headers::none(), None, now()), None);
+    }
+
+    #[test]
+    fn of_what_is_used_up_the_last_to_be_filled_counts() {
+        let headers = [
+            ("anthropic-ratelimit-requests-remaining", "49"),
+            ("anthropic-ratelimit-requests-reset", "2026-11-21T09:00:00Z"),
+            ("anthropic-ratelimit-input-tokens-remaining", "0"),
+            ("anthropic-ratelimit-input-tokens-reset", "2026-11-21T07:41:00Z"),
+            ("anthropic-ratelimit-output-tokens-remaining", "0"),
+            ("anthropic-ratelimit-output-tokens-reset", "2026-11-21T07:40:30Z"),
+        ];
+        assert_eq!(millis(&headers), Some(60_000));
+        assert_eq!(millis(&headers[..2]), None, "nothing is used up");
+    }
+
+    #[test]
+    fn a_reset_is_a_wait_or_a_time() {
+        let reset =
+            |text| millis(&[("x-ratelimit-remaining-tokens", "0"), ("x-ratelimit-reset-tokens", text)]);
+        assert_eq!(reset("2m59.56s"), Some(179_560));
+        assert_eq!(reset("7.66s"), Some(7_660));
+        assert_eq!(reset("644ms"), Some(644));
+        assert_eq!(reset("1h2m3s"), Some(3_723_000));
+        assert_eq!(reset("1d"), Some(86_400_000));
+        assert_eq!(reset("1500us"), Some(1));
+        assert_eq!(reset("12"), Some(12_000));
+        assert_eq!(reset("2026-11-21T07:40:01.5Z"), Some(1_500));
+        assert_eq!(reset("2026-11-21T08:41:00+01:00"), Some(60_000));
+        assert_eq!(reset("2026-11-21T02:10:10-05:30"), Some(10_000));
+        assert_eq!(reset("1795246860"), Some(60_000), "seconds since 1970");
+        assert_eq!(reset("1795246860000"), Some(60_000), "milliseconds since 1970");
+        let nonsense =
+            ["", "s", "1x", "1.2.3s", "-5s", "9999999h", "2026-02-30T00:00:00Z", "2026-11-21T24:00:00Z"];
+        let unfinished = ["2026-11-21", "2026-11-21T07:41", "2026-11-21T07:41:00", "2026-11-21T07:41:-1Z"];
+        for text in nonsense.into_iter().chain(unfinished) {
+            assert_eq!(reset(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics_or_asks_for_more_than_a_year(
+            text in prop_oneof![
+                "[ -~]{0,24}",
+                "[0-9hmsdnu.+:TZ-]{0,24}",
+                "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,12}(Z|[+-][0-9]{2}:[0-9]{2})",
+            ],
+            error in "[0-9.a-zµ-]{0,12}",
+        ) {
+            let reset = [("x-ratelimit-remaining-tokens", "0"), ("x-ratelimit-reset-tokens", text.as_str())];
+            let body = json!({"details": [{"retryDelay": error}]});
+            for headers in [&reset[..], &[("retry-after", &text)], &[("retry-after-ms", &text)], &[("date", &text)]] {
+                let wait = asked_by(headers, &body);
+                prop_assert!(wait.is_none_or(|wait| wait <= LONGEST));
+            }
+        }
+    }
+}

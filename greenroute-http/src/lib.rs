@@ -6,6 +6,26 @@
 //! a server closes a kept-alive connection before it took the request, or refuses the stream (HTTP/2
 //! `REFUSED_STREAM`, a graceful `GOAWAY`), the request never ran and goes out on another connection.
 //!
+//! ```no_run
+//! use futures_util::StreamExt;
+//! use greenroute_http::{Client, Secret, SseItem, Timeouts};
+//!
+//! # async fn first_words() -> greenroute_core::Result<()> {
+//! let client = Client::new("groq", "https://api.groq.com/openai/v1", Timeouts::default())?
+//!     .secret_header("authorization", "Bearer ", &Secret::from_env("GROQ_API_KEY")?)?;
+//! let request = serde_json::json!({"model": "openai/gpt-oss-20b", "stream": true, "messages": []});
+//! let mut events = client.post("chat/completions").json(&request).send().await?.sse();
+//! while let Some(item) = events.next().await {
+//!     match item? {
+//!         SseItem::Event { data, .. } if data == "[DONE]" => break,
+//!         SseItem::Event { data, .. } => println!("{data}"),
+//!         SseItem::Comment(_) => {}
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! | what happened | kind |
 //! |---|---|
 //! | refused, unreachable, unknown host, TLS failure, connect timeout | `Connection`: it never left |
@@ -27,19 +47,20 @@
 //! a server says is searched for the client's own [`Secret`]s before anything else reads it.
 
 mod body;
+mod call;
 mod classify;
 mod client;
 mod delay;
 mod headers;
 mod lines;
 mod part;
+mod pool;
 mod request;
 mod response;
 mod secret;
 mod sse;
 mod sse_stream;
 mod timeouts;
-mod transport;
 
 pub use classify::{Classified, Classifier, Failure};
 pub use client::Client;

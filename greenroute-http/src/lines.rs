@@ -123,13 +123,13 @@ impl Stream for LineStream {
             }
             if this.lines.pending() > LARGEST {
                 let message = format!("a line is longer than {LARGEST} bytes");
-                let error = Error::new(ErrorKind::Decode, this.body.origin.as_str(), message);
+                let error = this.body.call.error(ErrorKind::Decode, &message);
                 return this.fail(error);
             }
             match ready!(this.body.poll_chunk(cx)) {
                 Some(Ok(chunk)) => this.lines.push(&chunk),
                 Some(Err(interruption)) => {
-                    let error = this.body.error(interruption, this.heard);
+                    let error = this.body.call.interrupted(interruption, this.heard);
                     return this.fail(error);
                 }
                 None => this.state = State::Ended,

@@ -1,17 +1,16 @@
-use crate::body::Body;
-use crate::classify::{Failure, alone};
+use crate::body::{Body, Deadline};
+use crate::call::Call;
 use crate::client::{Client, header};
+use crate::headers::Headers;
 use crate::part::Part;
 use crate::response::Response;
-use crate::transport;
 use greenroute_core::{Error, ErrorKind, Result};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
 use serde::Serialize;
-use serde_json::Value;
 use std::fmt;
-use std::time::{Duration, SystemTime};
-use tokio::time::{sleep, timeout};
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// Of an error's body no more is read.
 const ERROR_BODY: usize = 256 * 1024;
@@ -123,19 +122,15 @@ impl Request {
         if let Some(fault) = self.fault {
             return Err(fault);
         }
-        let inner = self.client.inner.clone();
-        let (origin, redaction) = (self.origin, &inner.redaction);
         let host = self.url.host_str().unwrap_or("the server").to_owned();
+        let call = self.client.call(self.origin, host);
+        let inner = &self.client.inner;
+        if tokio::runtime::Handle::try_current().is_err() {
+            return Err(call.error(ErrorKind::Config, "a request can be sent only within a tokio runtime"));
+        }
         let total = self.left.map_or(inner.timeouts.total, |left| left.min(inner.timeouts.total));
-        let late = |after: Duration| {
-            Error::new(ErrorKind::Timeout, origin.as_str(), format!("{host} did not answer within {after:?}"))
-        };
         if total.is_zero() {
-            return Err(Error::new(
-                ErrorKind::Timeout,
-                origin.as_str(),
-                "no time was left to send the request",
-            ));
+            return Err(call.error(ErrorKind::Timeout, "no time was left to send the request"));
         }
         let mut headers = inner.headers.clone();
         headers.extend(self.headers);
@@ -143,33 +138,26 @@ impl Request {
         let request = match self.content {
             Content::None => request,
             Content::Bytes(bytes) => request.body(bytes),
-            Content::Parts(parts) => request.multipart(form(parts, &origin)?),
+            Content::Parts(parts) => request.multipart(form(parts, &call)?),
         };
-        let end = Box::pin(sleep(total));
+        let deadline = Deadline::after(total);
         let first_byte = inner.timeouts.first_byte.map_or(total, |first| first.min(total));
         let answer = match timeout(first_byte, request.send()).await {
-            Err(_) => return Err(late(first_byte)),
-            Ok(Err(error)) => return Err(transport::unsent(error, &origin, &host, redaction)),
+            Err(_) => {
+                let message = format!("{} did not answer within {first_byte:?}", call.host);
+                return Err(call.error(ErrorKind::Timeout, &message));
+            }
+            Ok(Err(error)) => return Err(call.unanswered(error)),
             Ok(Ok(answer)) => answer,
         };
         let status = answer.status();
-        let headers = answer.headers().clone().into();
-        let chunks = Box::pin(answer.bytes_stream());
-        let mut body = Body::new(chunks, origin, redaction.clone(), inner.timeouts.idle, total, end);
+        let headers = Headers::from(answer.headers().clone());
+        let mut body = Body::new(call, Box::pin(answer.bytes_stream()), inner.timeouts.idle, deadline);
         if status.is_success() {
             return Ok(Response::new(status.as_u16(), headers, body));
         }
-        let bytes = body.some(ERROR_BODY, ERROR_PATIENCE).await;
-        let text = String::from_utf8_lossy(&bytes);
-        let mut value = serde_json::from_str::<Value>(&text).unwrap_or(Value::Null);
-        redaction.value(&mut value);
-        let failure = Failure {
-            status: status.as_u16(),
-            headers: &headers,
-            body: alone(&value),
-            text: &redaction.text(&text),
-        };
-        Err(failure.into_error(&body.origin, inner.classifier, redaction, SystemTime::now()))
+        let said = body.some(ERROR_BODY, ERROR_PATIENCE).await;
+        Err(body.call.refused(status.as_u16(), &headers, &said))
     }
 
     /// The first fault counts.
@@ -188,7 +176,7 @@ impl fmt::Debug for Request {
     }
 }
 
-fn form(parts: Vec<Part>, origin: &str) -> Result<reqwest::multipart::Form> {
+fn form(parts: Vec<Part>, call: &Call) -> Result<reqwest::multipart::Form> {
     let mut form = reqwest::multipart::Form::new();
     for part in parts {
         let mut content = reqwest::multipart::Part::bytes(part.bytes);
@@ -198,7 +186,7 @@ fn form(parts: Vec<Part>, origin: &str) -> Result<reqwest::multipart::Form> {
         if let Some(content_type) = part.content_type {
             content = content.mime_str(&content_type).map_err(|_| {
                 let message = format!("the part `{}` has a content type that is none", part.name);
-                Error::new(ErrorKind::InvalidRequest, origin, message)
+                call.error(ErrorKind::InvalidRequest, &message)
             })?;
         }
         form = form.part(part.name, content);

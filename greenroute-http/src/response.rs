@@ -1,16 +1,14 @@
 use crate::body::Body;
-use crate::classify::excerpt;
 use crate::headers::Headers;
 use crate::lines::LineStream;
 use crate::sse_stream::SseStream;
-use crate::transport::Cause;
 use greenroute_core::{Error, ErrorKind, Result};
 use serde::de::DeserializeOwned;
 
 /// No answer is read whole that is larger.
 const LARGEST: usize = 64 * 1024 * 1024;
 
-/// An answer with a 2xx status, whose body is still to be read.
+/// An answer with a 2xx status, whose body is still to be read. Dropped before, it closes the connection.
 #[derive(Debug)]
 pub struct Response {
     status: u16,
@@ -40,10 +38,11 @@ impl Response {
     /// # Errors
     ///
     /// `Decode` where it is not the JSON expected, is empty or is larger than 64 MiB; `Timeout` where it did not come
-    /// to its end.
+    /// to its end. An `error` in it where another JSON was expected is classified as if the status had said so.
     pub async fn json<T: DeserializeOwned>(mut self) -> Result<T> {
         let bytes = self.whole().await?;
-        serde_json::from_slice(&bytes).map_err(|error| self.unread(&bytes, &error))
+        let json = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
+        serde_json::from_slice(json).map_err(|error| self.unread(json, &error))
     }
 
     /// The body, read whole, as text; what is not UTF-8 in it becomes U+FFFD.
@@ -60,7 +59,7 @@ impl Response {
     /// The body as an event stream.
     #[must_use]
     pub fn sse(self) -> SseStream {
-        SseStream::new(self.body)
+        SseStream::new(self.body, self.headers)
     }
 
     /// The body line by line, as of newline-delimited JSON.
@@ -70,30 +69,23 @@ impl Response {
     }
 
     async fn whole(&mut self) -> Result<Vec<u8>> {
+        let call = self.body.call.clone();
         match self.body.whole(LARGEST).await {
             Ok(Some(bytes)) => Ok(bytes),
-            Ok(None) => Err(self.decode(format!("the answer is larger than {LARGEST} bytes"))),
-            Err(interruption) => Err(self.body.error(interruption, false)),
+            Ok(None) => {
+                Err(call.error(ErrorKind::Decode, &format!("the answer is larger than {LARGEST} bytes")))
+            }
+            Err(interruption) => Err(call.interrupted(interruption, false)),
         }
     }
 
-    fn decode(&self, message: String) -> Error {
-        Error::new(ErrorKind::Decode, self.body.origin.as_str(), message)
-    }
-
-    fn unread(&self, bytes: &[u8], error: &serde_json::Error) -> Error {
-        if bytes.iter().all(u8::is_ascii_whitespace) {
-            return self.decode(format!("expected JSON, got nothing (HTTP {})", self.status));
+    fn unread(&self, body: &[u8], error: &serde_json::Error) -> Error {
+        let call = &self.body.call;
+        if body.iter().all(u8::is_ascii_whitespace) {
+            let message = format!("expected JSON, got nothing (HTTP {})", self.status);
+            return call.error(ErrorKind::Decode, &message);
         }
-        let media = self.headers.media_type().unwrap_or_else(|| "no content type".to_owned());
-        let text = String::from_utf8_lossy(bytes);
-        let text = excerpt(&self.body.redaction.text(&text));
-        let cause = Cause::of(error, &self.body.redaction);
-        let message = if error.is_data() {
-            format!("the JSON is not the one expected: {cause}: {text}")
-        } else {
-            format!("expected JSON, got {media}: {text}")
-        };
-        self.decode(message).with_source(cause)
+        let expected = if error.is_data() { format!("other JSON ({error})") } else { "JSON".to_owned() };
+        call.unexpected(&expected, &self.headers, body)
     }
 }

@@ -1,6 +1,7 @@
 use greenroute_core::{Error, ErrorKind, Result};
 use serde_json::Value;
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::env::VarError;
 use std::fmt;
 use std::sync::Arc;
@@ -78,32 +79,36 @@ impl From<String> for Secret {
     }
 }
 
-/// The keys of one client, to be taken out of whatever a server says.
+/// Shorter keys are stand-ins for servers that want none, such as "x": cut out, they would garble every message.
+const SHORTEST: usize = 4;
+/// Shorter keys could be a part of a code that is still to be read, such as "key" in `invalid_api_key`.
+const CERTAIN: usize = 16;
+
+/// The keys of one client, also as they stand within quotes, to be taken out of whatever a server says.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Redaction(Vec<Secret>);
 
 impl Redaction {
     pub(crate) fn add(&mut self, secret: &Secret) {
-        self.0.push(secret.clone());
-        // A key that contains another goes first, or its rest would stay.
-        self.0.sort_by_key(|secret| std::cmp::Reverse(secret.0.len()));
-    }
-
-    pub(crate) fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let mut text = Cow::Borrowed(text);
-        for secret in &self.0 {
-            if text.contains(secret.reveal()) {
-                text = Cow::Owned(text.replace(secret.reveal(), REDACTED));
-            }
+        if secret.0.len() < SHORTEST {
+            return;
         }
-        text
+        let quoted = format!("{:?}", secret.reveal());
+        self.0.extend([secret.clone(), Secret::new(quoted.get(1..quoted.len() - 1).unwrap_or_default())]);
+        // A key that contains another goes first, or its rest would stay.
+        self.0.sort_by_key(|secret| Reverse(secret.0.len()));
     }
 
-    /// Takes them out of every string of `value`.
+    /// Takes them out of a text for people.
+    pub(crate) fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        self.cut(text, SHORTEST)
+    }
+
+    /// Takes those out of every string of `value` that cannot be anything else, before anybody reads it.
     pub(crate) fn value(&self, value: &mut Value) {
         match value {
             Value::String(text) => {
-                if let Cow::Owned(redacted) = self.text(text) {
+                if let Cow::Owned(redacted) = self.cut(text, CERTAIN) {
                     *text = redacted;
                 }
             }
@@ -112,11 +117,22 @@ impl Redaction {
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
+
+    fn cut<'a>(&self, text: &'a str, shortest: usize) -> Cow<'a, str> {
+        let mut text = Cow::Borrowed(text);
+        for secret in self.0.iter().filter(|secret| secret.0.len() >= shortest) {
+            if text.contains(secret.reveal()) {
+                text = Cow::Owned(text.replace(secret.reveal(), REDACTED));
+            }
+        }
+        text
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
     use std::ffi::OsString;
 
     #[test]
@@ -154,11 +170,28 @@ mod tests {
     #[test]
     fn a_key_within_another_leaves_no_rest() {
         let mut redaction = Redaction::default();
-        redaction.add(&Secret::new("abc"));
+        redaction.add(&Secret::new("abcd"));
         redaction.add(&Secret::new("abcdef"));
-        assert_eq!(redaction.text("key abcdef, key abc."), "key [secret], key [secret].");
-        let mut value = serde_json::json!({"error": {"message": ["abcdef", 1, null]}});
+        assert_eq!(redaction.text("key abcdef, key abcd."), "key [secret], key [secret].");
+        assert_eq!(redaction.text("no key"), "no key");
+    }
+
+    #[test]
+    fn a_key_within_quotes_is_found() {
+        let mut redaction = Redaction::default();
+        redaction.add(&Secret::new(r#"a"b\c"#));
+        assert_eq!(redaction.text(r#"a"b\c "a\"b\\c""#), r#"[secret] "[secret]""#);
+    }
+
+    #[test]
+    fn what_may_be_a_word_is_cut_from_messages_alone() {
+        let mut redaction = Redaction::default();
+        for key in ["x", "none", "sk-canary-0123456"] {
+            redaction.add(&Secret::new(key));
+        }
+        let mut value = json!({"code": "nonexistent", "error": ["sk-canary-0123456!", 1, null]});
         redaction.value(&mut value);
-        assert_eq!(value, serde_json::json!({"error": {"message": ["[secret]", 1, null]}}));
+        assert_eq!(value, json!({"code": "nonexistent", "error": ["[secret]!", 1, null]}));
+        assert_eq!(redaction.text("nonexistent"), "[secret]xistent");
     }
 }

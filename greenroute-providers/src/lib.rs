@@ -2,15 +2,18 @@
 
 mod cards;
 #[cfg(feature = "hosted")]
+pub mod claude;
+#[cfg(feature = "hosted")]
 pub mod dialects;
+#[cfg(feature = "hosted")]
+pub mod gemini;
 #[cfg(feature = "hosted")]
 mod hosted;
 #[cfg(feature = "local")]
 pub mod local;
 #[cfg(feature = "hosted")]
 pub mod ollama;
-
 #[cfg(feature = "hosted")]
 pub mod openai;
 
-pub use cards::{cards, parse as parse_cards};
+pub use cards::{cards, cards_of, parse as parse_cards, parse_prices};

@@ -122,66 +122,75 @@ async fn an_answer_tells_tokens_time_and_who_answered() {
     assert!(response.notes.is_empty(), "{:?}", response.notes);
 }
 
-#[tokio::test]
-async fn every_failure_of_the_server_is_the_error_that_fits() {
-    let server = FakeServer::start().await.unwrap();
-    let provider = hasty(&server);
-    let limited = |after: Option<u64>| ErrorKind::RateLimited { after: after.map(Duration::from_millis) };
-    for (fault, expected) in [
-        (Fault::DropBeforeHeaders, ErrorKind::Timeout),
-        (Fault::StallBeforeHeaders, ErrorKind::Timeout),
-        (Fault::WrongContentType, ErrorKind::Decode),
-        (Fault::InvalidJson, ErrorKind::Decode),
-        (Fault::RateLimited(RetryAfter::Absent), limited(None)),
-        (Fault::RateLimited(RetryAfter::Own(1500)), limited(Some(1500))),
-        (Fault::RateLimited(RetryAfter::Seconds(1)), limited(Some(1000))),
-        (Fault::RateLimited(RetryAfter::Millis(20)), limited(Some(20))),
-        (Fault::QuotaExhausted, ErrorKind::QuotaExhausted { until: None }),
-        (Fault::Unauthorized, ErrorKind::Authentication),
-        (Fault::Overloaded529, ErrorKind::Overloaded),
-        (Fault::Unavailable503, ErrorKind::Overloaded),
-        (Fault::Server500, ErrorKind::Server),
-    ] {
-        server.fault_times("ollama", fault, 2);
-        let error = both(&provider, asking(PLAIN, "Why?")).await.unwrap_err();
-        assert_eq!(*error.kind(), expected, "{fault}: {error}");
-        assert_eq!(error.origin(), "ollama/llama3.2:3b", "{fault}");
-    }
-}
-
-#[tokio::test]
-async fn a_whole_answer_that_breaks_off_is_never_taken_for_one() {
-    let server = FakeServer::start().await.unwrap();
-    let provider = hasty(&server);
-    for (fault, expected) in [
-        (Fault::EmptyBody, ErrorKind::Decode),
-        (Fault::Truncated, ErrorKind::Decode),
-        (Fault::DropAfterFrames(2), ErrorKind::Timeout),
-        (Fault::StallAfterFrames(2), ErrorKind::Timeout),
-    ] {
-        server.fault_next("ollama", fault);
-        let error = provider.chat(asking(PLAIN, "Why?")).await.unwrap_err();
-        assert_eq!(*error.kind(), expected, "{fault}: {error}");
-    }
-}
-
-#[tokio::test]
-async fn a_stream_that_breaks_off_ends_in_the_error_that_says_how() {
-    let server = FakeServer::start().await.unwrap();
-    let provider = hasty(&server);
-    let whole = provider.chat(asking(PLAIN, "Why?")).await.unwrap().text();
+/// What a fault makes of a whole answer and of a streamed one, of which `text` is what would have come. `None` for
+/// faults that do no harm, or that only event streams know.
+fn expected(fault: Fault, text: &str) -> Option<[ErrorKind; 2]> {
+    let both = |kind: ErrorKind| Some([kind.clone(), kind]);
+    let limited =
+        |millis: Option<u64>| both(ErrorKind::RateLimited { after: millis.map(Duration::from_millis) });
     let truncated = |partial: &str| ErrorKind::StreamTruncated { partial: partial.to_owned() };
-    for (fault, expected) in [
-        (Fault::EmptyBody, truncated("")),
-        (Fault::Truncated, truncated(&whole)),
-        (Fault::DropAfterFrames(2), ErrorKind::StreamError),
-        (Fault::StallAfterFrames(2), ErrorKind::StreamError),
-        (Fault::ErrorMidway, ErrorKind::StreamError),
-        (Fault::GarbageFrame, ErrorKind::StreamError),
-    ] {
-        server.fault_next("ollama", fault);
-        let error = streamed(&provider, asking(PLAIN, "Why?")).await.unwrap_err();
-        assert_eq!(*error.kind(), expected, "{fault}: {error}");
+    match fault {
+        fault if fault.is_harmless() => None,
+        Fault::DropBeforeHeaders | Fault::CloseBeforeHeaders | Fault::StallBeforeHeaders => {
+            both(ErrorKind::Timeout)
+        }
+        Fault::DropAfterFrames(_) | Fault::StallAfterFrames(_) => {
+            Some([ErrorKind::Timeout, ErrorKind::StreamError])
+        }
+        Fault::Truncated => Some([ErrorKind::Decode, truncated(text)]),
+        Fault::EmptyBody => Some([ErrorKind::Decode, truncated("")]),
+        // Only a stream has a middle.
+        Fault::ErrorMidway | Fault::GarbageFrame => Some([ErrorKind::Decode, ErrorKind::StreamError]),
+        Fault::WrongContentType | Fault::InvalidJson => both(ErrorKind::Decode),
+        Fault::RateLimited(RetryAfter::Absent) => limited(None),
+        Fault::RateLimited(RetryAfter::Own(millis) | RetryAfter::Millis(millis)) => limited(Some(millis)),
+        Fault::RateLimited(RetryAfter::Seconds(seconds) | RetryAfter::Date(seconds)) => {
+            limited(Some(1000 * seconds))
+        }
+        Fault::QuotaExhausted => both(ErrorKind::QuotaExhausted { until: None }),
+        Fault::Unauthorized => both(ErrorKind::Authentication),
+        Fault::Overloaded529 | Fault::Unavailable503 => both(ErrorKind::Overloaded),
+        Fault::Server500 => both(ErrorKind::Server),
+        other => panic!("nobody has said what `{other}` does"),
+    }
+}
+
+/// Whether an error is of this kind. A date has whole seconds, and some time has passed since it was written.
+fn is_of(kind: &ErrorKind, fault: Fault, error: &Error) -> bool {
+    match (fault, kind, error.kind()) {
+        (
+            Fault::RateLimited(RetryAfter::Date(_)),
+            ErrorKind::RateLimited { after: Some(most) },
+            ErrorKind::RateLimited { after: Some(after) },
+        ) => after <= most,
+        (_, kind, found) => kind == found,
+    }
+}
+
+#[tokio::test]
+async fn every_fault_of_the_wire_is_the_error_that_fits() {
+    let server = FakeServer::start().await.unwrap();
+    let provider = hasty(&server);
+    let request = || asking(PLAIN, "Why?");
+    let text = provider.chat(request()).await.unwrap().text();
+    for fault in Fault::ALL {
+        let Some([whole, in_pieces]) = expected(*fault, &text) else { continue };
+        if !matches!(fault, Fault::ErrorMidway | Fault::GarbageFrame) {
+            server.fault_next("ollama", *fault);
+            match provider.chat(request()).await {
+                Err(error) => {
+                    assert!(is_of(&whole, *fault, &error), "{fault}: {error:?}");
+                    assert_eq!(error.origin(), "ollama/llama3.2:3b", "{fault}");
+                }
+                // A connection that was closed before it took the request: it went out on another one.
+                Ok(answer) => assert_eq!((*fault, answer.text()), (Fault::CloseBeforeHeaders, text.clone())),
+            }
+        }
+        server.fault_next("ollama", *fault);
+        match streamed(&provider, request()).await {
+            Err(error) => assert!(is_of(&in_pieces, *fault, &error), "{fault}, streamed: {error:?}"),
+            Ok((_, done)) => assert_eq!((*fault, done.text()), (Fault::CloseBeforeHeaders, text.clone())),
+        }
     }
 }
 

@@ -14,7 +14,7 @@ pub type Tally = BTreeMap<String, u64>;
 
 impl Faults {
     /// This share of all requests, from 0 to 1, meets with a fault, every kind of [`Fault::ALL`] equally often among
-    /// those that can befall the answer.
+    /// those that can befall the answer. Some of them never end: the client must have its timeouts.
     #[must_use]
     pub fn rate(seed: u64, share: f64) -> Self {
         Self { seed, share, kinds: Fault::ALL.to_vec() }

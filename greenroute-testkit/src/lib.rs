@@ -24,11 +24,13 @@
 //!
 //! To play a vendor of one's own, implement [`Vendor`] and give it to [`Builder::vendor`].
 
+mod anthropic;
 mod asked;
 mod fault;
 mod faults;
 mod fields;
 mod fixture;
+mod gemini;
 mod groq;
 mod line;
 mod llamacpp;
@@ -37,6 +39,7 @@ mod ollama;
 mod openai;
 mod reply;
 mod said;
+mod serve;
 mod server;
 mod spoil;
 mod vendor;

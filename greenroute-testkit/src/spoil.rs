@@ -3,7 +3,8 @@
 use crate::fault::{Fault, RetryAfter};
 use crate::reply::{Body, Reply};
 use crate::vendor::{Trouble, Vendor};
-use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -14,8 +15,8 @@ use std::time::{Duration, SystemTime};
 /// What leaves the server: chunks, and how they end.
 #[derive(Debug, Clone)]
 pub(crate) struct Sending {
-    status: u16,
-    headers: Vec<(String, String)>,
+    status: StatusCode,
+    headers: HeaderMap,
     chunks: Vec<Bytes>,
     framed: bool,
     end: End,
@@ -32,23 +33,20 @@ enum End {
 }
 
 impl Sending {
-    /// A reply as it is; `pace` passes before every frame of a stream.
+    /// A reply as it is; `pace` passes before every frame of a stream. What HTTP cannot carry becomes a 500 that says
+    /// so.
     pub(crate) fn new(reply: Reply, pace: Duration) -> Self {
-        let (chunks, framed) = match reply.body {
+        let (status, headers, body) = match head(&reply) {
+            Ok((status, headers)) => (status, headers, reply.body),
+            Err(told) => (StatusCode::INTERNAL_SERVER_ERROR, HeaderMap::new(), Body::Raw(told.into())),
+        };
+        let (chunks, framed) = match body {
             Body::Json(value) => (vec![Bytes::from(value.to_string())], false),
             Body::Raw(bytes) => (vec![bytes], false),
             Body::Frames(frames) => (frames, true),
         };
         let pace = if framed { pace } else { Duration::ZERO };
-        Self {
-            status: reply.status,
-            headers: reply.headers,
-            chunks,
-            framed,
-            end: End::Whole,
-            pace,
-            apart: false,
-        }
+        Self { status, headers, chunks, framed, end: End::Whole, pace, apart: false }
     }
 
     /// With what the fault does to it.
@@ -85,7 +83,8 @@ impl Sending {
             Fault::EmptyBody => self.chunks.clear(),
             Fault::InvalidJson => self.each(|frame| frame.replace(['{', '['], "<")),
             Fault::HugeHeader(thousands) => {
-                self.headers.push(("x-huge".to_owned(), "x".repeat(thousands.min(1024) * 1000)));
+                let value = HeaderValue::try_from("x".repeat(thousands.min(1024) * 1000));
+                self.headers.extend(value.ok().map(|value| (HeaderName::from_static("x-huge"), value)));
             }
             _ => {}
         }
@@ -93,8 +92,8 @@ impl Sending {
     }
 
     fn is_sse(&self) -> bool {
-        let media = self.headers.iter().find(|(name, _)| name == "content-type");
-        self.framed && media.is_some_and(|(_, value)| value.starts_with("text/event-stream"))
+        let media = self.headers.get(CONTENT_TYPE);
+        self.framed && media.is_some_and(|media| media.as_bytes().starts_with(b"text/event-stream"))
     }
 
     /// The place of the middle frame, so that something was heard before and something is to come.
@@ -146,7 +145,7 @@ impl Sending {
         }
         packed.extend(encoder.finish().map(Bytes::from));
         self.chunks = packed;
-        self.headers.push(("content-encoding".to_owned(), "gzip".to_owned()));
+        self.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
 
     pub(crate) fn into_response(self) -> Response<axum::body::Body> {
@@ -158,23 +157,22 @@ impl Sending {
             axum::body::Body::from_stream(flow(chunks, end, pace, apart))
         };
         let mut response = Response::new(body);
-        let Ok(status) = StatusCode::from_u16(status) else { return unsendable(&format!("status {status}")) };
         *response.status_mut() = status;
-        for (name, value) in headers {
-            let (Ok(header), Ok(value)) = (HeaderName::try_from(&name), HeaderValue::try_from(value)) else {
-                return unsendable(&format!("header {name}"));
-            };
-            response.headers_mut().append(header, value);
-        }
+        *response.headers_mut() = headers;
         response
     }
 }
 
-/// What a test laid down that HTTP cannot carry.
-fn unsendable(what: &str) -> Response<axum::body::Body> {
-    let mut response = Response::new(format!("the fake server was given a bad {what}").into());
-    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    response
+/// # Errors
+/// What a test laid down and HTTP cannot carry.
+fn head(reply: &Reply) -> Result<(StatusCode, HeaderMap), String> {
+    let told = |what: &str| format!("the fake server was given a bad {what}");
+    let status = StatusCode::from_u16(reply.status).map_err(|_| told(&format!("status {}", reply.status)))?;
+    let header = |(name, value): &(String, String)| {
+        let header = HeaderName::try_from(name).ok().zip(HeaderValue::try_from(value).ok());
+        header.ok_or_else(|| told(&format!("header {name}")))
+    };
+    Ok((status, reply.headers.iter().map(header).collect::<Result<_, _>>()?))
 }
 
 /// The chunks as a body. Where they are apart, the task gives way between two, which makes hyper write what it has.

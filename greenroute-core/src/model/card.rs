@@ -1,5 +1,5 @@
 use super::abilities::{Abilities, Ability, Capability};
-use super::{ModelKey, Pricing};
+use super::{ModelKey, Pricing, undated};
 use crate::error::{Error, ErrorKind, Result};
 use crate::grid::Zone;
 use crate::time::Date;
@@ -28,6 +28,9 @@ pub struct ModelCard {
     /// What it takes besides text.
     #[serde(default)]
     pub accepts: Accepts,
+    /// Whether it turns text into vectors instead of answering: then no prompt goes to it.
+    #[serde(default)]
+    pub embeds: bool,
     /// What it is able to do; `None` where nothing is excluded.
     #[serde(default)]
     pub capabilities: Option<Vec<Capability>>,
@@ -202,6 +205,7 @@ impl ModelCard {
             size: None,
             window,
             accepts: Accepts::default(),
+            embeds: false,
             capabilities: None,
             scores: BTreeMap::new(),
             speed: None,
@@ -229,6 +233,24 @@ impl ModelCard {
     #[must_use]
     pub fn claims(&self, capability: Capability) -> bool {
         self.capabilities.as_ref().is_none_or(|claimed| claimed.contains(&capability))
+    }
+
+    /// Whether its provider may mean it by `name`: its id, one of its aliases, or its id with the date of a snapshot,
+    /// such as `claude-haiku-4-5-20251001` for `claude-haiku-4-5`.
+    #[must_use]
+    pub fn is_called(&self, name: &str) -> bool {
+        let id = self.key.model.as_str();
+        id == name || self.aliases.iter().any(|alias| alias == name) || undated(name) == Some(id)
+    }
+
+    /// When the oldest of its facts was read, prices included; `None` where no date is known.
+    #[must_use]
+    pub fn read_at(&self) -> Option<Date> {
+        let priced = match &self.pricing {
+            Pricing::Listed(list) => Some(list.as_of),
+            Pricing::Unpriced | Pricing::Electricity => None,
+        };
+        self.as_of.into_iter().chain(priced).min()
     }
 
     /// Checks every number of the card.

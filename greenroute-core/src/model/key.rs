@@ -1,3 +1,4 @@
+use crate::time::Date;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
@@ -73,12 +74,55 @@ impl ModelKey {
     }
 }
 
+/// The id of a name that ends in the date of a snapshot, `20251001` or `2025-10-01` after a hyphen; `None` for a name
+/// without one. Vendors answer with such names when asked by the id alone.
+pub(crate) fn undated(name: &str) -> Option<&str> {
+    let before = |is_date: fn(&str) -> bool, length: usize| {
+        let at = name.len().checked_sub(length)?;
+        let (id, date) = (name.get(..at)?.strip_suffix('-')?, name.get(at..)?);
+        (!id.is_empty() && is_date(date)).then_some(id)
+    };
+    let is_date = |date: &str| date.parse::<Date>().is_ok();
+    let is_compact = |date: &str| {
+        let (Some(year), Some(month), Some(day)) = (date.get(..4), date.get(4..6), date.get(6..)) else {
+            return false;
+        };
+        format!("{year}-{month}-{day}").parse::<Date>().is_ok()
+    };
+    before(is_compact, 8).or_else(|| before(is_date, 10))
+}
+
 impl fmt::Display for ModelKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.provider, self.model)?;
         match &self.region {
             Some(region) => write!(f, "@{region}"),
             None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_date_of_a_snapshot_is_taken_off() {
+        assert_eq!(undated("claude-haiku-4-5-20251001"), Some("claude-haiku-4-5"));
+        assert_eq!(undated("gpt-4o-2024-08-06"), Some("gpt-4o"));
+        for name in [
+            "gpt-4o",
+            "claude-haiku-4-5-20251301",
+            "gpt-4o-2024-02-30",
+            "mistral-small-2603",
+            "-20251001",
+            "20251001",
+            "model20251001",
+            "modèle-2025100é",
+            "x-+2025101",
+            "",
+        ] {
+            assert_eq!(undated(name), None, "{name}");
         }
     }
 }

@@ -8,6 +8,7 @@ mod price;
 
 pub use abilities::{Ability, Capability, CapabilityWeights, UnknownCapability};
 pub use card::{Accepts, Deployment, EnergyProfile, ModelCard, Privacy, Score, Size, Span, Speed, Window};
-pub use file::CardFile;
+pub use file::{CardFile, ModelPrices, PriceFile, UnpricedModel};
+pub(crate) use key::undated;
 pub use key::{ModelId, ModelKey, ProviderName, Region};
 pub use price::{Cost, PriceList, PricePeriod, PriceTier, Pricing};

@@ -133,12 +133,18 @@ impl PriceList {
         !begins.is_empty() && begins.len() == self.periods.len() && self.periods.iter().all(tiers_differ)
     }
 
+    /// The latest period that has begun on `day`.
+    #[must_use]
+    pub fn in_force(&self, day: Date) -> Option<&PricePeriod> {
+        let begun = self.periods.iter().filter(|period| period.from.is_none_or(|from| from <= day));
+        begun.max_by_key(|period| period.from)
+    }
+
     /// The prices for an input of this length on `day`.
     #[must_use]
     pub fn tier(&self, input: Tokens, day: Date) -> Option<&PriceTier> {
-        let begun = self.periods.iter().filter(|period| period.from.is_none_or(|from| from <= day));
-        let period = begun.max_by_key(|period| period.from)?;
-        let reached = period
+        let reached = self
+            .in_force(day)?
             .tiers
             .iter()
             .filter(|tier| tier.above_input_tokens == 0 || input.get() > tier.above_input_tokens);

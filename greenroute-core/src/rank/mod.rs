@@ -5,17 +5,20 @@ mod green;
 mod green_score;
 mod weighted;
 
+use crate::enforce::{Enforcement, Scope};
 use crate::forecast::Forecast;
 use crate::model::{Capability, ModelCard, ModelKey};
 use crate::note::Note;
 use crate::objective::Objective;
 use crate::profile::PromptProfile;
-use crate::time::Date;
+use crate::router::Paused;
+use crate::time::{Date, rfc3339};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 pub use green::GreenRanker;
 pub use green_score::{GreenScore, NoneQualifies};
@@ -93,6 +96,29 @@ pub enum Rule {
     Unmetered,
     /// Its benchmarks are below what the difficulty asks.
     Benchmark,
+    /// It failed, and is left alone for a while.
+    Paused {
+        /// Until when.
+        #[serde(with = "rfc3339")]
+        until: SystemTime,
+        /// The failure.
+        why: String,
+    },
+    /// It turns text into vectors and answers nothing.
+    Embeds,
+    /// An administrator's policy leaves only other models.
+    Enforced {
+        /// Whom the policy is for.
+        scope: Scope,
+        /// What it leaves.
+        enforcement: Enforcement,
+    },
+}
+
+impl From<Paused> for Excluded {
+    fn from(Paused { model, until, why }: Paused) -> Self {
+        Self { model, rule: Rule::Paused { until, why } }
+    }
 }
 
 impl fmt::Display for Rule {
@@ -110,7 +136,10 @@ impl fmt::Display for Rule {
             Self::Cap(what) => write!(f, "forecast exceeds the cap on {what}"),
             Self::Unserved => f.write_str("no provider serves it here"),
             Self::Unmetered => f.write_str("no meter can forecast its energy"),
+            Self::Paused { until, why } => write!(f, "left alone until {}: {why}", rfc3339::format(*until)),
             Self::Benchmark => f.write_str("benchmarks below what the difficulty asks"),
+            Self::Embeds => f.write_str("it embeds, it does not chat"),
+            Self::Enforced { scope, enforcement } => write!(f, "pinned by policy for {scope}: {enforcement}"),
         }
     }
 }
@@ -160,7 +189,7 @@ impl Ranking {
 
 /// The order of two candidates that a ranker finds equal: by what they are forecast, then by name. It respects
 /// dominance, which a sum of normalised values loses where a weight is zero.
-fn tie_break(a: &Candidate, b: &Candidate) -> Ordering {
+pub(crate) fn tie_break(a: &Candidate, b: &Candidate) -> Ordering {
     let (x, y) = (&a.forecast, &b.forecast);
     let usd = |forecast: &Forecast| forecast.cost.usd().map_or(f64::INFINITY, |usd| usd.value().as_usd());
     let success = |bound: fn(&Forecast) -> f64| bound(y).total_cmp(&bound(x));

@@ -2,8 +2,10 @@ use super::call::Call;
 use crate::chat::{ChatEvent, ChatRequest, ChatResponse};
 use crate::compose::compose;
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::ModelKey;
 use crate::note::NoteCode;
 use crate::provider::ModelProvider;
+use crate::rank::{Candidate, Rule};
 use crate::receipt::Purpose;
 use crate::runtime::Runtime;
 use futures_core::stream::BoxStream;
@@ -63,66 +65,132 @@ enum Next {
 }
 
 impl Call {
-    /// Asks one candidate after the other until one answers, the deadline passes or the attempts are used up.
+    /// Asks one candidate after the other until one answers, the deadline passes or the attempts are used up. Called
+    /// again after a stream broke, it goes on with the next.
     ///
     /// This is the only place that waits, retries and counts.
     pub(super) async fn act(&mut self, mode: Mode) -> Result<Acted> {
-        let candidates: Vec<_> = self.ranking.ranked.iter().map(|ranked| ranked.candidate.clone()).collect();
-        let mut left_to_try = self.inner.policy.max_attempts;
+        self.wait_for_the_paused().await?;
         let mut failure = None;
-        for candidate in candidates {
-            let Some(provider) = self.inner.registry.serving(&candidate.card.key).cloned() else { continue };
-            let mut purpose = if failure.is_none() { Purpose::Answer } else { Purpose::FallBack };
-            let mut retries = 0;
-            while left_to_try > 0 {
-                left_to_try -= 1;
-                let left = self.left();
-                if left.is_zero() {
-                    return Err(failure.unwrap_or_else(|| deadline_passed("router")));
-                }
-                let composed = compose(&self.prompt, &self.history, &candidate.card, left);
-                if composed.opaque_dropped > 0 {
-                    let text = format!(
-                        "{} blocks that only another model can read were left out",
-                        composed.opaque_dropped
-                    );
-                    self.note(NoteCode::OpaqueDropped, text);
-                }
-                self.begin(candidate.clone(), purpose, composed.request.spent.clone());
-                let sent = send(provider.clone(), composed.request, mode);
-                let error =
-                    match within(&*self.inner.runtime, left, &candidate.card.key.to_string(), sent).await {
-                        Ok(acted) => return Ok(acted),
-                        Err(error) => error,
-                    };
-                self.book_failure(&error);
-                let next = self.next(&error, retries, left_to_try);
-                match next {
-                    Next::Again(wait) => {
-                        self.inner.runtime.sleep(wait).await;
-                        retries += 1;
-                        purpose = Purpose::Retry;
-                        failure = Some(error);
-                    }
-                    Next::FallBack => {
-                        failure = Some(error);
-                        break;
-                    }
-                    Next::GiveUp => return Err(error),
-                }
+        while let Some(candidate) = self.next_candidate() {
+            match self.ask(&candidate, mode, &mut failure).await? {
+                Some(acted) => return Ok(acted),
+                None if self.attempts_left() == 0 => break,
+                None => {}
             }
         }
         Err(failure.unwrap_or_else(|| self.no_candidate()))
     }
 
-    fn next(&self, error: &Error, retries: u32, left_to_try: u32) -> Next {
-        let random = self.inner.runtime.unique_id();
-        let wait = self.inner.policy.backoff(error, retries, random);
-        match wait.filter(|wait| *wait < self.left() && left_to_try > 0) {
-            Some(wait) => Next::Again(wait),
-            None if error.can_fall_back() || unheard(error) => Next::FallBack,
-            None => Next::GiveUp,
+    /// Asks one candidate, again where that may help; `None` where the next is to be asked, with the reason in
+    /// `failure`.
+    async fn ask(
+        &mut self,
+        candidate: &Candidate,
+        mode: Mode,
+        failure: &mut Option<Error>,
+    ) -> Result<Option<Acted>> {
+        let key = &candidate.card.key;
+        let Some(provider) = self.inner.registry.serving(key).cloned() else { return Ok(None) };
+        if !self.inner.health.admit(key, self.inner.moment()) {
+            self.ranking.excluded.extend(self.inner.paused_as_excluded(key));
+            return Ok(None);
         }
+        self.inner.retries.earn(&key.provider, self.inner.policy.retries_per_hundred);
+        let mut purpose = match self.attempts.last() {
+            None => Purpose::Answer,
+            Some(last) if last.requested == *key => Purpose::Retry,
+            Some(_) => Purpose::FallBack,
+        };
+        let mut retries = 0;
+        while self.attempts_left() > 0 {
+            let left = self.left();
+            if left.is_zero() {
+                return Err(failure.take().unwrap_or_else(|| deadline_passed("router")));
+            }
+            let composed = compose(&self.prompt, &self.history, &candidate.card, left);
+            if composed.opaque_dropped > 0 {
+                let text = format!(
+                    "{} blocks that only another model can read were left out",
+                    composed.opaque_dropped
+                );
+                self.note(NoteCode::OpaqueDropped, text);
+            }
+            self.begin(candidate.clone(), purpose, composed.request.spent.clone());
+            let sent = send(Arc::clone(&provider), composed.request, mode);
+            let error = match within(&*self.inner.runtime, left, &key.to_string(), sent).await {
+                Ok(acted) => return Ok(Some(acted)),
+                Err(error) => error,
+            };
+            self.book_failure(&error);
+            match self.next(key, &error, retries) {
+                Next::Again(wait) => {
+                    self.inner.runtime.sleep(wait).await;
+                    retries += 1;
+                    purpose = Purpose::Retry;
+                    *failure = Some(error);
+                }
+                Next::FallBack => {
+                    *failure = Some(error);
+                    break;
+                }
+                Next::GiveUp => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    fn next(&mut self, key: &ModelKey, error: &Error, retries: u32) -> Next {
+        let random = self.inner.runtime.unique_id();
+        if let Some(wait) = self.inner.policy.backoff(error, retries, random) {
+            if wait >= self.left() {
+                // Whoever calls next need not hear it again.
+                if let Some(after) = error.retry_after() {
+                    self.inner.health.pause(key, after, error, self.inner.moment());
+                }
+            } else if self.attempts_left() > 0 {
+                if self.inner.retries.take(&key.provider) {
+                    return Next::Again(wait);
+                }
+                let text =
+                    format!("{key} was not asked again: too many calls to {} are retries", key.provider);
+                self.note(NoteCode::Paused, text);
+            }
+        }
+        if error.can_fall_back() || unheard(error) { Next::FallBack } else { Next::GiveUp }
+    }
+
+    /// The best candidate that was not asked yet.
+    fn next_candidate(&mut self) -> Option<Candidate> {
+        let candidate = self.ranking.ranked.get(self.place)?.candidate.clone();
+        self.place += 1;
+        Some(candidate)
+    }
+
+    pub(super) fn attempts_left(&self) -> u32 {
+        let made = u32::try_from(self.attempts.len()).unwrap_or(u32::MAX);
+        self.inner.policy.max_attempts.saturating_sub(made)
+    }
+
+    /// Where nobody but models that are left alone could answer: waits for the first of them, if that fits the
+    /// deadline, and ranks again.
+    async fn wait_for_the_paused(&mut self) -> Result<()> {
+        if self.ranking.ranked.is_empty()
+            && let Some(wait) = self.shortest_pause().filter(|wait| *wait < self.left())
+        {
+            self.inner.runtime.sleep(wait).await;
+            self.rank()?;
+        }
+        Ok(())
+    }
+
+    fn shortest_pause(&self) -> Option<Duration> {
+        let now = self.inner.runtime.now();
+        let waits = self.ranking.excluded.iter().filter_map(|excluded| match excluded.rule {
+            Rule::Paused { until, .. } => Some(until.duration_since(now).unwrap_or_default()),
+            _ => None,
+        });
+        waits.min()
     }
 
     fn no_candidate(&self) -> Error {
@@ -133,7 +201,11 @@ impl Call {
             rules.push("the catalog is empty".into());
         }
         let message = format!("no model may answer this prompt ({})", rules.join("; "));
-        Error::new(ErrorKind::NoCandidate, "router", message)
+        let error = Error::new(ErrorKind::NoCandidate, "router", message);
+        match self.shortest_pause() {
+            Some(wait) => error.with_retry_after(wait),
+            None => error,
+        }
     }
 }
 

@@ -37,6 +37,12 @@ pub enum AnswerEvent {
     Text(String),
     /// More of the model's thinking.
     Thinking(String),
+    /// The stream broke, and what came of the answer so far is void: it begins anew. Only where
+    /// [`Prompt::restart`](crate::Prompt::restart) asks for it.
+    Restarted {
+        /// What happened.
+        why: String,
+    },
     /// The whole answer; nothing follows.
     Done(Box<Answer>),
 }

@@ -1,5 +1,7 @@
 use super::call::{Call, Live};
 use crate::accountant::Accounted;
+use crate::catalog::CatalogSnapshot;
+use crate::caveat;
 use crate::chat::{ChatResponse, Served};
 use crate::error::Error;
 use crate::estimate::{Estimate, Method};
@@ -21,12 +23,18 @@ use std::sync::Arc;
 impl Call {
     /// Books the attempt under way as failed.
     pub(super) fn book_failure(&mut self, error: &Error) {
+        if let Some(live) = &self.live {
+            let took = self.inner.runtime.elapsed().saturating_sub(live.started);
+            let patient = took >= live.candidate.forecast.duration.high();
+            self.inner.health.failed(&live.candidate.card.key, error, patient, self.inner.moment());
+        }
         let outcome = Outcome::failed(error.kind(), error.message());
         self.book_unfinished(outcome, error.spent(), error.may_have_run());
     }
 
     pub(super) fn book_answer(&mut self, live: &Live, response: &ChatResponse) -> ModelKey {
         let asked = Arc::clone(&live.candidate.card);
+        self.inner.health.answered(&asked.key);
         let card = self.answering_card(&asked, &response.returned);
         let grid = self.grid(&card);
         let today = Date::of(self.inner.runtime.now());
@@ -37,6 +45,8 @@ impl Call {
         let accounted = accountant.account(&work, usage, &grid, today);
         self.notes_of(response);
         self.note_gaps(&card, usage.is_approximate(), &grid, &accounted);
+        let dated = caveat::age(&card, today).into_iter().chain(caveat::retirement(&card, today));
+        dated.for_each(|Note { code, text }| self.note(code, text.into_owned()));
         if self.prompt.log_probabilities && response.log_probabilities.is_none() {
             let text = format!("{} tells no log-probabilities", card.key);
             self.note(NoteCode::Setting, text);
@@ -57,7 +67,7 @@ impl Call {
         let (grid, today) = (self.grid(&card), Date::of(self.inner.runtime.now()));
         let accountant = Arc::clone(self.inner.advisor.accountant());
         let usage = (!live.text.is_empty()).then(|| {
-            Counted::Approximate(Usage::new(self.input.value(), estimate_tokens(&live.text).value()))
+            Counted::Approximate(Usage::new(self.profile.input.value(), estimate_tokens(&live.text).value()))
         });
         let mut readings = live.spent.take();
         readings.extend_from_slice(reported);
@@ -176,8 +186,10 @@ impl Call {
     fn baseline(&self) -> Option<Baseline> {
         let answered = self.attempts.iter().find(|attempt| attempt.returned.is_some())?;
         let catalog = self.inner.advisor.catalog().snapshot();
-        let returned = answered.returned.as_ref().and_then(|key| catalog.get(key));
-        let card = returned.or_else(|| catalog.get(&answered.requested))?;
+        let asked = catalog.get(&answered.requested);
+        let returned = asked.zip(answered.returned.as_ref());
+        let returned = returned.and_then(|(asked, returned)| meant(&catalog, asked, returned));
+        let card = &returned.or_else(|| asked.cloned())?;
         let (rule, other) = match &self.inner.baseline {
             Some(key) => (BaselineRule::Configured, catalog.get(key)?),
             None => {
@@ -203,7 +215,11 @@ impl Call {
         if asked.key == *returned {
             return Arc::clone(asked);
         }
-        let known = self.inner.advisor.catalog().snapshot().get(returned).cloned();
+        let known = meant(&self.inner.advisor.catalog().snapshot(), asked, returned);
+        if known.as_ref().is_some_and(|card| card.key == asked.key) {
+            // The same model by another of its names, such as that of a snapshot.
+            return Arc::clone(asked);
+        }
         let by = if known.is_some() { "its own card" } else { "the card of the one asked" };
         self.note(
             NoteCode::ModelRedirected,
@@ -259,6 +275,15 @@ impl Call {
         let snapshot = self.inner.advisor.grid();
         Arc::clone(self.inner.advisor.accountant().grid(card, &snapshot).0)
     }
+}
+
+/// The card of the name that came back: its own, else that of the model asked where the name is another of its names,
+/// else that of another model of the provider.
+fn meant(catalog: &CatalogSnapshot, asked: &Arc<ModelCard>, returned: &ModelKey) -> Option<Arc<ModelCard>> {
+    let name = returned.model.as_str();
+    let same = || Some(asked).filter(|_| asked.key.provider == returned.provider && asked.is_called(name));
+    let other = || catalog.resolve(&returned.provider, name);
+    catalog.get(returned).or_else(same).or_else(other).cloned()
 }
 
 /// Nobody knows how far the model came: from nothing to the whole forecast, half of it in the middle.

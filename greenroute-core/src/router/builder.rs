@@ -1,3 +1,5 @@
+use super::budget::RetryBudget;
+use super::health::Health;
 use super::keeper::GridKeeper;
 use super::policy::Policy;
 use super::settle::Pending;
@@ -205,6 +207,8 @@ impl RouterBuilder {
             policy: self.policy,
             baseline: self.baseline,
             notes: self.notes,
+            health: Health::new(self.policy.breaker),
+            retries: RetryBudget::default(),
             pending: Pending::default(),
         })))
     }

@@ -3,16 +3,15 @@ use super::act::within;
 use super::answer::{Advice, Answer};
 use super::settle::{Settlement, Settling};
 use crate::advisor::Rules;
-use crate::chat::{Block, ChatResponse, Spent};
+use crate::chat::{Block, ChatResponse, Message, Spent};
 use crate::conversation::{Conversation, ConversationId, Turn};
 use crate::error::{Error, Result};
-use crate::estimate::Estimate;
 use crate::model::ModelKey;
 use crate::note::{Note, NoteCode};
+use crate::profile::PromptProfile;
 use crate::prompt::Prompt;
 use crate::rank::{Candidate, Ranking};
 use crate::receipt::{Attempt, Deciding, Outcome, Purpose, Receipt, ReceiptId};
-use crate::units::Tokens;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -21,13 +20,15 @@ pub(super) struct Call {
     pub(super) inner: Arc<Inner>,
     pub(super) prompt: Prompt,
     pub(super) history: Vec<Turn>,
+    pub(super) profile: PromptProfile,
     pub(super) ranking: Ranking,
+    /// Which candidate of the ranking is asked next.
+    pub(super) place: usize,
     pub(super) notes: Vec<Note>,
     /// The moment, on the runtime's clock, at which the call must end.
     pub(super) deadline: Duration,
     head: u64,
     active: Option<ModelKey>,
-    pub(super) input: Estimate<Tokens>,
     pub(super) id: ReceiptId,
     pub(super) created_at: SystemTime,
     pub(super) deciding: Deciding,
@@ -66,36 +67,52 @@ impl Call {
         let time = prompt.deadline.unwrap_or(inner.policy.deadline);
         let Loaded { history, head, active } = match &prompt.conversation {
             Some(id) => within(&**runtime, time, "router", load(inner, id)).await?,
-            None => Loaded::default(),
+            None => Loaded { history: told(&prompt.history, created_at), ..Loaded::default() },
         };
         let left = time.saturating_sub(runtime.elapsed().saturating_sub(started));
         inner.grid.refresh(inner, left).await;
         let begun = runtime.elapsed();
         let profile = inner.advisor.profile_with(&prompt, &history);
-        let rules = Rules { registry: Some(&inner.registry), pinned: pinned(&history) };
-        let ranking = inner.advisor.decide(&profile, objective, &rules)?;
-        let deciding = inner.advisor.accountant().deciding(runtime.elapsed().saturating_sub(begun));
-        let told = ranking
-            .notes
-            .iter()
-            .filter(|note| !matches!(note.code, NoteCode::ZoneUnknown | NoteCode::TooCloseToOrder));
-        Ok(Self {
-            notes: inner.notes.iter().chain(told).cloned().collect(),
+        let mut call = Self {
+            notes: inner.notes.clone(),
             inner: Arc::clone(inner),
             deadline: started.saturating_add(time),
-            input: profile.input,
             id: ReceiptId::from_u128(runtime.unique_id()),
+            deciding: inner.advisor.accountant().deciding(Duration::ZERO),
+            ranking: Ranking::default(),
+            place: 0,
             attempts: Vec::new(),
             live: None,
             settled: false,
             prompt,
+            profile,
             history,
-            ranking,
             head,
             active,
             created_at,
-            deciding,
-        })
+        };
+        call.rank()?;
+        call.deciding = inner.advisor.accountant().deciding(runtime.elapsed().saturating_sub(begun));
+        Ok(call)
+    }
+
+    /// Ranks the models as they are now.
+    pub(super) fn rank(&mut self) -> Result<()> {
+        let Inner { advisor, registry, health, objective, .. } = &*self.inner;
+        let paused = health.paused(self.inner.moment());
+        let (pinned, prompt) = (pinned(&self.history), Some(&self.prompt));
+        let rules = Rules { registry: Some(registry), pinned, prompt, paused: &paused };
+        let objective = self.prompt.objective.as_ref().unwrap_or(objective);
+        self.ranking = advisor.decide(&self.profile, objective, &rules)?;
+        let told = std::mem::take(&mut self.ranking.notes);
+        // What is said of the best candidate is advice; what matters on a receipt is said anew of the one that answers.
+        for note in told.iter().filter(|note| !of_the_best(note.code)) {
+            if !self.notes.contains(note) {
+                self.notes.push(note.clone());
+            }
+        }
+        self.ranking.notes = told;
+        Ok(())
     }
 
     pub(super) fn into_ranking(mut self) -> Ranking {
@@ -113,9 +130,9 @@ impl Call {
         self.live = Some(Live { candidate, purpose, started_at, started, spent, text: String::new() });
     }
 
-    /// The model that is being asked.
-    pub(super) fn asked(&self) -> Option<&ModelKey> {
-        self.live.as_ref().map(|live| &live.candidate.card.key)
+    /// The model that is being asked, as errors name it.
+    pub(super) fn origin(&self) -> String {
+        self.live.as_ref().map_or_else(String::new, |live| live.candidate.card.key.to_string())
     }
 
     /// What was heard of an answer so far, thinking included: an answer that breaks off is booked by it.
@@ -162,6 +179,9 @@ impl Call {
         if let Some(note) = close.filter(|_| place == Some(0)) {
             why = format!("{why}; {note}");
         }
+        for note in self.ranking.notes.iter().filter(|note| note.code == NoteCode::Enforced) {
+            why = format!("{why}; {note}");
+        }
         Advice { model, why }
     }
 
@@ -203,12 +223,33 @@ impl Answering {
     }
 }
 
+/// Whether a note of a ranking is about its best candidate, or about all of them, and not about the call.
+const fn of_the_best(code: NoteCode) -> bool {
+    use NoteCode::{AbilityGuessed, CatalogStale, RetiresSoon, TooCloseToOrder, ZoneUnknown};
+    matches!(code, AbilityGuessed | CatalogStale | RetiresSoon | TooCloseToOrder | ZoneUnknown)
+}
+
 /// Everything that was said, and by which model the conversation goes on.
 async fn load(inner: &Inner, id: &ConversationId) -> Result<Loaded> {
     let store = inner.conversations()?;
     let Conversation { head, active_model: active, .. } = store.find(id).await?;
     let history = store.tail(id, usize::try_from(head).unwrap_or(usize::MAX)).await?;
     Ok(Loaded { history, head, active })
+}
+
+/// What the prompt brings along of an earlier conversation. Whose turn it was shows in what only its model can read.
+fn told(history: &[Message], at: SystemTime) -> Vec<Turn> {
+    let maker = |block: &Block| match block {
+        Block::Opaque { made_by, .. } => Some(made_by.clone()),
+        _ => None,
+    };
+    let turn = |message: &Message| Turn {
+        message: message.clone(),
+        at,
+        model: message.blocks.iter().find_map(maker),
+        receipt: None,
+    };
+    history.iter().map(turn).collect()
 }
 
 /// The model that waits for the results of its tools, if the conversation ends so.

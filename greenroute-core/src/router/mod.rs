@@ -3,9 +3,12 @@
 mod act;
 mod answer;
 mod books;
+mod budget;
 mod builder;
 mod call;
+mod health;
 mod keeper;
+mod limited;
 mod policy;
 mod settle;
 mod stream;
@@ -14,6 +17,7 @@ use crate::accountant::Accountant;
 use crate::advisor::Advisor;
 use crate::catalog::Catalog;
 use crate::conversation::{Conversation, ConversationId, ConversationStore};
+use crate::enforce::{Enforcement, Scope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::grid::GridReading;
 use crate::ledger::Ledger;
@@ -21,18 +25,24 @@ use crate::model::ModelKey;
 use crate::note::Note;
 use crate::objective::Objective;
 use crate::prompt::Prompt;
-use crate::rank::Ranking;
+use crate::rank::{Excluded, Ranking};
 use crate::registry::Registry;
 use crate::runtime::Runtime;
 use act::Mode;
+use budget::RetryBudget;
 use call::Call;
+use futures_util::StreamExt;
+use health::{Health, Moment};
 use keeper::GridKeeper;
 use settle::Pending;
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 pub use answer::{Advice, Answer, AnswerEvent};
 pub use builder::RouterBuilder;
+pub use health::{Breaker, Paused};
+pub use limited::{Limited, Limits};
 pub use policy::Policy;
 pub use stream::AnswerStream;
 
@@ -53,6 +63,8 @@ pub(crate) struct Inner {
     policy: Policy,
     baseline: Option<ModelKey>,
     notes: Vec<Note>,
+    health: Health,
+    retries: RetryBudget,
     pending: Pending,
 }
 
@@ -89,6 +101,17 @@ impl Router {
             Ok(acted) => Ok(AnswerStream::new(call, acted.into_stream()?)),
             Err(error) => Err(call.fail(error).await),
         }
+    }
+
+    /// Answers many prompts, `at_once` of them at a time, each as [`Router::chat`] does: in the order given, an answer
+    /// or an error for each.
+    pub async fn chat_many<P: Into<Prompt>>(
+        &self,
+        prompts: impl IntoIterator<Item = P>,
+        at_once: NonZeroUsize,
+    ) -> Vec<Result<Answer>> {
+        let chats = prompts.into_iter().map(|prompt| self.chat(prompt));
+        futures_util::stream::iter(chats).buffered(at_once.get()).collect().await
     }
 
     /// The models that could answer a prompt, best first. Nobody is called.
@@ -129,6 +152,20 @@ impl Router {
         self.0.advisor.catalog()
     }
 
+    /// The models that are left alone for now, because they failed or their quota is used up.
+    #[must_use]
+    pub fn paused(&self) -> Vec<Paused> {
+        self.0.health.paused(self.0.moment())
+    }
+
+    /// Sets the policy of an administrator for one org, user or conversation, or ends it, for every call from now on.
+    ///
+    /// # Errors
+    /// As [`Advisor::enforce`].
+    pub fn enforce(&self, scope: Scope, enforcement: Option<Enforcement>) -> Result<()> {
+        self.0.advisor.enforce(scope, enforcement)
+    }
+
     /// Waits until everything that dropped calls spent is recorded.
     pub async fn close(&self) {
         self.0.pending.wait().await;
@@ -136,6 +173,16 @@ impl Router {
 }
 
 impl Inner {
+    fn moment(&self) -> Moment {
+        Moment { now: self.runtime.now(), elapsed: self.runtime.elapsed() }
+    }
+
+    /// `model` as a ranking shows it while it is left alone.
+    fn paused_as_excluded(&self, model: &ModelKey) -> Option<Excluded> {
+        let paused = self.health.paused(self.moment());
+        paused.into_iter().find(|paused| paused.model == *model).map(Excluded::from)
+    }
+
     fn conversations(&self) -> Result<&Arc<dyn ConversationStore>> {
         let missing = || {
             Error::new(ErrorKind::Config, "router", "conversations need a store: set `store` on the builder")

@@ -1,3 +1,4 @@
+use super::health::Breaker;
 use crate::error::{Error, ErrorKind, Result};
 use std::time::Duration;
 
@@ -10,11 +11,22 @@ pub struct Policy {
     pub max_attempts: u32,
     /// Attempts more at the same model after a failure that may pass.
     pub max_retries: u32,
+    /// Retries that a hundred calls may make together at one provider, beyond the first ten: a provider that is down
+    /// is not kept down.
+    pub retries_per_hundred: u32,
+    /// When a model that keeps failing is left alone; `None` for never, whatever it says.
+    pub breaker: Option<Breaker>,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { deadline: Duration::from_secs(600), max_attempts: 4, max_retries: 2 }
+        Self {
+            deadline: Duration::from_secs(600),
+            max_attempts: 4,
+            max_retries: 2,
+            retries_per_hundred: 20,
+            breaker: Some(Breaker::default()),
+        }
     }
 }
 
@@ -33,6 +45,9 @@ impl Policy {
         }
         if self.max_attempts == 0 {
             return fault("`max_attempts` must be at least 1");
+        }
+        if self.breaker.is_some_and(|breaker| breaker.failures == 0) {
+            return fault("`breaker.failures` must be at least 1");
         }
         Ok(())
     }

@@ -1,8 +1,8 @@
-use super::act::{Events, truncated, within};
+use super::act::{Acted, Events, Mode, truncated, within};
 use super::answer::AnswerEvent;
 use super::call::Call;
 use crate::chat::ChatEvent;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use futures_core::Stream;
 use futures_core::stream::BoxStream;
 use futures_util::{StreamExt, stream};
@@ -28,7 +28,7 @@ struct Streaming {
 
 impl AnswerStream {
     pub(super) fn new(call: Call, events: Events) -> Self {
-        let origin = call.asked().map_or_else(String::new, |key| key.to_string());
+        let origin = call.origin();
         let streaming = Streaming { events, call, origin, text: String::new() };
         let events = stream::unfold(Some(streaming), |state| async move { Some(state?.step().await) });
         Self(events.fuse().boxed())
@@ -61,12 +61,33 @@ impl Streaming {
                 let answer = self.call.account(*response).remember().await;
                 (Ok(AnswerEvent::Done(Box::new(answer))), None)
             }
-            Err(error) => {
-                let Self { call, events, .. } = self;
-                // Dropped before the books are closed, so that a meter can leave what the stream had spent.
-                drop(events);
-                (Err(call.fail(error).await), None)
+            Err(error) => self.broken(error).await,
+        }
+    }
+}
+
+impl Streaming {
+    /// The stream broke: another model begins anew where the caller wants that, else it ends here.
+    async fn broken(self, error: Error) -> (Result<AnswerEvent>, Option<Self>) {
+        let Self { mut call, events, .. } = self;
+        // Dropped before the books are closed, so that a meter can leave what the stream had spent.
+        drop(events);
+        let broke = matches!(error.kind(), ErrorKind::StreamTruncated { .. } | ErrorKind::StreamError);
+        if !(broke && call.prompt.restart && call.attempts_left() > 0 && !call.left().is_zero()) {
+            return (Err(call.fail(error).await), None);
+        }
+        call.book_failure(&error);
+        if call.place >= call.ranking.ranked.len() {
+            // Nobody is left but the one that broke.
+            call.place = call.place.saturating_sub(1);
+        }
+        match call.act(Mode::Stream).await.and_then(Acted::into_stream) {
+            Ok(events) => {
+                let origin = call.origin();
+                let restarted = AnswerEvent::Restarted { why: error.to_string() };
+                (Ok(restarted), Some(Self { events, call, origin, text: String::new() }))
             }
+            Err(error) => (Err(call.fail(error).await), None),
         }
     }
 }

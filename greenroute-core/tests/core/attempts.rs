@@ -10,7 +10,7 @@ fn seconds(seconds: f64) -> Duration {
 }
 
 fn policy(deadline: f64, max_attempts: u32, max_retries: u32) -> Policy {
-    Policy { deadline: seconds(deadline), max_attempts, max_retries }
+    Policy { deadline: seconds(deadline), max_attempts, max_retries, ..Policy::default() }
 }
 
 fn models(receipt: &Receipt) -> Vec<String> {

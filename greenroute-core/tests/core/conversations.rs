@@ -147,7 +147,8 @@ async fn the_model_that_called_a_tool_gets_the_result() {
     let answer = router.chat(prompt.clone()).await.unwrap();
     assert_eq!((answer.finish_reason, answer.advice.model), (FinishReason::ToolCalls, key("cloud/large")));
 
-    // The greener model would be asked again, were it not for the tool call.
+    // The greener model would be asked again, were it not for the tool call: its pause is over.
+    tokio::time::sleep(Duration::from_secs(31)).await;
     let mut reply = Prompt { text: String::new(), blocks: vec![result("c1")], ..prompt };
     let ranking = router.route(reply.clone()).await.unwrap();
     assert_eq!(ranking.ranked.len(), 1);

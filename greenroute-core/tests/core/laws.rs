@@ -68,6 +68,7 @@ fn runs() -> impl Strategy<Value = Run> {
         deadline: Duration::from_secs(seconds),
         max_attempts,
         max_retries,
+        ..Policy::default()
     });
     (scripts, policy, any::<bool>(), prop::option::of(0.0..40.0f64))
         .prop_map(|(scripts, policy, streamed, dropped)| Run { scripts, policy, streamed, dropped })

@@ -4,6 +4,7 @@
 
 mod answers;
 mod attempts;
+mod catalogs;
 #[cfg(feature = "conformance")]
 mod conformance;
 mod conversations;
@@ -11,7 +12,9 @@ mod decisions;
 mod display;
 mod drops;
 mod grids;
+mod health;
 mod laws;
+mod policies;
 mod receipts;
 mod streams;
 mod support;

@@ -7,9 +7,20 @@ use std::sync::Arc;
 /// # Errors
 /// [`ErrorKind::Config`] for a given card of another provider, or with a number out of its range.
 pub(crate) fn cards_of(provider: &str, given: Vec<ModelCard>) -> Result<Vec<Arc<ModelCard>>> {
+    gather(provider, crate::cards_of(provider)?.into_iter().chain(given))
+}
+
+/// The `given` cards of `provider` alone: of a server that has only what its user put there.
+///
+/// # Errors
+/// As [`cards_of`].
+pub(crate) fn given_cards(provider: &str, given: Vec<ModelCard>) -> Result<Vec<Arc<ModelCard>>> {
+    gather(provider, given)
+}
+
+fn gather(provider: &str, all: impl IntoIterator<Item = ModelCard>) -> Result<Vec<Arc<ModelCard>>> {
     let mut cards: Vec<Arc<ModelCard>> = Vec::new();
-    let shipped = crate::cards()?.into_iter().filter(|card| card.key.provider.as_str() == provider);
-    for card in shipped.chain(given) {
+    for card in all {
         card.validate()?;
         if card.key.provider.as_str() != provider {
             let message = format!("the card of {} is not one of `{provider}`", card.key);

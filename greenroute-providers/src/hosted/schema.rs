@@ -52,7 +52,6 @@ pub(crate) const STRICT: Rules = Rules {
 };
 
 /// `output_config.format` of Claude: Anthropic's guide "Structured outputs", JSON Schema limitations.
-#[cfg_attr(not(test), expect(dead_code, reason = "the provider of Claude uses it"))]
 pub(crate) const CLAUDE: Rules = Rules {
     keywords: &["const"],
     formats: &["date", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "time", "uri", "uuid"],
@@ -63,7 +62,6 @@ pub(crate) const CLAUDE: Rules = Rules {
 };
 
 /// `responseJsonSchema` of Gemini: the API reference's list of keywords.
-#[cfg_attr(not(test), expect(dead_code, reason = "the provider of Gemini uses it"))]
 pub(crate) const GEMINI: Rules = Rules {
     keywords: &["maxItems", "maximum", "minItems", "minimum", "prefixItems"],
     formats: FORMATS,

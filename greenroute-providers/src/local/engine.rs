@@ -222,8 +222,13 @@ mod tests {
             trim: false,
             log_probabilities: false,
         };
-        let asked =
-            Asked { arrived: Instant::now(), timeout: None, compute_time: compute_time.clone(), events };
+        let asked = Asked {
+            arrived: Instant::now(),
+            timeout: None,
+            compute_time: compute_time.clone(),
+            notes: Vec::new(),
+            events,
+        };
         let prompt = (0..prompt).map(|at| 300 + u32::try_from(at % 7).unwrap()).collect();
         (Job { key: ModelKey::new("local", "tiny"), prompt, style, asked }, receiver, compute_time)
     }

@@ -8,7 +8,7 @@ use futures_channel::mpsc::UnboundedSender;
 use greenroute_core::chat::{Block, ChatEvent, ChatResponse, ComputeTime, FinishReason};
 use greenroute_core::units::Tokens;
 use greenroute_core::usage::{Counted, ServerTiming, TimingSource, Usage};
-use greenroute_core::{Error, ErrorKind, ModelKey, Result};
+use greenroute_core::{Error, ErrorKind, ModelKey, Note, Result};
 use std::time::{Duration, Instant};
 
 /// A request on its way to the engine.
@@ -26,6 +26,8 @@ pub(super) struct Asked {
     pub(super) arrived: Instant,
     pub(super) timeout: Option<Duration>,
     pub(super) compute_time: ComputeTime,
+    /// What cannot be done as asked.
+    pub(super) notes: Vec<Note>,
     pub(super) events: UnboundedSender<Result<ChatEvent>>,
 }
 
@@ -140,6 +142,7 @@ impl Lane {
         let response = ChatResponse {
             timing: Some(timing),
             log_probabilities,
+            notes: self.asked.notes.clone(),
             ..ChatResponse::new(self.key, blocks, finish_reason, Counted::Reported(usage))
         };
         let _ = self.asked.events.unbounded_send(Ok(ChatEvent::Done(Box::new(response))));

@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use greenroute_core::chat::{ChatEvent, ChatRequest, ChatResponse, FinishReason};
 use greenroute_core::model::{ModelCard, ProviderName};
 use greenroute_core::units::Tokens;
-use greenroute_core::{Error, ErrorKind, ModelProvider, Result, TokenCounter};
+use greenroute_core::{Error, ErrorKind, ModelProvider, Note, NoteCode, Result, TokenCounter};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -114,9 +114,13 @@ impl LocalProvider {
             trim: self.style.trims(),
             log_probabilities: request.log_probabilities,
         };
+        let effort = request.effort.is_some();
+        let unheard =
+            || Note::new(NoteCode::Setting, "`effort` was not heard: this model does not think first");
+        let notes = effort.then(unheard).into_iter().collect();
         let ChatRequest { model: key, timeout, compute_time, .. } = request;
-        let job =
-            |events| Job { key, prompt, style, asked: Asked { arrived, timeout, compute_time, events } };
+        let asked = |events| Asked { arrived, timeout, compute_time, notes, events };
+        let job = |events| Job { key, prompt, style, asked: asked(events) };
         Ok(self.engine.submit(job)?.boxed())
     }
 }

@@ -68,18 +68,17 @@ struct Turn {
 
 impl Turn {
     fn of(message: &Message) -> Result<Self> {
-        let text = |block: &Block| match block {
-            Block::Text { text } => Some(Ok(text.clone())),
-            // Another model's private notes; the rule for them is to be dropped.
-            Block::Opaque { .. } => None,
+        let refused = |block: &Block| match block {
+            // Opaque: another model's private notes; the rule for them is to be dropped.
+            Block::Text { .. } | Block::Opaque { .. } => None,
             other => {
                 let message =
                     format!("a {} is more than a model that reads only text can take", other.kind());
                 Some(Err(Error::new(ErrorKind::Unsupported, NAME, message)))
             }
         };
-        let texts = message.blocks.iter().filter_map(text).collect::<Result<Vec<_>>>()?;
-        Ok(Self { role: message.role, text: texts.join("\n\n") })
+        message.blocks.iter().filter_map(refused).collect::<Result<()>>()?;
+        Ok(Self { role: message.role, text: message.plain_text() })
     }
 }
 

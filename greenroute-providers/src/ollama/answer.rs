@@ -2,6 +2,7 @@
 
 use super::convert::THINKING;
 use super::wire::{Chunk, Metrics, Think, ToolCall};
+use crate::hosted::stated::{Stated, stated};
 use greenroute_core::chat::{Block, ChatEvent, ChatRequest, ChatResponse, FinishReason, Message};
 use greenroute_core::profile::estimate_tokens;
 use greenroute_core::units::Tokens;
@@ -74,8 +75,11 @@ impl Answer {
                 error
             });
         }
-        let chunk = serde_json::from_value::<Chunk>(chunk).map_err(|error| {
-            self.fault(ErrorKind::Decode, format!("a line of the answer is not the one expected: {error}"))
+        // Ollama states none; servers and gateways that speak as it does may.
+        let energy = stated(&chunk, &[]);
+        // What stands in the line is not repeated: nobody has looked for keys in it.
+        let chunk = serde_json::from_value::<Chunk>(chunk).map_err(|_| {
+            self.fault(ErrorKind::Decode, "a line of the answer has another form than expected".to_owned())
         })?;
         let mut events = Vec::new();
         let said = chunk.message.unwrap_or_default();
@@ -94,7 +98,12 @@ impl Answer {
         self.log_probabilities.extend(chunk.logprobs.unwrap_or_default().iter().map(|token| token.logprob));
         if chunk.done == Some(true) {
             let model = chunk.model.filter(|model| !model.is_empty());
-            let response = self.end(model, chunk.done_reason, &chunk.metrics);
+            let mut response = self.end(model, chunk.done_reason, &chunk.metrics);
+            match energy {
+                Stated::None => {}
+                Stated::Reading(reading) => response.stated = Some(reading),
+                Stated::Unusable(why) => response.notes.push(Note::new(NoteCode::MeterDegraded, why)),
+            }
             events.push(ChatEvent::Done(Box::new(response)));
         }
         Ok(events)
@@ -380,6 +389,19 @@ mod tests {
         assert_eq!(kind(&[r#"{"message": 7}"#]), ErrorKind::Decode);
         assert_eq!(kind(&[&piece, "no JSON"]), ErrorKind::StreamError);
         assert_eq!(kind(&[]), ErrorKind::StreamTruncated { partial: String::new() });
+    }
+
+    #[test]
+    fn energy_that_a_gateway_states_is_passed_on_and_what_cannot_be_true_is_noted() {
+        let end = |energy: Value| {
+            let said = json!({"content": "Hi"});
+            done(answer(), &[json!({"message": said, "done": true, "usage": {"energy": energy}})])
+        };
+        let stated = end(json!({"joules": 12.0, "source": "measured"})).stated.unwrap();
+        assert_eq!(stated.energy.value().as_joules(), 12.0);
+        let impossible = end(json!({"joules": -1}));
+        assert_eq!((impossible.stated, impossible.notes[0].code), (None, NoteCode::MeterDegraded));
+        assert_eq!(end(Value::Null).notes, []);
     }
 
     #[test]

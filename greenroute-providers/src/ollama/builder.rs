@@ -2,7 +2,7 @@ use super::address::base_url;
 use super::convert::Standing;
 use super::fault::classify;
 use super::{NAME, Ollama};
-use crate::hosted::cards::cards_of;
+use crate::hosted::cards::given_cards;
 use greenroute_core::model::ModelCard;
 use greenroute_core::{Error, ErrorKind, Result};
 use greenroute_http::{Client, Secret, Timeouts};
@@ -127,7 +127,7 @@ impl OllamaBuilder {
         }
         let keep_alive = self.keep_alive.map(|time| time.as_secs());
         let standing = Standing { context_tokens: self.context_tokens, keep_alive };
-        Ok(Ollama::over(client, cards_of(NAME, cards)?, standing))
+        Ok(Ollama::over(client, given_cards(NAME, cards)?, standing))
     }
 }
 

@@ -75,7 +75,7 @@ fn tools<'a>(request: &'a ChatRequest, notes: &mut Vec<Note>) -> Vec<Tool<'a>> {
         ToolChoice::Auto => {}
         ToolChoice::Never if request.tools.is_empty() => {}
         ToolChoice::Never => {
-            note("`tool_choice`: Ollama cannot forbid tools that it shows, so they were left out")
+            note("`tool_choice`: Ollama cannot forbid tools that it shows, so they were left out");
         }
         ToolChoice::Any => note("`tool_choice`: Ollama cannot demand a tool, so the model decided itself"),
         ToolChoice::One(_) => {

@@ -4,7 +4,7 @@ use super::wire::{Show, Shown, Tag, Tags};
 use super::{NAME, Ollama};
 use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use greenroute_core::model::{Accepts, ModelCard, Privacy, Size, Span, Window};
+use greenroute_core::model::{Accepts, ModelCard, Pricing, Privacy, Size, Span, Window};
 use greenroute_core::{ErrorKind, Listing, ModelKey, ModelLister, Result};
 use serde_json::Value;
 use std::sync::Arc;
@@ -25,7 +25,8 @@ impl Ollama {
     /// With a card for every model that the server has and that chats, but for those that have a card already. A card
     /// tells the window that the model was trained for, or that it, or [`context_tokens`], is set to: how much the server
     /// gives it without being told depends on the server's memory, and what does not fit that is refused as a
-    /// [`ErrorKind::ContextOverflow`] when it comes.
+    /// [`ErrorKind::ContextOverflow`] when it comes. Names for people and scores come from the shipped card of the tag,
+    /// where there is one.
     ///
     /// [`context_tokens`]: super::OllamaBuilder::context_tokens
     ///
@@ -33,8 +34,10 @@ impl Ollama {
     /// Whatever the transport gives.
     pub async fn with_installed(mut self) -> Result<Self> {
         let here = self.is_here();
+        let shipped = crate::cards_of(NAME)?;
         for model in self.installed().await? {
             let card = model.card(here, self.standing.context_tokens);
+            let card = card.map(|card| with_scores(card, &shipped));
             if let Some(card) = card.filter(|card| self.cards.iter().all(|known| known.key != card.key)) {
                 card.validate()?;
                 self.cards.push(Arc::new(card));
@@ -125,9 +128,21 @@ impl Installed {
         // Decoding is constrained by the server, whatever the model; models that run elsewhere are not.
         card.accepts = Accepts { images: can("vision"), tools: can("tools"), schema: !elsewhere };
         card.size = self.size();
+        // Its user pays for it by the kilowatt-hour; who pays for a model elsewhere is not told.
+        card.pricing = if local { Pricing::Electricity } else { Pricing::Unpriced };
         card.source = Some("the server's own `/api/show`".to_owned());
         Some(card)
     }
+}
+
+/// With what no server tells and the shipped card of the same tag knows.
+fn with_scores(mut card: ModelCard, shipped: &[ModelCard]) -> ModelCard {
+    if let Some(known) = shipped.iter().find(|known| known.is_called(card.key.model.as_str())) {
+        card.display_name.clone_from(&known.display_name);
+        card.scores.clone_from(&known.scores);
+        card.as_of = known.as_of;
+    }
+    card
 }
 
 #[cfg(test)]
@@ -159,12 +174,29 @@ mod tests {
         card.validate().unwrap();
         assert_eq!(card.key.to_string(), "ollama/qwen3:4b");
         assert_eq!((card.window.context, card.privacy), (40_960, Privacy::Local));
+        assert_eq!(card.pricing, Pricing::Electricity);
         assert_eq!(card.accepts, Accepts { images: false, tools: true, schema: true });
         let size = card.size.unwrap();
         assert!((size.total.low - 4.022).abs() < 0.001 && size.active == size.total, "{size:?}");
         assert!((size.bytes_per_parameter.unwrap() - 0.621).abs() < 0.001, "{size:?}");
         let listing = qwen().listing();
         assert_eq!((listing.context, listing.chats), (Some(40_960), Some(true)));
+    }
+
+    #[test]
+    fn scores_come_from_the_shipped_card_of_the_tag() {
+        let shipped = crate::cards_of(NAME).unwrap();
+        let window = Window { context: 4096, max_output: None };
+        let of = |tag: &str| {
+            with_scores(ModelCard::new(ModelKey::new(NAME, tag), window, Privacy::Local), &shipped)
+        };
+        for tag in ["llama3.2:3b", "llama3.2:latest"] {
+            let card = of(tag);
+            assert_eq!((card.display_name.as_str(), card.key.model.as_str()), ("Llama 3.2 3B", tag));
+            assert!(card.scores.contains_key("mmlu"), "{tag}");
+            assert_eq!(card.window, window, "what the server tells stays");
+        }
+        assert!(of("my-own:7b").scores.is_empty());
     }
 
     #[test]
@@ -181,6 +213,7 @@ mod tests {
         let remote = json!({"name": "glm-5:cloud", "remote_host": "https://ollama.com:443"});
         let card = installed(remote, shown).card(true, None).unwrap();
         assert_eq!((card.privacy, card.accepts.schema), (Privacy::Remote, false));
+        assert_eq!(card.pricing, Pricing::Unpriced);
         assert_eq!(qwen().card(false, None).unwrap().privacy, Privacy::Remote);
     }
 

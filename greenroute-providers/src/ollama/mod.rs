@@ -83,7 +83,10 @@ impl Ollama {
     fn is_here(&self) -> bool {
         let place = self.client.base_url().split("://").nth(1).unwrap_or_default();
         let place = place.split('/').next().unwrap_or_default();
-        let host = place.rsplit_once(':').map_or(place, |(host, _)| host).trim_matches(['[', ']']);
+        let host = match place.strip_prefix('[') {
+            Some(address) => address.split(']').next().unwrap_or_default(),
+            None => place.split(':').next().unwrap_or_default(),
+        };
         host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 
@@ -182,5 +185,25 @@ impl fmt::Debug for Ollama {
 impl fmt::Display for Ollama {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{NAME} ({})", self.client.base_url())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_address_of_this_machine_is_here() {
+        let here = |address: &str| Ollama::builder().base_url(address).build().unwrap().is_here();
+        for address in
+            ["localhost", "127.0.0.1:80", "http://[::1]", "[::1]:11434", "0.0.0.0", "http://localhost/x"]
+        {
+            assert!(here(address), "{address}");
+        }
+        for address in
+            ["gpu.lan", "10.0.0.7:11434", "https://ollama.com", "localhost.example.org", "[fe80::1]"]
+        {
+            assert!(!here(address), "{address}");
+        }
     }
 }

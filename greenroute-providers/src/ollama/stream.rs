@@ -5,8 +5,8 @@ use greenroute_core::Result;
 use greenroute_core::chat::ChatEvent;
 use std::collections::VecDeque;
 
-/// The events of an answer whose lines come one by one: pieces, and in the end its whole or an error. Thinking of
-/// which no line follows the answer's end is read no more.
+/// The events of an answer whose lines come one by one: pieces, and in the end its whole or an error. What follows
+/// that end is not read.
 pub(super) fn events<L>(lines: L, answer: Answer) -> impl Stream<Item = Result<ChatEvent>> + Send + 'static
 where
     L: Stream<Item = Result<String>> + Send + Unpin + 'static,

@@ -116,7 +116,7 @@ fn messages(fields: &mut Fields<'_>, asked: &mut AskedChat) -> Result<(), Wrong>
     for mut message in fields.objects("messages")? {
         let role = message.word("role", &["system", "user", "assistant", "tool"])?;
         let role = role.ok_or_else(|| message.missing("role"))?;
-        let text = message.need_text("content")?.to_owned();
+        let text = message.text("content")?.unwrap_or_default().to_owned();
         match role {
             "system" => {
                 let gap = if asked.system.is_empty() { "" } else { "\n" };

@@ -17,7 +17,7 @@ pub(super) fn whole(asked: &AskedChat, said: &SaidChat) -> Value {
     if let (false, Value::Object(message)) = (said.calls.is_empty(), &mut message) {
         message.insert("tool_calls".to_owned(), calls(&said.calls));
     }
-    let mut body = end(asked, said, message);
+    let mut body = end(asked, said, &message);
     if let (Some(likely), Value::Object(body)) = (log_probabilities(asked, said.pieces()), &mut body) {
         body.insert("logprobs".to_owned(), likely);
     }
@@ -47,7 +47,7 @@ pub(super) fn stream(asked: &AskedChat, said: &SaidChat) -> Vec<String> {
         let message = json!({"role": "assistant", "content": "", "tool_calls": calls(&said.calls)});
         frames.push(chunk(message, None));
     }
-    frames.push(line(&end(asked, said, json!({"role": "assistant", "content": ""}))));
+    frames.push(line(&end(asked, said, &json!({"role": "assistant", "content": ""}))));
     frames
 }
 
@@ -64,7 +64,7 @@ fn calls(calls: &[SaidCall]) -> Value {
 }
 
 /// The last line, with counts in tokens and times in nanoseconds.
-fn end(asked: &AskedChat, said: &SaidChat, message: Value) -> Value {
+fn end(asked: &AskedChat, said: &SaidChat, message: &Value) -> Value {
     let reason = if said.finish == Finish::Length { "length" } else { "stop" };
     json!({
         "model": asked.model,

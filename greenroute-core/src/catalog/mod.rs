@@ -1,8 +1,12 @@
+mod refresh;
+
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{ModelCard, ModelKey};
+use crate::model::{CardFile, ModelCard, ModelKey, PriceFile, ProviderName, undated};
 use crate::time::Date;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
+
+pub use refresh::{ListedChange, Refreshed};
 
 /// A catalog older than this deserves a warning: prices and retirements move.
 pub const STALE_AFTER_DAYS: i64 = 90;
@@ -54,6 +58,38 @@ impl Catalog {
         })
     }
 
+    /// Adds the cards of a file, whole or not at all. A card of a key that is known replaces it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] for a bad card; [`ErrorKind::Conflict`] for a key that the file gives twice, and for an
+    /// alias of two models.
+    pub fn load(&self, file: CardFile) -> Result<()> {
+        let cards = file.into_cards()?;
+        self.change(|snapshot| {
+            // All before the first is added: two models of the file may have exchanged an alias.
+            for card in &cards {
+                if snapshot.cards.contains_key(&card.key) {
+                    snapshot.remove(&card.key)?;
+                }
+            }
+            cards.into_iter().try_for_each(|card| snapshot.create(Arc::new(card)))
+        })
+    }
+
+    /// Puts the prices of a file on the cards of their models, whole or not at all.
+    ///
+    /// # Errors
+    /// As [`PriceFile::put_on`].
+    pub fn load_prices(&self, file: PriceFile) -> Result<()> {
+        self.change(|snapshot| {
+            let mut cards: Vec<_> = snapshot.cards().map(|card| ModelCard::clone(card)).collect();
+            cards.retain(|card| card.key.provider == file.provider);
+            file.put_on(&mut cards)?;
+            snapshot.cards.extend(cards.into_iter().map(|card| (card.key.clone(), Arc::new(card))));
+            Ok(())
+        })
+    }
+
     /// Removes a card and its aliases.
     ///
     /// # Errors
@@ -83,11 +119,29 @@ impl CatalogSnapshot {
         self.cards.get(key)
     }
 
-    /// The card of this name: a whole key (`groq/llama`), an alias, or a model id that only one provider has.
+    /// The card of what `provider` calls `name`: its own id, one of its aliases, or its id with the date of a snapshot,
+    /// `20251001` or `2025-10-01`, behind a hyphen. A card of the dated name itself comes first.
+    #[must_use]
+    pub fn resolve(&self, provider: &ProviderName, name: &str) -> Option<&Arc<ModelCard>> {
+        let there = |card: &&Arc<ModelCard>| card.key.provider == *provider;
+        let exact = self.cards.values().filter(there).find(|card| card.key.model.as_str() == name);
+        exact.or_else(|| self.cards.values().filter(there).find(|card| card.is_called(name)))
+    }
+
+    /// The card of this name: a whole key (`groq/llama`), an alias, or a model id that only one provider has; each also
+    /// with the date of a snapshot, as in [`CatalogSnapshot::resolve`].
     ///
     /// # Errors
     /// [`ErrorKind::ModelNotFound`] for an unknown name, and for a model id of several providers, listing them.
     pub fn find(&self, name: &str) -> Result<&Arc<ModelCard>> {
+        match undated(name) {
+            // Where nobody has the dated name, the error still tells the name that was asked for.
+            Some(id) => self.named(name).or_else(|error| self.named(id).map_err(|_| error)),
+            None => self.named(name),
+        }
+    }
+
+    fn named(&self, name: &str) -> Result<&Arc<ModelCard>> {
         let fault = |message| Err(Error::new(ErrorKind::ModelNotFound, "catalog", message));
         if let Some(card) = self.aliases.get(name).and_then(|key| self.cards.get(key)) {
             return Ok(card);
@@ -107,7 +161,7 @@ impl CatalogSnapshot {
     /// When the oldest of the dated cards was read.
     #[must_use]
     pub fn as_of(&self) -> Option<Date> {
-        self.cards.values().filter_map(|card| card.as_of).min()
+        self.cards.values().filter_map(|card| card.read_at()).min()
     }
 
     /// How old the oldest card is on `today`, in days, where that is too old; `None` while all are fresh or undated.
