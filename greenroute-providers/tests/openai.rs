@@ -320,7 +320,15 @@ async fn recorded_errors_say_what_to_do_next() {
     let bare = Reply::json(400, json!({"error": "something bare"}));
     server.reply_with("llamacpp", bare);
     let error = LLAMA.open(&server).chat(LLAMA.asking("hi")).await.unwrap_err();
-    assert_eq!((error.kind(), error.message()), (&ErrorKind::InvalidRequest, "something bare"));
+    assert_eq!((error.kind(), error.message()), (&ErrorKind::InvalidRequest, "HTTP 400: something bare"));
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_stream_is_heard_all_the_same() {
+    let server = server().await;
+    server.reply_with("openai", Reply::fixture("openai_chat"));
+    let (pieces, done) = streamed(&OPENAI.open(&server), OPENAI.asking("hi")).await.unwrap();
+    assert_eq!((pieces, done.text().as_str()), (vec![ChatEvent::Text("Hi!".into())], "Hi!"));
 }
 
 #[tokio::test]
@@ -444,6 +452,30 @@ async fn a_setting_that_a_model_refuses_lets_another_model_try() {
     let error = both(&OPENAI.open(&server), request).await.unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::Unsupported);
     assert!(error.can_fall_back() && error.message().contains("temperature"), "{error}");
+}
+
+#[tokio::test]
+async fn effort_is_told_in_words_that_the_model_knows() {
+    let server = server().await;
+    let efforts = [Effort::Off, Effort::Low, Effort::Medium, Effort::High];
+    for (played, model, told) in [
+        (GROQ, "openai/gpt-oss-20b", ["low", "low", "medium", "high"]),
+        (GROQ, "qwen/qwen3.8-27b", ["none", "default", "default", "default"]),
+        (OPENAI, "gpt-6-luna", ["none", "low", "medium", "high"]),
+    ] {
+        for (effort, word) in efforts.into_iter().zip(told) {
+            let request =
+                ChatRequest { model: played.key(model), effort: Some(effort), ..played.asking("Why?") };
+            let response = both(&played.open(&server), request).await.unwrap();
+            assert_eq!(server.requests().pop().unwrap().body["reasoning_effort"], word);
+            assert!(response.notes.is_empty(), "{:?}", response.notes);
+        }
+    }
+    for played in [OPENAI, LLAMA] {
+        let request = ChatRequest { effort: Some(Effort::High), ..played.asking("Why?") };
+        let response = both(&played.open(&server), request).await.unwrap();
+        assert!(response.notes[0].text.starts_with("`effort` was not sent"), "{:?}", response.notes);
+    }
 }
 
 #[tokio::test]

@@ -345,7 +345,7 @@ fn stream(asked: &AskedChat, said: &SaidChat, usage: &Value) -> Vec<String> {
     }
     frames.push(delta(plain(), Some(write::finish(said)), last));
     if asked.streamed_usage {
-        frames.push(chunk(json!([]), json!({"usage": usage})));
+        frames.push(chunk(json!([]), json!({"usage": usage, "service_tier": "on_demand"})));
     }
     frames.push("data: [DONE]\n\n".to_owned());
     frames

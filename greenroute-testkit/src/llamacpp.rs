@@ -89,6 +89,22 @@ impl LlamaCpp {
                 let words = mind::count_words(text("content")?);
                 Reply::json(200, json!({"tokens": (1..=words).collect::<Vec<_>>()}))
             }
+            ("POST", "/apply-template") => {
+                let turns = request.body.get("messages")?.as_array()?;
+                let part =
+                    |turn: &Value, field: &str| turn.get(field).and_then(Value::as_str).map(str::to_owned);
+                let written = turns.iter().filter_map(|turn| {
+                    Some(format!(
+                        "<|im_start|> {}\n{} <|im_end|>\n",
+                        part(turn, "role")?,
+                        part(turn, "content")?
+                    ))
+                });
+                Reply::json(
+                    200,
+                    json!({"prompt": format!("{}<|im_start|> assistant\n", written.collect::<String>())}),
+                )
+            }
             ("POST", "/embeddings") => {
                 let told = "This server does not support embeddings. Start it with `--embeddings`";
                 refusal(501, told, "not_supported_error")
@@ -298,7 +314,13 @@ fn stream(asked: &AskedChat, said: &SaidChat) -> Vec<String> {
     for calls in write::call_deltas(said) {
         frames.push(delta(json!({"tool_calls": [calls]}), None));
     }
-    frames.extend(said.pieces().map(|piece| delta(json!({"content": piece}), None)));
+    frames.extend(said.pieces().map(|piece| {
+        let mut choice = json!({"finish_reason": null, "index": 0, "delta": {"content": piece}});
+        if asked.top_log_probabilities.is_some() {
+            write::put(&mut choice, "logprobs", write::log_probabilities(asked, std::iter::once(piece)));
+        }
+        write::frame(&head("chat.completion.chunk", &json!([choice])))
+    }));
     frames.push(delta(json!({}), Some(write::finish(said))));
     if asked.streamed_usage {
         let mut last = head("chat.completion.chunk", &json!([]));

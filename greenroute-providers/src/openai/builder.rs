@@ -1,4 +1,5 @@
 use super::dialect::{Counting, Dialect, variable};
+use super::effort::Efforts;
 use super::{Inner, OpenAi, fault};
 use crate::hosted::cards::cards_of;
 use greenroute_core::model::ProviderName;
@@ -114,7 +115,8 @@ impl OpenAiBuilder {
             }
             None => None,
         };
+        let efforts = Efforts::of(name.as_str())?;
         let cards = cards_of(name.as_str(), self.models)?;
-        Ok(OpenAi(Arc::new(Inner { dialect, name, client, root, cards })))
+        Ok(OpenAi(Arc::new(Inner { dialect, name, client, root, cards, efforts })))
     }
 }

@@ -12,8 +12,8 @@
 //! * Time in a queue is told apart and is never part of the time of computing.
 //! * A limit that fills up again by itself is `RateLimited` with the vendor's own wait, however long; so are Groq's
 //!   limits per day, which fill up steadily. `QuotaExhausted` is what only paying or a new month mends.
-//! * `Effort` becomes `reasoning_effort`. Which words a model knows is the vendor's to say: one that it refuses is
-//!   `Unsupported`, as is a temperature at a model that has none.
+//! * `Effort` becomes `reasoning_effort`, in the words of the dialect or of the model (`data/efforts.toml`). What a
+//!   model refuses of its settings, such as a temperature, is `Unsupported`, so that another model may be asked.
 //! * The flag of a failed tool is written before its result, as the protocol has no field for it.
 
 mod answer;
@@ -21,6 +21,7 @@ mod batch;
 mod builder;
 mod count;
 mod dialect;
+mod effort;
 mod embed;
 mod fault;
 mod list;
@@ -71,6 +72,7 @@ struct Inner {
     /// At the server's root, where the dialect has roads beside `/v1`.
     root: Option<Client>,
     cards: Vec<Arc<ModelCard>>,
+    efforts: effort::Efforts,
 }
 
 impl OpenAi {

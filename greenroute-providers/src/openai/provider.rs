@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
+const EVENTS: &str = "text/event-stream";
+
 #[async_trait]
 impl ModelProvider for OpenAi {
     fn name(&self) -> ProviderName {
@@ -31,9 +33,18 @@ impl ModelProvider for OpenAi {
         self.whole(body, call)
     }
 
+    /// A server that answers as a whole all the same is heard as one piece.
     async fn chat_stream(&self, request: ChatRequest) -> Result<BoxStream<'static, Result<ChatEvent>>> {
         let (response, call) = self.send(request, true).await?;
-        Ok(stream::events(response.sse(), call).boxed())
+        let media = response.headers().get("content-type").unwrap_or(EVENTS);
+        if media.trim_start().to_ascii_lowercase().starts_with(EVENTS) {
+            return Ok(stream::events(response.sse(), call).boxed());
+        }
+        let body: Value = response.json().await?;
+        let answer = self.whole(body, call)?;
+        let text = Some(answer.text()).filter(|text| !text.is_empty()).map(ChatEvent::Text);
+        let events = text.into_iter().chain([ChatEvent::Done(Box::new(answer))]);
+        Ok(futures_util::stream::iter(events.map(Ok)).boxed())
     }
 }
 
@@ -42,7 +53,7 @@ impl OpenAi {
     pub(super) fn written(&self, request: &ChatRequest) -> Result<request::Written> {
         let card = checks::card_of(&self.0.cards, &request.model);
         checks::check(request, &self.0.name, card)?;
-        request::write(request, &self.0.dialect, card)
+        request::write(request, &self.0.dialect, &self.0.efforts, card)
     }
 
     async fn send(&self, request: ChatRequest, streamed: bool) -> Result<(Response, Call)> {

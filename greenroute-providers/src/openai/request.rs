@@ -1,6 +1,7 @@
 use super::dialect::{Dialect, SchemaForm};
+use super::effort::Efforts;
 use crate::hosted::{checks, schema};
-use greenroute_core::chat::{Block, ChatRequest, Effort, Message, Role, Tool, ToolChoice};
+use greenroute_core::chat::{Block, ChatRequest, Message, Role, Tool, ToolChoice};
 use greenroute_core::{Error, ErrorKind, ModelCard, Note, NoteCode, Result};
 use serde_json::{Map, Value, json};
 
@@ -13,8 +14,13 @@ pub(super) struct Written {
 }
 
 /// `request` as `dialect` says it.
-pub(super) fn write(request: &ChatRequest, dialect: &Dialect, card: Option<&ModelCard>) -> Result<Written> {
-    let mut writer = Writer { request, dialect, body: Map::new(), notes: Vec::new() };
+pub(super) fn write(
+    request: &ChatRequest,
+    dialect: &Dialect,
+    efforts: &Efforts,
+    card: Option<&ModelCard>,
+) -> Result<Written> {
+    let mut writer = Writer { request, dialect, efforts, body: Map::new(), notes: Vec::new() };
     writer.put("model", request.model.model.as_str());
     writer.put("messages", messages(request, dialect)?);
     if let Some(limit) = checks::output_limit(request, card) {
@@ -35,6 +41,7 @@ pub(super) fn write(request: &ChatRequest, dialect: &Dialect, card: Option<&Mode
 struct Writer<'a> {
     request: &'a ChatRequest,
     dialect: &'a Dialect,
+    efforts: &'a Efforts,
     body: Map<String, Value>,
     notes: Vec<Note>,
 }
@@ -54,7 +61,7 @@ impl Writer<'_> {
     }
 
     fn left_out(&mut self, setting: &str) {
-        let text = format!("`{setting}` was not sent: {} has no such setting", self.dialect);
+        let text = format!("`{setting}` was not sent: {} has no such setting for this model", self.dialect);
         self.notes.push(Note::new(NoteCode::Setting, text));
     }
 
@@ -65,19 +72,11 @@ impl Writer<'_> {
         self.put_if_known("top_k", dialect.top_k, sampling.top_k);
         self.put_if_known("repetition_penalty", dialect.repetition_penalty, sampling.repetition_penalty);
         self.put_if_known("seed", dialect.seed, sampling.seed);
-        let word = |effort, words: [&'static str; 4]| {
-            let [off, low, medium, high] = words;
-            match effort {
-                Effort::Off => off,
-                Effort::Low => low,
-                Effort::Medium => medium,
-                Effort::High => high,
+        if let Some(effort) = self.request.effort {
+            match self.efforts.word(effort, &self.request.model, self.dialect) {
+                Some(word) => self.put("reasoning_effort", word),
+                None => self.left_out("effort"),
             }
-        };
-        match (self.request.effort, dialect.effort) {
-            (Some(effort), Some(words)) => self.put("reasoning_effort", word(effort, words)),
-            (Some(_), None) => self.left_out("effort"),
-            (None, _) => {}
         }
     }
 
