@@ -3,6 +3,8 @@
 FEATURES := --workspace --features greenroute/local,greenroute/hub,greenroute-core/conformance
 CARGO ?= cargo
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
+# Declared by a macro, into which `cargo fmt` does not see.
+DIALECTS := greenroute-providers/src/dialects/*.rs
 QUICKSTART := target/debug/examples/quickstart
 
 .PHONY: test lint fmt doc floors prices prices-check weights parity smoke bench faults cuda-check sdk-check full
@@ -17,12 +19,14 @@ endif
 
 lint: ## Formatting and clippy, warnings denied; the facade also as users build it, without features and with one.
 	$(CARGO) fmt --all --check
+	rustfmt --check --edition 2024 $(DIALECTS)
 	RUSTFLAGS="-D warnings" $(CARGO) check --package greenroute --lib --target-dir target/plain
 	RUSTFLAGS="-D warnings" $(CARGO) check --package greenroute --lib --features local --target-dir target/plain
 	$(CARGO) clippy $(FEATURES) --all-targets -- -D warnings
 
 fmt: ## Formats everything.
 	$(CARGO) fmt --all
+	rustfmt --edition 2024 $(DIALECTS)
 
 doc: ## The documentation, broken links denied.
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(FEATURES) --no-deps

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 /// Groq's chat completions, models, files and batches.
 #[derive(Debug, Default)]
 pub(crate) struct Groq {
-    desk: batch::Desk,
+    store: batch::Store,
 }
 
 const MODELS: &[Model] = &[
@@ -111,8 +111,8 @@ impl Vendor for Groq {
         if let Some(list) = read::listing(request, path) {
             return Ok(Asked::List(list));
         }
-        if let Some(reply) = self.desk.answer(self, request, path) {
-            return reply.map(Asked::Own).map_err(|wrong| words(&wrong));
+        if let Some(reply) = self.store.answer(self, request, path) {
+            return Ok(Asked::Own(told(reply)));
         }
         if (request.method.as_str(), path) != ("POST", "/chat/completions") {
             let message = format!("Unknown request URL: {} {}.", request.method, request.path);

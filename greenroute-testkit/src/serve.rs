@@ -60,67 +60,62 @@ impl Played {
         }
     }
 
-    fn model(&self, id: &str) -> Option<Model> {
-        let own = self.models.iter().find(|model| model.id == id).cloned();
-        own.or_else(|| self.vendor.model(id))
-    }
-
-    /// What the vendor says to a request that nothing was laid down for.
-    fn answer(&self, request: &Recorded) -> Reply {
-        let vendor = self.vendor.as_ref();
-        let mut asked = match vendor.read(request) {
-            Ok(asked) => asked,
-            Err(refusal) => return refusal,
-        };
-        let model = |id: &str, embeds: bool| {
-            let found = self.model(id).filter(|model| model.embeds == embeds);
-            found.ok_or_else(|| vendor.error(&Trouble::NoSuchModel(id.to_owned())))
-        };
-        let fits = |tokens: u64, model: &Model| {
-            let window = model.window;
-            if tokens <= window { Ok(()) } else { Err(vendor.error(&Trouble::TooLong { tokens, window })) }
-        };
-        let mut answer = || match &mut asked {
-            Asked::Chat(chat) => {
-                let model = model(&chat.model, false)?;
-                fits(chat.tokens(), &model)?;
-                chat.max_tokens = Some(chat.max_tokens.unwrap_or(u64::MAX).min(model.max_output));
-                Ok(vendor.chat(chat, &mind::say(chat)))
-            }
-            Asked::Count(chat) => {
-                model(&chat.model, false)?;
-                Ok(vendor.count(chat, chat.tokens()))
-            }
-            Asked::Embed(embed) => {
-                let model = model(&embed.model, true)?;
-                let tokens = embed.texts.iter().map(|text| mind::count_words(text)).max().unwrap_or(0);
-                fits(tokens, &model)?;
-                let tokens = embed.texts.iter().map(|text| mind::count_words(text)).sum();
-                let vectors = embed.texts.iter().map(|text| mind::vector_of(text, embed.dimensions));
-                Ok(vendor.embed(embed, &vectors.collect::<Vec<_>>(), tokens))
-            }
-            Asked::List(list) => {
-                let mut models = self.vendor.models().to_vec();
-                models.extend(self.models.iter().cloned());
-                if let Some(only) = &list.only {
-                    models.retain(|model| model.id == *only);
-                    if models.is_empty() {
-                        return Err(vendor.error(&Trouble::NoSuchModel(only.clone())));
-                    }
-                }
-                Ok(vendor.list(list, &models))
-            }
-            Asked::Own(reply) => Ok(reply.clone()),
-        };
-        answer().unwrap_or_else(|refusal: Reply| refusal)
-    }
-
     fn knows(&self, request: &Recorded, key: &str) -> bool {
         let headers = self.vendor.key_headers();
         let mut given = headers.iter().filter_map(|(name, prefix)| Some((request.header(name)?, *prefix)));
         headers.is_empty()
             || given.next().is_some_and(|(value, prefix)| value.strip_prefix(prefix) == Some(key))
     }
+}
+
+/// What a vendor, with these models more, says to a request that nothing was laid down for.
+pub(crate) fn answer(vendor: &dyn Vendor, more: &[Model], request: &Recorded) -> Reply {
+    let mut asked = match vendor.read(request) {
+        Ok(asked) => asked,
+        Err(refusal) => return refusal,
+    };
+    let model = |id: &str, embeds: bool| {
+        let own = more.iter().find(|model| model.id == id).cloned();
+        let found = own.or_else(|| vendor.model(id)).filter(|model| model.embeds == embeds);
+        found.ok_or_else(|| vendor.error(&Trouble::NoSuchModel(id.to_owned())))
+    };
+    let fits = |tokens: u64, model: &Model| {
+        let window = model.window;
+        if tokens <= window { Ok(()) } else { Err(vendor.error(&Trouble::TooLong { tokens, window })) }
+    };
+    let mut answer = || match &mut asked {
+        Asked::Chat(chat) => {
+            let model = model(&chat.model, false)?;
+            fits(chat.tokens(), &model)?;
+            chat.max_tokens = Some(chat.max_tokens.unwrap_or(u64::MAX).min(model.max_output));
+            Ok(vendor.chat(chat, &mind::say(chat)))
+        }
+        Asked::Count(chat) => {
+            model(&chat.model, false)?;
+            Ok(vendor.count(chat, chat.tokens()))
+        }
+        Asked::Embed(embed) => {
+            let model = model(&embed.model, true)?;
+            let tokens = embed.texts.iter().map(|text| mind::count_words(text)).max().unwrap_or(0);
+            fits(tokens, &model)?;
+            let tokens = embed.texts.iter().map(|text| mind::count_words(text)).sum();
+            let vectors = embed.texts.iter().map(|text| mind::vector_of(text, embed.dimensions));
+            Ok(vendor.embed(embed, &vectors.collect::<Vec<_>>(), tokens))
+        }
+        Asked::List(list) => {
+            let mut models = vendor.models().to_vec();
+            models.extend(more.iter().cloned());
+            if let Some(only) = &list.only {
+                models.retain(|model| model.id == *only);
+                if models.is_empty() {
+                    return Err(vendor.error(&Trouble::NoSuchModel(only.clone())));
+                }
+            }
+            Ok(vendor.list(list, &models))
+        }
+        Asked::Own(reply) => Ok(reply.clone()),
+    };
+    answer().unwrap_or_else(|refusal: Reply| refusal)
 }
 
 /// Answers a request, or never does.
@@ -209,7 +204,7 @@ impl Shared {
         let laid_down = locked(&played.replies).pop_front();
         Ok(match laid_down {
             Some(reply) => (reply, true),
-            None => (played.answer(request), false),
+            None => (answer(played.vendor.as_ref(), &played.models, request), false),
         })
     }
 

@@ -78,6 +78,15 @@ def refused(kind, status, call):
     raise AssertionError(f"no {kind.__name__} came")
 
 
+def until(wanted, look, state):
+    """Looks until what it sees is in this state."""
+    for _ in range(9):
+        seen = look()
+        if state(seen) == wanted:
+            return seen
+    raise AssertionError(f"it stays {state(seen)}")
+
+
 # --- OpenAI and Groq: two SDKs of one shape. --------------------------------------------------------------------------
 
 
@@ -135,6 +144,18 @@ class OpenAiShape:
         answer = self.create(messages=self.messages, max_completion_tokens=3)
         same("length", answer.choices[0].finish_reason)
         demand(answer.usage.completion_tokens <= 3, answer.usage)
+
+    def batches(self):
+        body = {"model": self.model, "messages": self.messages}
+        line = {"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": body}
+        file = self.client.files.create(file=("in.jsonl", json.dumps(line).encode()), purpose="batch")
+        asked = {"input_file_id": file.id, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
+        batch = self.client.batches.create(**asked)
+        done = until("completed", lambda: self.client.batches.retrieve(batch.id), lambda batch: batch.status)
+        same(1, done.request_counts.completed)
+        content = self.client.files.content(done.output_file_id)
+        text = content.text if isinstance(content.text, str) else content.text()
+        prose(json.loads(text)["response"]["body"]["choices"][0]["message"]["content"])
 
     def wrong_key(self):
         client = self.client.with_options(api_key=WRONG_KEY)
@@ -227,7 +248,7 @@ class LlamaCpp(OpenAiShape):
     """llama.cpp has no SDK of its own: OpenAI's is what people use with it."""
 
     vendor, model, streams_usage, overload = "llamacpp", "whatever", True, 503
-    wrong_key = unknown_model = None
+    batches = wrong_key = unknown_model = None
 
     def __init__(self, url, key):
         import openai
@@ -337,6 +358,16 @@ class Anthropic:
 
     def overloaded(self):
         refused(self.sdk.APIStatusError, 529, lambda: self.faulty("overloaded529"))
+
+    def batches(self):
+        params = {"model": self.model, "max_tokens": 64, "messages": self.messages}
+        batches = self.client.messages.batches
+        batch = batches.create(requests=[{"custom_id": "a", "params": params}])
+        done = until("ended", lambda: batches.retrieve(batch.id), lambda batch: batch.processing_status)
+        same(1, done.request_counts.succeeded)
+        # The SDK asks at the address that the answer names, so this goes by hand.
+        lines = self.client.get(f"/v1/messages/batches/{batch.id}/results", cast_to=str)
+        prose(json.loads(lines)["result"]["message"]["content"][0]["text"])
 
     def error_midway(self):
         def read():
@@ -453,6 +484,13 @@ class Gemini:
         counted = self.client.models.count_tokens(model=self.model, contents=QUESTION).total_tokens
         same(self.ask().usage_metadata.prompt_token_count, counted)
 
+    def batches(self):
+        asked = {"contents": [{"role": "user", "parts": [{"text": QUESTION}]}]}
+        batch = self.client.batches.create(model=self.model, src=[asked], config={"display_name": "check"})
+        look = lambda: self.client.batches.get(name=batch.name)
+        done = until("JOB_STATE_SUCCEEDED", look, lambda batch: batch.state.name)
+        prose(done.dest.inlined_responses[0].response.text)
+
     def limit(self):
         same("MAX_TOKENS", self.ask(max_output_tokens=3).candidates[0].finish_reason.name)
 
@@ -556,7 +594,7 @@ class Ollama:
 VENDORS = [Anthropic, Gemini, Groq, LlamaCpp, Ollama, OpenAi]
 CHECKS = [
     "chat", "old_version", "stream", "tools", "streamed_tools", "thinking", "structured", "parsed", "embeddings", "models",
-    "count", "timings", "limit", "wrong_key", "unknown_model", "unknown_field", "rate_limit", "overloaded", "error_midway",
+    "count", "batches", "timings", "limit", "wrong_key", "unknown_model", "unknown_field", "rate_limit", "overloaded", "error_midway",
     "harmless",
 ]  # fmt: skip
 

@@ -76,8 +76,8 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    fn counted(usage: Value) -> Option<Usage> {
-        super::usage(&json!({ "usage": usage }))
+    fn counted(usage: impl Into<Value>) -> Option<Usage> {
+        super::usage(&json!({ "usage": usage.into() }))
     }
 
     #[test]

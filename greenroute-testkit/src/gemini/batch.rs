@@ -114,6 +114,10 @@ impl Batch {
         if let Value::Object(fields) = &mut operation {
             if done {
                 let inlined = json!({"inlinedResponses": {"inlinedResponses": self.results}});
+                // They stand in both places; Google's own library reads them here.
+                if let Some(Value::Object(metadata)) = fields.get_mut("metadata") {
+                    metadata.insert("output".to_owned(), inlined.clone());
+                }
                 fields.insert("response".to_owned(), inlined);
             }
             if done || self.cancelled {

@@ -2,7 +2,6 @@
 
 mod batch;
 mod error;
-mod names;
 mod read;
 mod signature;
 mod write;
@@ -214,7 +213,6 @@ impl Vendor for Gemini {
             let told = "Invalid JSON payload received. Expected a value.";
             return Err(error::error(400, "INVALID_ARGUMENT", told));
         }
-        let request = &Recorded { body: names::of_json(&request.body), ..request.clone() };
         self.by_method(request, model, method).map_err(|wrong| {
             let reply = told(error::wrong(&wrong));
             if streamed { error::in_array(reply) } else { reply }

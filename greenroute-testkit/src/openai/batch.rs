@@ -1,213 +1,314 @@
-//! Files and batches in OpenAI's form.
+//! Files and batches in OpenAI's form. A batch is checked when it is first asked for, and done at the second time.
 
-use crate::asked::{Asked, Recorded};
+use super::error;
+use super::write::CREATED;
+use crate::asked::Recorded;
 use crate::fields::{Fields, Wrong};
-use crate::mind;
 use crate::reply::{Body, Reply};
+use crate::serve;
 use crate::vendor::{Trouble, Vendor};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
+/// Where each request of a batch goes.
 const ENDPOINT: &str = "/v1/chat/completions";
-const CREATED: u64 = 1_795_246_760;
-const DAY: u64 = 86_400;
 
-/// The files and batches of a server. A batch runs when it is asked for first, and is done when it is asked for again.
+/// What a vendor keeps.
 #[derive(Debug, Default)]
-pub(crate) struct Desk(Mutex<Drawers>);
+pub(crate) struct Store(Mutex<Kept>);
 
 #[derive(Debug, Default)]
-struct Drawers {
-    files: BTreeMap<String, Bytes>,
+struct Kept {
+    files: BTreeMap<String, (String, Bytes)>,
     batches: BTreeMap<String, Batch>,
 }
 
 #[derive(Debug)]
 struct Batch {
     input: String,
-    good: Vec<Value>,
-    bad: Vec<Value>,
-    asked: u32,
-    cancelled: bool,
+    metadata: Value,
+    status: &'static str,
+    total: usize,
+    /// The files of answers and of errors, once it is done.
+    output: Option<(String, usize)>,
+    failed: Option<(String, usize)>,
+    /// Why it cannot be run at all.
+    errors: Vec<Value>,
 }
 
-impl Desk {
-    /// The vendor's answer at `path`, which has no version; none where this is not for the desk. An error of its own
-    /// is a rule broken, for the vendor's words.
-    pub(crate) fn answer(
-        &self,
-        vendor: &dyn Vendor,
-        request: &Recorded,
-        path: &str,
-    ) -> Option<Result<Reply, Wrong>> {
-        let gone = || Ok(vendor.error(&Trouble::NoSuchPath));
-        let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
-        // The requests of a batch come here too, while the drawers are open.
-        if !matches!(parts.first(), Some(&("files" | "batches"))) {
+impl Store {
+    /// The answer to a request for files or batches; none where it is for something else. `path` is without what the
+    /// vendor's base URL has.
+    pub(crate) fn answer(&self, vendor: &dyn Vendor, request: &Recorded, path: &str) -> Option<Reply> {
+        let mut steps = path.strip_prefix('/')?.split('/');
+        let (what, id, more) = (steps.next()?, steps.next(), steps.next());
+        // A batch that is run asks its vendor, who comes by here again: only who has something to do may hold the lock.
+        if !matches!(what, "files" | "batches") {
             return None;
         }
-        let mut drawers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(match (request.method.as_str(), parts.as_slice()) {
-            ("POST", ["files"]) => drawers.upload(request),
-            ("GET", ["files", id, "content"]) => match drawers.files.get(*id) {
-                Some(content) => Ok(Reply::raw(200, "application/octet-stream", content.clone())),
-                None => gone(),
+        let mut kept = serve::locked(&self.0);
+        Some(match (request.method.as_str(), what, id, more) {
+            ("POST", "files", None, _) => kept.upload(request),
+            ("GET", "files", Some(id), None) => kept.file(id),
+            ("GET", "files", Some(id), Some("content")) => match kept.files.get(id) {
+                Some((_, content)) => Reply::raw(200, "application/octet-stream", content.clone()),
+                None => no_file(id),
             },
-            ("POST", ["batches"]) => drawers.open(vendor, request),
-            ("GET", ["batches", id]) => {
-                drawers.shown(id, false).map_or_else(gone, |batch| Ok(Reply::json(200, batch)))
-            }
-            ("POST", ["batches", id, "cancel"]) => {
-                drawers.shown(id, true).map_or_else(gone, |batch| Ok(Reply::json(200, batch)))
-            }
+            ("POST", "batches", None, _) if !request.is_json() => error::not_json(),
+            ("POST", "batches", None, _) => kept.submit(request).unwrap_or_else(|wrong| error::wrong(&wrong)),
+            ("GET", "batches", Some(id), None) => kept.advance(vendor, request, id),
+            ("POST", "batches", Some(id), Some("cancel")) => kept.cancel(id),
             _ => return None,
         })
     }
 }
 
-impl Drawers {
-    fn upload(&mut self, request: &Recorded) -> Result<Reply, Wrong> {
-        let rule =
-            |path: &str, message: &str| Wrong::Rule { path: path.to_owned(), message: message.to_owned() };
-        let parts = multipart(request).ok_or_else(|| rule("file", "The body is not multipart/form-data."))?;
-        let part = |wanted: &str| parts.iter().find(|(name, _)| name == wanted).map(|(_, content)| content);
-        if part("purpose").is_none_or(|purpose| purpose.as_ref() != b"batch") {
-            return Err(rule("purpose", "'purpose' must be 'batch'."));
+impl Kept {
+    fn upload(&mut self, request: &Recorded) -> Reply {
+        let parts = parts(request).unwrap_or_default();
+        let text = |name: &str| {
+            let part = parts.iter().find(|part| part.name == name);
+            part.map(|part| String::from_utf8_lossy(&part.content).into_owned())
+        };
+        let invalid = |message: &str, param| error::error(400, message, "invalid_request_error", param, None);
+        if text("purpose").as_deref() != Some("batch") {
+            return invalid("'purpose' must be 'batch' here.", Some("purpose"));
         }
-        let content = part("file").ok_or_else(|| Wrong::Missing { path: "file".to_owned() })?;
-        let id = format!("file-{:04}", self.files.len() + 1);
-        let shown = json!({
-            "id": id, "object": "file", "bytes": content.len(), "created_at": CREATED, "filename": "batch.jsonl",
-            "purpose": "batch",
-        });
-        self.files.insert(id, content.clone());
-        Ok(Reply::json(200, shown))
+        let Some(file) = parts.iter().find(|part| part.name == "file") else {
+            return invalid("Missing required parameter: 'file'.", Some("file"));
+        };
+        let name = file.filename.clone().unwrap_or_default();
+        if !name.ends_with(".jsonl") {
+            return invalid("Invalid file format for Batch API. Must be .jsonl", None);
+        }
+        let id = self.keep(name, file.content.clone());
+        self.file(&id)
     }
 
-    fn open(&mut self, vendor: &dyn Vendor, request: &Recorded) -> Result<Reply, Wrong> {
+    fn keep(&mut self, name: String, content: Bytes) -> String {
+        let id = format!("file-fake{}", self.files.len() + 1);
+        self.files.insert(id.clone(), (name, content));
+        id
+    }
+
+    fn file(&self, id: &str) -> Reply {
+        let Some((name, content)) = self.files.get(id) else { return no_file(id) };
+        Reply::json(
+            200,
+            json!({
+                "id": id, "object": "file", "bytes": content.len(), "created_at": CREATED, "filename": name,
+                "purpose": "batch", "status": "processed", "expires_at": null, "status_details": null,
+            }),
+        )
+    }
+
+    fn submit(&mut self, request: &Recorded) -> Result<Reply, Wrong> {
         let mut fields = Fields::of(&request.body, "")?;
         let input = fields.need_text("input_file_id")?.to_owned();
         fields.word("endpoint", &[ENDPOINT])?.ok_or_else(|| fields.missing("endpoint"))?;
         fields.word("completion_window", &["24h"])?.ok_or_else(|| fields.missing("completion_window"))?;
-        fields.object("metadata")?;
+        let metadata = fields.any("metadata").cloned().unwrap_or_default();
         fields.done()?;
-        let Some(content) = self.files.get(&input) else {
-            return Err(Wrong::Rule {
-                path: "input_file_id".to_owned(),
-                message: format!("No such File object: {input}"),
-            });
-        };
-        let mut known = BTreeSet::new();
-        let (mut good, mut bad) = (Vec::new(), Vec::new());
-        for line in String::from_utf8_lossy(content).lines() {
-            let line: Value = serde_json::from_str(line).unwrap_or_default();
-            let mut fields = Fields::of(&line, "")?;
-            let custom_id = fields.need_text("custom_id")?.to_owned();
-            fields.word("method", &["POST"])?.ok_or_else(|| fields.missing("method"))?;
-            fields.word("url", &[ENDPOINT])?.ok_or_else(|| fields.missing("url"))?;
-            let body = fields.any("body").cloned().ok_or_else(|| fields.missing("body"))?;
-            if !known.insert(custom_id.clone()) {
-                return Err(fields.rule("custom_id", "The custom_id is used more than once."));
-            }
-            fields.done()?;
-            let reply = answered(vendor, request, body);
-            let Body::Json(body) = reply.body else { continue };
-            let entry = json!({
-                "id": format!("batch_req_{}", known.len()), "custom_id": custom_id, "error": null,
-                "response": {"status_code": reply.status, "request_id": "req_test", "body": body},
-            });
-            if reply.status == 200 { good.push(entry) } else { bad.push(entry) }
+        if !self.files.contains_key(&input) {
+            return Ok(no_file(&input));
         }
-        let id = format!("batch_{:04}", self.batches.len() + 1);
-        self.batches.insert(id.clone(), Batch { input, good, bad, asked: 0, cancelled: false });
-        let shown = self.batches.get(&id).map(|batch| batch.shown(&id, "validating"));
-        Ok(Reply::json(200, shown.unwrap_or_default()))
+        let id = format!("batch_fake{}", self.batches.len() + 1);
+        let batch = Batch {
+            input,
+            metadata,
+            status: "validating",
+            total: 0,
+            output: None,
+            failed: None,
+            errors: Vec::new(),
+        };
+        let reply = Reply::json(200, batch.shown(&id));
+        self.batches.insert(id, batch);
+        Ok(reply)
     }
 
-    fn shown(&mut self, id: &str, cancel: bool) -> Option<Value> {
-        let batch = self.batches.get_mut(id)?;
-        batch.cancelled |= cancel && batch.asked < 2;
-        batch.asked += 1;
-        let status = match (batch.cancelled, batch.asked) {
-            (true, _) if cancel => "cancelling",
-            (true, _) => "cancelled",
-            (false, 1) => "in_progress",
-            (false, _) => "completed",
-        };
-        let shown = batch.shown(id, status);
-        if status == "completed" {
-            let text = |lines: &[Value]| {
-                Bytes::from(lines.iter().map(|line| format!("{line}\n")).collect::<String>())
-            };
-            for (file, lines) in [(output(id), text(&batch.good)), (errors(id), text(&batch.bad))] {
-                self.files.entry(file).or_insert(lines);
+    fn advance(&mut self, vendor: &dyn Vendor, request: &Recorded, id: &str) -> Reply {
+        let Some(mut batch) = self.batches.remove(id) else { return no_batch(id) };
+        let (_, input) = self.files.get(&batch.input).cloned().unwrap_or_default();
+        match batch.status {
+            "validating" => match lines(&input) {
+                Ok(lines) => (batch.status, batch.total) = ("in_progress", lines.len()),
+                Err(errors) => (batch.status, batch.errors) = ("failed", errors),
+            },
+            "in_progress" => {
+                let lines = lines(&input).unwrap_or_default();
+                let results: Vec<(bool, Value)> =
+                    lines.iter().enumerate().map(|(place, line)| run(vendor, request, line, place)).collect();
+                let mut keep = |good: bool, name: &str| {
+                    // The vendor keeps no order: the last comes first.
+                    let of_kind = results.iter().rev().filter(|(is_good, _)| *is_good == good);
+                    let lines: Vec<String> = of_kind.map(|(_, line)| format!("{line}\n")).collect();
+                    let id = (!lines.is_empty())
+                        .then(|| self.keep(format!("{id}_{name}.jsonl"), lines.concat().into()));
+                    id.map(|id| (id, lines.len()))
+                };
+                (batch.output, batch.failed) = (keep(true, "output"), keep(false, "error"));
+                batch.status = "completed";
             }
+            "cancelling" => batch.status = "cancelled",
+            _ => {}
         }
-        Some(shown)
+        let reply = Reply::json(200, batch.shown(id));
+        self.batches.insert(id.to_owned(), batch);
+        reply
+    }
+
+    fn cancel(&mut self, id: &str) -> Reply {
+        let Some(batch) = self.batches.get_mut(id) else { return no_batch(id) };
+        if !["validating", "in_progress", "cancelling"].contains(&batch.status) {
+            let message = format!("Cannot cancel a batch with status '{}'.", batch.status);
+            return error::error(409, &message, "invalid_request_error", None, None);
+        }
+        batch.status = "cancelling";
+        Reply::json(200, batch.shown(id))
     }
 }
 
 impl Batch {
-    fn shown(&self, id: &str, status: &str) -> Value {
-        let done = status == "completed";
-        let counts = |lines: &[Value]| if done { lines.len() } else { 0 };
+    fn shown(&self, id: &str) -> Value {
+        let at = |states: &[&str]| states.contains(&self.status).then_some(CREATED + 60);
+        let counted = |file: &Option<(String, usize)>| file.as_ref().map_or(0, |(_, lines)| *lines);
+        let named = |file: &Option<(String, usize)>| file.as_ref().map(|(id, _)| id.clone());
+        let errors = (!self.errors.is_empty()).then(|| json!({"object": "list", "data": self.errors}));
         json!({
-            "id": id, "object": "batch", "endpoint": ENDPOINT, "errors": null, "input_file_id": self.input,
-            "completion_window": "24h", "status": status, "created_at": CREATED, "expires_at": CREATED + DAY,
-            "output_file_id": (done && !self.good.is_empty()).then(|| output(id)),
-            "error_file_id": (done && !self.bad.is_empty()).then(|| errors(id)),
+            "id": id,
+            "object": "batch",
+            "endpoint": ENDPOINT,
+            "errors": errors,
+            "input_file_id": self.input,
+            "completion_window": "24h",
+            "status": self.status,
+            "output_file_id": named(&self.output),
+            "error_file_id": named(&self.failed),
+            "created_at": CREATED,
+            "in_progress_at": at(&["in_progress", "completed"]),
+            "expires_at": CREATED + 86_400,
+            "finalizing_at": at(&["completed"]),
+            "completed_at": at(&["completed"]),
+            "failed_at": at(&["failed"]),
+            "expired_at": null,
+            "cancelling_at": at(&["cancelling", "cancelled"]),
+            "cancelled_at": at(&["cancelled"]),
             "request_counts": {
-                "total": self.good.len() + self.bad.len(), "completed": counts(&self.good), "failed": counts(&self.bad),
+                "total": self.total,
+                "completed": counted(&self.output),
+                "failed": counted(&self.failed),
             },
-            "metadata": null,
+            "metadata": self.metadata,
         })
     }
 }
 
-fn output(batch: &str) -> String {
-    format!("file-{batch}-output")
-}
-
-fn errors(batch: &str) -> String {
-    format!("file-{batch}-errors")
-}
-
-/// What the vendor says to one request of a batch.
-fn answered(vendor: &dyn Vendor, batch: &Recorded, body: Value) -> Reply {
-    let path = batch.path.replace("/batches", "/chat/completions");
-    let headers = BTreeMap::from([("content-type".to_owned(), "application/json".to_owned())]);
-    let request = Recorded { path, body, headers, ..batch.clone() };
-    let mut chat = match vendor.read(&request) {
-        Ok(Asked::Chat(chat)) => chat,
-        Ok(_) => return vendor.error(&Trouble::NoSuchPath),
-        Err(refusal) => return refusal,
-    };
-    let Some(model) = vendor.model(&chat.model) else {
-        return vendor.error(&Trouble::NoSuchModel(chat.model.clone()));
-    };
-    let (tokens, window) = (chat.tokens(), model.window);
-    if tokens > window {
-        return vendor.error(&Trouble::TooLong { tokens, window });
+/// The requests of a file, each with its id.
+///
+/// # Errors
+/// Why the file is no batch, line by line.
+fn lines(input: &[u8]) -> Result<Vec<Value>, Vec<Value>> {
+    let text = String::from_utf8_lossy(input);
+    let (mut known, mut models) = (BTreeSet::new(), BTreeSet::new());
+    let (mut lines, mut errors) = (Vec::new(), Vec::new());
+    for (place, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let mut complain = |code: &str, message: &str| {
+            errors.push(json!({"code": code, "message": message, "line": place + 1, "param": null}));
+        };
+        let line: Value = serde_json::from_str(line).unwrap_or_default();
+        let text = |key: &str| line.get(key).and_then(Value::as_str);
+        let Some(id) = text("custom_id").filter(|_| line.get("body").is_some_and(Value::is_object)) else {
+            complain(
+                "invalid_json_line",
+                "This line is not parseable as valid JSON with a custom_id and a body.",
+            );
+            continue;
+        };
+        if text("method") != Some("POST") || text("url") != Some(ENDPOINT) {
+            complain("mismatched_endpoint", "The method or the URL is not that of the batch's endpoint.");
+        }
+        if !known.insert(id.to_owned()) {
+            complain(
+                "duplicate_custom_id",
+                "The custom_id for this request is a duplicate of another request.",
+            );
+        }
+        let model = line.pointer("/body/model").map(Value::to_string);
+        if models.insert(model) && models.len() > 1 {
+            complain("mismatched_model", "The provided model does not match the model of the lines before.");
+        }
+        lines.push(line);
     }
-    chat.max_tokens = Some(chat.max_tokens.unwrap_or(u64::MAX).min(model.max_output));
-    vendor.chat(&chat, &mind::say(&chat))
+    if lines.is_empty() && errors.is_empty() {
+        errors.push(json!({"code": "empty_file", "message": "The batch input file is empty.", "line": null, "param": null}));
+    }
+    if errors.is_empty() { Ok(lines) } else { Err(errors) }
 }
 
-/// The parts of a form by their names.
-fn multipart(request: &Recorded) -> Option<Vec<(String, Bytes)>> {
-    let (media, rest) = request.header("content-type")?.split_once(';')?;
-    let boundary = rest.trim().strip_prefix("boundary=")?.trim_matches('"');
-    if media.trim() != "multipart/form-data" {
-        return None;
-    }
-    let body = std::str::from_utf8(&request.raw).ok()?;
-    let boundary = format!("--{boundary}");
-    let parts = body.split(&boundary).filter_map(|part| {
-        let (head, content) = part.strip_prefix("\r\n")?.split_once("\r\n\r\n")?;
-        let name = head.split("name=\"").nth(1)?.split('"').next()?;
-        Some((name.to_owned(), Bytes::from(content.strip_suffix("\r\n")?.to_owned())))
+/// One request's line of the results, and whether it is an answer.
+fn run(vendor: &dyn Vendor, request: &Recorded, line: &Value, place: usize) -> (bool, Value) {
+    let chat = Recorded {
+        method: "POST".to_owned(),
+        path: format!("{}/chat/completions", vendor.base_path()),
+        headers: BTreeMap::from([("content-type".to_owned(), "application/json".to_owned())]),
+        body: line.get("body").cloned().unwrap_or_default(),
+        ..request.clone()
+    };
+    let reply = match chat.body.get("stream") {
+        Some(Value::Bool(true)) => {
+            vendor.error(&Trouble::Invalid("Streaming is not supported in the Batch API.".to_owned()))
+        }
+        _ => serve::answer(vendor, &[], &chat),
+    };
+    let body = if let Body::Json(body) = reply.body { body } else { Value::Null };
+    let result = json!({
+        "id": format!("batch_req_{}", place + 1),
+        "custom_id": line.get("custom_id"),
+        "response": {"status_code": reply.status, "request_id": format!("req_{}", place + 1), "body": body},
+        "error": null,
     });
-    Some(parts.collect())
+    (reply.status == 200, result)
+}
+
+struct Part {
+    name: String,
+    filename: Option<String>,
+    content: Bytes,
+}
+
+/// The parts of a form.
+fn parts(request: &Recorded) -> Option<Vec<Part>> {
+    let (_, boundary) = request.header("content-type")?.split_once("boundary=")?;
+    let mark = format!("--{}", boundary.trim_matches('"'));
+    let find = |from: usize, wanted: &[u8]| {
+        let found = request.raw.get(from..)?.windows(wanted.len()).position(|window| window == wanted);
+        found.map(|at| from + at)
+    };
+    let mut begin = find(0, mark.as_bytes())? + mark.len() + 2;
+    let mut parts = Vec::new();
+    while let Some(next) = find(begin, format!("\r\n{mark}").as_bytes()) {
+        let body = find(begin, b"\r\n\r\n").filter(|body| *body + 4 <= next)?;
+        let head = String::from_utf8_lossy(request.raw.get(begin..body)?).into_owned();
+        let field = |key: &str| {
+            let (_, rest) = head.split_once(&format!(" {key}=\""))?;
+            rest.split_once('"').map(|(value, _)| value.to_owned())
+        };
+        let content = request.raw.slice(body + 4..next);
+        parts.push(Part { name: field("name")?, filename: field("filename"), content });
+        begin = next + 2 + mark.len() + 2;
+    }
+    Some(parts)
+}
+
+fn no_file(id: &str) -> Reply {
+    let message = format!("No such File object: {id}");
+    error::error(404, &message, "invalid_request_error", Some("id"), None)
+}
+
+fn no_batch(id: &str) -> Reply {
+    let message = format!("No batch found with id '{id}'.");
+    error::error(404, &message, "invalid_request_error", None, None)
 }

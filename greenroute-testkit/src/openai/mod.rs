@@ -16,7 +16,7 @@ use serde_json::json;
 /// OpenAI's chat completions, embeddings, models, files and batches.
 #[derive(Debug, Default)]
 pub(crate) struct OpenAi {
-    desk: batch::Desk,
+    store: batch::Store,
 }
 
 const MODELS: &[Model] = &[
@@ -118,8 +118,8 @@ impl Vendor for OpenAi {
         if let Some(list) = read::listing(request, path) {
             return Ok(Asked::List(list));
         }
-        if let Some(reply) = self.desk.answer(self, request, path) {
-            return reply.map(Asked::Own).map_err(|wrong| told(error::wrong(&wrong)));
+        if let Some(reply) = self.store.answer(self, request, path) {
+            return Ok(Asked::Own(told(reply)));
         }
         let asked = match (request.method.as_str(), path) {
             ("POST", "/chat/completions" | "/embeddings") if !request.is_json() => {

@@ -1,6 +1,8 @@
 //! The fake providers, seen over the wire.
 
 #[cfg(test)]
+mod batches;
+#[cfg(test)]
 mod client;
 #[cfg(test)]
 mod faults;
