@@ -293,7 +293,7 @@ fn whole(asked: &AskedChat, said: &SaidChat, usage: &Value) -> Value {
     let choice =
         json!({"index": 0, "message": message, "logprobs": null, "finish_reason": write::finish(said)});
     json!({
-        "id": "chatcmpl-test",
+        "id": format!("chatcmpl-{}", said.number),
         "object": "chat.completion",
         "created": write::CREATED,
         "model": asked.model,
@@ -301,7 +301,7 @@ fn whole(asked: &AskedChat, said: &SaidChat, usage: &Value) -> Value {
         "usage": usage,
         "usage_breakdown": null,
         "system_fingerprint": "fp_test",
-        "x_groq": {"id": "req_01test", "seed": 307_780_601},
+        "x_groq": {"id": format!("req_{}", said.number), "seed": 307_780_601},
         "service_tier": "on_demand",
     })
 }
@@ -309,7 +309,7 @@ fn whole(asked: &AskedChat, said: &SaidChat, usage: &Value) -> Value {
 fn stream(asked: &AskedChat, said: &SaidChat, usage: &Value) -> Vec<String> {
     let chunk = |choices: Value, more: Value| {
         let mut chunk = json!({
-            "id": "chatcmpl-test",
+            "id": format!("chatcmpl-{}", said.number),
             "object": "chat.completion.chunk",
             "created": write::CREATED,
             "model": asked.model,
@@ -323,7 +323,7 @@ fn stream(asked: &AskedChat, said: &SaidChat, usage: &Value) -> Vec<String> {
         chunk(json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish}]), more)
     };
     let plain = || json!({});
-    let opening = json!({"x_groq": {"id": "req_01test", "seed": 307_780_601}});
+    let opening = json!({"x_groq": {"id": format!("req_{}", said.number), "seed": 307_780_601}});
     let mut frames = vec![delta(json!({"role": "assistant", "content": ""}), None, opening)];
     for piece in parsed_reasoning(asked, said).unwrap_or_default().split_inclusive(' ') {
         frames.push(delta(json!({"reasoning": piece, "channel": "analysis"}), None, plain()));
@@ -339,7 +339,7 @@ fn stream(asked: &AskedChat, said: &SaidChat, usage: &Value) -> Vec<String> {
         }
         frames.push(delta(json!({"tool_calls": calls}), None, plain()));
     }
-    let mut last = json!({"x_groq": {"id": "req_01test", "usage": usage}});
+    let mut last = json!({"x_groq": {"id": format!("req_{}", said.number), "usage": usage}});
     if asked.streamed_usage {
         write::put(&mut last, "usage", usage.clone());
     }

@@ -272,9 +272,9 @@ fn usage(said: &SaidChat) -> Value {
 }
 
 /// What every answer and chunk has. The model is the file's path, whatever was asked for.
-fn head(object: &str, choices: &Value) -> Value {
+fn head(said: &SaidChat, object: &str, choices: &Value) -> Value {
     json!({
-        "id": "chatcmpl-test",
+        "id": format!("chatcmpl-{}", said.number),
         "object": object,
         "created": write::CREATED,
         "model": MODELS.first().map(|model| model.id.as_ref()),
@@ -296,7 +296,7 @@ fn whole(asked: &AskedChat, said: &SaidChat) -> Value {
     if asked.top_log_probabilities.is_some() {
         write::put(&mut choice, "logprobs", write::log_probabilities(asked, said.pieces()));
     }
-    let mut body = head("chat.completion", &json!([choice]));
+    let mut body = head(said, "chat.completion", &json!([choice]));
     write::put(&mut body, "usage", usage(said));
     write::put(&mut body, "timings", timings(said));
     body
@@ -305,7 +305,7 @@ fn whole(asked: &AskedChat, said: &SaidChat) -> Value {
 fn stream(asked: &AskedChat, said: &SaidChat) -> Vec<String> {
     let delta = |delta: Value, finish: Option<&str>| {
         let choices = json!([{"finish_reason": finish, "index": 0, "delta": delta}]);
-        write::frame(&head("chat.completion.chunk", &choices))
+        write::frame(&head(said, "chat.completion.chunk", &choices))
     };
     let mut frames = vec![delta(json!({"role": "assistant", "content": null}), None)];
     let reasoning = said.reasoning.as_deref().filter(|_| asked.shows_reasoning).unwrap_or_default();
@@ -319,11 +319,11 @@ fn stream(asked: &AskedChat, said: &SaidChat) -> Vec<String> {
         if asked.top_log_probabilities.is_some() {
             write::put(&mut choice, "logprobs", write::log_probabilities(asked, std::iter::once(piece)));
         }
-        write::frame(&head("chat.completion.chunk", &json!([choice])))
+        write::frame(&head(said, "chat.completion.chunk", &json!([choice])))
     }));
     frames.push(delta(json!({}), Some(write::finish(said))));
     if asked.streamed_usage {
-        let mut last = head("chat.completion.chunk", &json!([]));
+        let mut last = head(said, "chat.completion.chunk", &json!([]));
         write::put(&mut last, "usage", usage(said));
         write::put(&mut last, "timings", timings(said));
         frames.push(write::frame(&last));

@@ -43,6 +43,13 @@ impl Reply {
         Self::frames("application/x-ndjson", frames)
     }
 
+    /// With this number behind the request's id, where its headers have one.
+    pub(crate) fn numbered(mut self, number: u64) -> Self {
+        let ids = self.headers.iter_mut().filter(|(name, _)| name.ends_with("request-id"));
+        ids.for_each(|(_, id)| id.push_str(&format!("-{number}")));
+        self
+    }
+
     /// Bytes of any kind.
     #[must_use]
     pub fn raw(status: u16, media: &str, body: impl Into<Bytes>) -> Self {

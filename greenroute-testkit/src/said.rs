@@ -13,6 +13,8 @@ pub struct SaidChat {
     pub finish: Finish,
     /// What it used.
     pub usage: SaidUsage,
+    /// Which answer of this server it is: what ids are made of. The mind itself does not count.
+    pub number: u64,
 }
 
 impl SaidChat {

@@ -7,6 +7,7 @@ use crate::fixture::Fixture;
 use crate::line::{Handle, Line};
 use crate::mind;
 use crate::reply::Reply;
+use crate::said::SaidChat;
 use crate::spoil::Sending;
 use crate::vendor::{Model, Trouble, Vendor};
 use axum::extract::{ConnectInfo, Request, State};
@@ -36,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) drawn: AtomicU64,
     /// How many requests came in all.
     pub(crate) seen: AtomicU64,
+    /// How many answers it thought of itself: ids are made of it.
+    pub(crate) answers: AtomicU64,
     pub(crate) tally: Mutex<Tally>,
 }
 
@@ -69,7 +72,7 @@ impl Played {
 }
 
 /// What a vendor, with these models more, says to a request that nothing was laid down for.
-pub(crate) fn answer(vendor: &dyn Vendor, more: &[Model], request: &Recorded) -> Reply {
+pub(crate) fn answer(vendor: &dyn Vendor, more: &[Model], request: &Recorded, number: u64) -> Reply {
     let mut asked = match vendor.read(request) {
         Ok(asked) => asked,
         Err(refusal) => return refusal,
@@ -88,7 +91,8 @@ pub(crate) fn answer(vendor: &dyn Vendor, more: &[Model], request: &Recorded) ->
             let model = model(&chat.model, false)?;
             fits(chat.tokens(), &model)?;
             chat.max_tokens = Some(chat.max_tokens.unwrap_or(u64::MAX).min(model.max_output));
-            Ok(vendor.chat(chat, &mind::say(chat)))
+            let said = SaidChat { number, ..mind::say(chat) };
+            Ok(vendor.chat(chat, &said).numbered(number))
         }
         Asked::Count(chat) => {
             model(&chat.model, false)?;
@@ -204,7 +208,10 @@ impl Shared {
         let laid_down = locked(&played.replies).pop_front();
         Ok(match laid_down {
             Some(reply) => (reply, true),
-            None => (answer(played.vendor.as_ref(), &played.models, request), false),
+            None => {
+                let number = self.answers.fetch_add(1, Ordering::Relaxed);
+                (answer(played.vendor.as_ref(), &played.models, request, number), false)
+            }
         })
     }
 

@@ -32,7 +32,7 @@ pub(super) fn message(asked: &AskedChat, said: &SaidChat, write: Write) -> Value
         Finish::Calls => ("tool_use", None),
     };
     json!({
-        "id": "msg_01FAKE", "type": "message", "role": "assistant", "model": snapshot(model), "content": content,
+        "id": format!("msg_{}", said.number), "type": "message", "role": "assistant", "model": snapshot(model), "content": content,
         "stop_reason": reason, "stop_sequence": sequence, "stop_details": null, "usage": usage(said, write),
     })
 }

@@ -87,8 +87,7 @@ fn body(asked: &AskedChat, said: &SaidChat, parts: Option<Vec<Value>>, written: 
         "candidates": [candidate],
         "usageMetadata": usage(said, written),
         "modelVersion": asked.model,
-        // Another for another turn of the conversation, the same for the same.
-        "responseId": format!("r{}-{}", asked.tokens(), asked.turns.len()),
+        "responseId": format!("r{}", said.number),
     })
 }
 

@@ -74,6 +74,7 @@ pub fn say(asked: &AskedChat) -> SaidChat {
             calls,
             finish: Finish::Calls,
             usage: usage(output),
+            number: 0,
         };
     }
     let text = match &asked.schema {
@@ -91,7 +92,7 @@ pub fn say(asked: &AskedChat) -> SaidChat {
     };
     let text = text.to_owned();
     let output = count_words(&text);
-    SaidChat { text, reasoning, calls, finish, usage: usage(output) }
+    SaidChat { text, reasoning, calls, finish, usage: usage(output), number: 0 }
 }
 
 /// The vector of a text, of length 1: texts that share words lie near each other. 16 numbers, unless another number is

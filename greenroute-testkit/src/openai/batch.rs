@@ -261,7 +261,7 @@ fn run(vendor: &dyn Vendor, request: &Recorded, line: &Value, place: usize) -> (
         Some(Value::Bool(true)) => {
             vendor.error(&Trouble::Invalid("Streaming is not supported in the Batch API.".to_owned()))
         }
-        _ => serve::answer(vendor, &[], &chat),
+        _ => serve::answer(vendor, &[], &chat, u64::try_from(place).unwrap_or(u64::MAX)),
     };
     let body = if let Body::Json(body) = reply.body { body } else { Value::Null };
     let result = json!({

@@ -61,7 +61,7 @@ pub(crate) fn whole(asked: &AskedChat, said: &SaidChat, model: &str, head: &Valu
         "finish_reason": finish(said),
     });
     let mut body = json!({
-        "id": "chatcmpl-test",
+        "id": format!("chatcmpl-{}", said.number),
         "object": "chat.completion",
         "created": CREATED,
         "model": model,
@@ -83,7 +83,7 @@ pub(crate) fn stream(
 ) -> Vec<String> {
     let chunk = |choices: Value, usage: Value| {
         let mut chunk = json!({
-            "id": "chatcmpl-test",
+            "id": format!("chatcmpl-{}", said.number),
             "object": "chat.completion.chunk",
             "created": CREATED,
             "model": model,
