@@ -607,8 +607,11 @@ async fn a_batch_is_handed_over_waited_for_and_read() {
         let provider = played.open(&server);
         let item = |id: &str, request| BatchItem { id: id.to_owned(), request };
         let limited = ChatRequest { max_output_tokens: Some(60), ..played.asking("Why is the sky blue?") };
-        let unknown = ChatRequest { model: played.key("no-such-model"), ..played.asking("Why?") };
-        let items = vec![item("first", limited.clone()), item("second", unknown)];
+        let mixed = ChatRequest { model: played.key("tiny-window"), ..limited.clone() };
+        let mixed = provider.submit(vec![item("a", limited.clone()), item("b", mixed)]).await.unwrap_err();
+        assert_eq!(*mixed.kind(), ErrorKind::InvalidRequest, "{mixed}");
+        let overlong = played.asking(&"river ".repeat(5000));
+        let items = vec![item("first", limited.clone()), item("second", overlong)];
         let batch = provider.submit(items).await.unwrap();
         assert_eq!(provider.status(&batch).await.unwrap().state, BatchState::Running);
         let status = provider.status(&batch).await.unwrap();
@@ -623,7 +626,7 @@ async fn a_batch_is_handed_over_waited_for_and_read() {
         let alone = provider.chat(limited).await.unwrap();
         assert_eq!(answered.as_ref().unwrap().blocks, alone.blocks);
         assert_eq!(answered.as_ref().unwrap().usage, alone.usage);
-        assert_eq!(*refused.as_ref().unwrap_err().kind(), ErrorKind::ModelNotFound);
+        assert_eq!(*refused.as_ref().unwrap_err().kind(), ErrorKind::ContextOverflow);
     }
 }
 

@@ -150,7 +150,12 @@ impl OpenAi {
         }
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         let mut known = BTreeSet::new();
-        for BatchItem { id, .. } in items {
+        let first = items.first().map(|item| &item.request.model);
+        for BatchItem { id, request } in items {
+            // The vendor would find it out too, long after it took the batch.
+            if Some(&request.model) != first {
+                return invalid("all requests of a batch must be for one model".to_owned());
+            }
             if !(1..=64).contains(&id.len()) || !id.bytes().all(allowed) {
                 return invalid(format!("the id `{id}` must be 1 to 64 of `a-z A-Z 0-9 _ -`"));
             }
