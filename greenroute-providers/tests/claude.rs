@@ -150,7 +150,7 @@ async fn an_answer_tells_under_which_names_and_where_it_was_served() {
     let claude = claude(&server);
     let whole = claude.chat(asking(HAIKU, "Why is the sky blue?")).await.unwrap();
     assert_eq!(whole.returned, key("claude-haiku-4-5-20251001"));
-    assert_eq!(whole.served.request_id.as_deref(), Some("req_011FAKE"));
+    assert!(whole.served.request_id.as_deref().unwrap().starts_with("req_011FAKE"));
     assert_eq!(whole.served.region.as_deref(), Some("global"));
     let timing = whole.timing.unwrap();
     assert_eq!(

@@ -33,6 +33,21 @@ impl ChatRequest {
             }
             _ => {}
         }
+        for block in self.messages.iter().flat_map(|message| &message.blocks) {
+            if let Block::Image { media_type, base64 } = block {
+                if !media_type.starts_with("image/") {
+                    return invalid(&format!(
+                        "an image's `media_type` must begin with `image/`, not be `{media_type}`"
+                    ));
+                }
+                if !is_base64(base64) {
+                    return invalid("an image's `base64` must be standard base64, and not empty");
+                }
+            }
+        }
+        if self.schema.as_ref().is_some_and(|schema| !schema.is_object()) {
+            return invalid("`schema` must be a JSON object");
+        }
         let Some(accepts) = card.map(|card| card.accepts) else {
             return Ok(());
         };
@@ -61,6 +76,14 @@ impl ChatRequest {
             _ => true,
         })
     }
+}
+
+/// Whether `text` is standard base64 (RFC 4648, section 4), padded or not.
+fn is_base64(text: &str) -> bool {
+    let digits = text.trim_end_matches('=');
+    let padding = text.len() - digits.len();
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
+    !digits.is_empty() && padding <= 2 && digits.len() % 4 != 1 && digits.bytes().all(letter)
 }
 
 #[cfg(test)]

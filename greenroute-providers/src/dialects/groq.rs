@@ -14,7 +14,6 @@ pub const DIALECT: Dialect = Dialect {
     key_variable: "GROQ_API_KEY",
     output_limit: "max_completion_tokens",
     seed: Some("seed"),
-    effort: Some(["none", "low", "medium", "high"]),
     schema: SchemaForm::Strict,
     times: Some(Times {
         queue: "/usage/queue_time",

@@ -49,9 +49,8 @@ pub(super) fn ask(
         generation_config: GenerationConfig {
             temperature: request.sampling.temperature,
             top_p: request.sampling.top_p,
-            top_k: request.sampling.top_k,
-            // Gemini's seeds have 31 bits; equal seeds stay equal.
-            seed: request.sampling.seed.map(|seed| seed & 0x7fff_ffff),
+            top_k: request.sampling.top_k.map(checks::top_k),
+            seed: request.sampling.seed.map(checks::seed),
             max_output_tokens: checks::output_limit(request, card),
             stop_sequences: request.stop.clone(),
             response_mime_type: schema.as_ref().map(|_| "application/json"),

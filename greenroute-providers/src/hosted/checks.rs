@@ -30,6 +30,16 @@ pub(crate) fn output_limit(request: &ChatRequest, card: Option<&ModelCard>) -> O
     request.max_output_tokens.map(|asked| most.map_or(asked, |most| asked.min(most)))
 }
 
+/// A seed that every vendor takes: 31 bits, as the narrowest of them have it. Equal seeds stay equal.
+pub(crate) const fn seed(seed: u64) -> u64 {
+    seed & 0x7fff_ffff
+}
+
+/// A `top_k` that every vendor takes: no vocabulary has more tokens than a signed number of 32 bits.
+pub(crate) const fn top_k(top_k: u32) -> u32 {
+    if top_k > 0x7fff_ffff { 0x7fff_ffff } else { top_k }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,7 +66,7 @@ mod tests {
 
     #[test]
     fn what_the_card_does_not_accept_is_refused_before_sending() {
-        let schema = ChatRequest { schema: Some(true.into()), ..asking(ModelKey::new("p", "m")) };
+        let schema = ChatRequest { schema: Some(serde_json::json!({})), ..asking(ModelKey::new("p", "m")) };
         let error = check(&schema, &ProviderName::new("p"), Some(&card())).unwrap_err();
         assert_eq!(*error.kind(), ErrorKind::Unsupported);
     }

@@ -1,7 +1,7 @@
 //! What is asked, in Ollama's form.
 
 use super::wire::{Called, CalledFunction, Chat, Function, Options, Think, Tool, Turn};
-use crate::hosted::checks::output_limit;
+use crate::hosted::checks::{self, output_limit};
 use greenroute_core::chat::{Block, ChatRequest, Effort, Message, Role, ToolChoice};
 use greenroute_core::model::ModelCard;
 use greenroute_core::{Note, NoteCode};
@@ -19,8 +19,6 @@ pub(super) struct Standing {
 /// The field of an opaque block that holds what the model thought.
 pub(super) const THINKING: &str = "thinking";
 
-/// llama.cpp's seeds have 32 bits, and Ollama's are signed: these fit both, and are never the -1 that means none.
-const SEEDS: u64 = 0x7fff_ffff;
 /// Ollama's limits are signed numbers of 32 bits at last.
 const MOST_OUTPUT: u64 = 0x7fff_ffff;
 
@@ -48,9 +46,9 @@ pub(super) fn chat<'a>(
         options: Options {
             temperature: sampling.temperature,
             top_p: sampling.top_p,
-            top_k: sampling.top_k,
+            top_k: sampling.top_k.map(checks::top_k),
             repeat_penalty: sampling.repetition_penalty,
-            seed: sampling.seed.map(|seed| seed & SEEDS),
+            seed: sampling.seed.map(checks::seed),
             num_predict: output_limit(request, card).map(|tokens| tokens.min(MOST_OUTPUT)),
             num_ctx: standing.context_tokens,
             stop: &request.stop,

@@ -1,5 +1,5 @@
 use super::dialect::{Counting, Dialect, variable};
-use super::effort::Efforts;
+use super::effort::{Efforts, Words};
 use super::{Inner, OpenAi, fault};
 use crate::hosted::cards::cards_of;
 use greenroute_core::model::ProviderName;
@@ -17,6 +17,7 @@ pub struct OpenAiBuilder {
     base_url: Option<String>,
     timeouts: Timeouts,
     models: Vec<ModelCard>,
+    efforts: Vec<Words>,
 }
 
 impl OpenAiBuilder {
@@ -29,6 +30,7 @@ impl OpenAiBuilder {
             base_url: None,
             timeouts: Timeouts::default(),
             models: Vec::new(),
+            efforts: Vec::new(),
         }
     }
 
@@ -81,6 +83,15 @@ impl OpenAiBuilder {
         self.models(vec![card])
     }
 
+    /// The words of `reasoning_effort` that `model` knows, for off, low, medium and high, where greenroute does not know
+    /// them.
+    #[must_use]
+    pub fn effort(mut self, model: impl Into<String>, words: [&str; 4]) -> Self {
+        let (provider, words) = (self.name.to_string(), words.map(str::to_owned).to_vec());
+        self.efforts.insert(0, Words { provider, models: vec![model.into()], words });
+        self
+    }
+
     /// The provider. Nothing is sent.
     ///
     /// # Errors
@@ -115,7 +126,7 @@ impl OpenAiBuilder {
             }
             None => None,
         };
-        let efforts = Efforts::of(name.as_str())?;
+        let efforts = Efforts::of(name.as_str(), self.efforts)?;
         let cards = cards_of(name.as_str(), self.models)?;
         Ok(OpenAi(Arc::new(Inner { dialect, name, client, root, cards, efforts })))
     }

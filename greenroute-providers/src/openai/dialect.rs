@@ -43,8 +43,8 @@ pub struct Dialect {
     pub repetition_penalty: Option<&'static str>,
     /// The field of `Sampling::seed`, where there is one.
     pub seed: Option<&'static str>,
-    /// The words of `reasoning_effort` for off, low, medium and high, where it can be told. Models with other words
-    /// stand in `data/efforts.toml`.
+    /// The words of `reasoning_effort` for off, low, medium and high, where every model takes them or passes them over.
+    /// Elsewhere the models that take them stand in `data/efforts.toml`.
     pub effort: Option<[&'static str; 4]>,
     /// In which form it takes the schema of an answer.
     pub schema: SchemaForm,

@@ -52,7 +52,6 @@ pub(crate) const OPENAI: Dialect = Dialect {
     output_limit: "max_completion_tokens",
     system_role: "developer",
     seed: Some("seed"),
-    effort: Some(["none", "low", "medium", "high"]),
     schema: SchemaForm::Strict,
     log_probabilities: true,
     elapsed_header: Some("openai-processing-ms"),

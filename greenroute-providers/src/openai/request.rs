@@ -69,11 +69,11 @@ impl Writer<'_> {
         let (sampling, dialect) = (self.request.sampling, *self.dialect);
         self.put_if_known("temperature", Some("temperature"), sampling.temperature);
         self.put_if_known("top_p", Some("top_p"), sampling.top_p);
-        self.put_if_known("top_k", dialect.top_k, sampling.top_k);
+        self.put_if_known("top_k", dialect.top_k, sampling.top_k.map(checks::top_k));
         self.put_if_known("repetition_penalty", dialect.repetition_penalty, sampling.repetition_penalty);
-        self.put_if_known("seed", dialect.seed, sampling.seed);
+        self.put_if_known("seed", dialect.seed, sampling.seed.map(checks::seed));
         if let Some(effort) = self.request.effort {
-            match self.efforts.word(effort, &self.request.model, self.dialect) {
+            match self.efforts.word(effort, self.request.model.model.as_str(), self.dialect) {
                 Some(word) => self.put("reasoning_effort", word),
                 None => self.left_out("effort"),
             }
