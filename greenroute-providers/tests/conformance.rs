@@ -141,6 +141,9 @@ async fn report(tested: &Tested) -> Report {
     let (provider, model) = (Arc::clone(&tested.provider), tested.card.key.clone());
     let mut subject = Subject::new(provider, Arc::new(Clock::default()), model);
     subject.max_output_tokens = 60;
+    if tested.card.window.context < 1024 {
+        subject.prompt = "Count to ten.".to_owned();
+    }
     run_async(ALL, &subject, tested.skips).await
 }
 
