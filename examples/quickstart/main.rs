@@ -57,7 +57,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
         let mut ranking = router.advisor().advise(&options.prompt, &Objective::balanced())?;
         let more = ranking.ranked.len().saturating_sub(SHOWN);
         ranking.ranked.truncate(SHOWN);
-        println!("{ranking}   and {more} more; {} may not answer this prompt", ranking.excluded.len());
+        let excluded = std::mem::take(&mut ranking.excluded).len();
+        println!("{ranking}\n   and {more} more; {excluded} may not answer this prompt");
         return Ok(());
     }
 
