@@ -101,6 +101,13 @@ async fn streamed(provider: &OpenAi, request: ChatRequest) -> Result<(Vec<ChatEv
     panic!("no end came");
 }
 
+/// Without what two answers never share: their ids.
+fn unnamed(response: ChatResponse) -> ChatResponse {
+    assert!(response.served.response_id.is_some());
+    let served = Served { response_id: None, request_id: None, ..response.served };
+    ChatResponse { served, ..response }
+}
+
 /// The answer whole and in pieces, which must be the same but for what only a header of a whole one tells.
 async fn both(provider: &OpenAi, request: ChatRequest) -> Result<ChatResponse, Error> {
     let whole = provider.chat(request.clone()).await;
@@ -109,12 +116,6 @@ async fn both(provider: &OpenAi, request: ChatRequest) -> Result<ChatResponse, E
         (Ok(whole), Ok((_, streamed))) => {
             let by_header = whole.timing.is_some_and(|timing| timing.source == TimingSource::FrontendElapsed);
             let timing = if by_header { None } else { whole.timing };
-            // Two calls have two ids.
-            let unnamed = |response: ChatResponse| {
-                assert!(response.served.response_id.is_some());
-                let served = Served { response_id: None, request_id: None, ..response.served };
-                ChatResponse { served, ..response }
-            };
             assert_eq!(unnamed(ChatResponse { timing, ..whole.clone() }), unnamed(streamed));
             Ok(whole)
         }
@@ -280,15 +281,19 @@ async fn what_is_only_sent_otherwise_is_the_same_answer() {
     for played in &PLAYED {
         let provider = played.open(&server);
         let request = played.asking("Say 👩‍👩‍👧‍👦 and Ω!");
-        let whole = both(&provider, request.clone()).await.unwrap();
-        let in_pieces = streamed(&provider, request.clone()).await.unwrap();
+        let whole = unnamed(both(&provider, request.clone()).await.unwrap());
+        let in_pieces = async || {
+            let (pieces, done) = streamed(&provider, request.clone()).await.unwrap();
+            (pieces, unnamed(done))
+        };
+        let undisturbed = in_pieces().await;
         for fault in Fault::ALL.iter().filter(|fault| fault.is_harmless()) {
             server.fault_next(played.fake, *fault);
-            assert_eq!(streamed(&provider, request.clone()).await.unwrap(), in_pieces, "{fault}");
-            // Some befall only streams: then the fault waits for the next request.
+            assert_eq!(in_pieces().await, undisturbed, "{fault}");
+            // Some befall only streams.
             if !matches!(fault, Fault::DuplicateUsage | Fault::Bom | Fault::CommentLines | Fault::CrlfLines) {
                 server.fault_next(played.fake, *fault);
-                assert_eq!(provider.chat(request.clone()).await.unwrap(), whole, "{fault}");
+                assert_eq!(unnamed(provider.chat(request.clone()).await.unwrap()), whole, "{fault}");
             }
         }
     }

@@ -1,6 +1,8 @@
 use super::dialect::Dialect;
 use super::wire::{Choice, Content, Part, Said, ToolCall};
+use super::replay::Replay;
 use super::{OpenAi, tally};
+use crate::hosted::calls::next_call;
 use crate::hosted::stated::{Stated, stated};
 use greenroute_core::chat::{Block, ChatRequest, ChatResponse, FinishReason, Served};
 use greenroute_core::profile::estimate_tokens;
@@ -31,8 +33,7 @@ pub(super) struct Heard {
     chosen: bool,
     finish: Option<String>,
     log_probabilities: Option<Vec<f64>>,
-    /// Fields that the vendor wants back.
-    replayed: Map<String, Value>,
+    replay: Replay,
     /// Everything beside the choices; what comes again takes the place of what came before.
     beside: Map<String, Value>,
     comments: Vec<String>,
@@ -68,7 +69,9 @@ impl Heard {
         let Value::Object(mut members) = piece else {
             return Err(Fault::Unreadable("it is no JSON object".to_owned()));
         };
-        if members.get("error").is_some_and(|error| !error.is_null()) {
+        // Beside `error`, vLLM and Mistral know a body that is one.
+        let is_error = members.get("object").and_then(Value::as_str) == Some("error");
+        if is_error || members.get("error").is_some_and(|error| !error.is_null()) {
             return Err(Fault::Reported(Value::Object(members)));
         }
         let choices = members.remove("choices");
@@ -79,14 +82,13 @@ impl Heard {
             Some(_) => return Err(Fault::Unreadable("`choices` is no array".to_owned())),
         };
         let mut added = Piece::default();
-        for choice in choices {
-            self.keep_replayed(&choice, dialect);
+        // Only one answer is ever asked for.
+        let is_first = |choice: &Value| choice.get("index").and_then(Value::as_u64).unwrap_or(0) == 0;
+        for choice in choices.into_iter().filter(is_first) {
+            self.replay.hear(&choice, dialect.replayed);
             let choice: Choice = serde_json::from_value(choice)
                 .map_err(|error| Fault::Unreadable(format!("a choice cannot be read: {error}")))?;
-            // Only one answer is ever asked for.
-            if choice.index == 0 {
-                self.hear_choice(choice, &mut added)?;
-            }
+            self.hear_choice(choice, &mut added)?;
         }
         Ok(added)
     }
@@ -171,7 +173,7 @@ impl Heard {
                     call.id.as_ref().is_none_or(|id| id.is_empty() || known.id.is_empty() || known.id == *id)
                 })
             }
-            None if call.function.name.is_some() => None,
+            None if call.function.name.as_ref().is_some_and(|name| !name.is_empty()) => None,
             None => self.calls.last_mut(),
         };
         let arguments = match call.function.arguments {
@@ -195,16 +197,6 @@ impl Heard {
         }
     }
 
-    fn keep_replayed(&mut self, choice: &Value, dialect: &Dialect) {
-        let said = choice.get("message").or_else(|| choice.get("delta"));
-        for name in dialect.replayed {
-            match said.and_then(|said| said.get(name)) {
-                None | Some(Value::Null) => {}
-                Some(value) => join(self.replayed.entry(*name).or_insert(Value::Null), value),
-            }
-        }
-    }
-
     /// The whole answer to `call`.
     ///
     /// # Errors
@@ -225,8 +217,9 @@ impl Heard {
             None => Counted::Approximate(estimate(&request, &[&self.text, &self.thinking])),
         };
         let mut blocks = Vec::new();
-        if !self.replayed.is_empty() && !self.calls.is_empty() {
-            let content = Value::Object(self.replayed);
+        // Where there are tools, also what was thought after their results is asked for again.
+        let with_tools = !(self.calls.is_empty() && request.tools.is_empty());
+        if let Some(content) = self.replay.into_content().filter(|_| with_tools) {
             blocks.push(Block::Opaque { made_by: request.model.clone(), content });
         }
         if !self.text.is_empty() {
@@ -234,11 +227,18 @@ impl Heard {
         }
         let text_of = |field: &str| body.get(field).and_then(Value::as_str).map(str::to_owned);
         let response_id = text_of("id");
-        let calls = self.calls.len();
+        let (calls, first) = (self.calls.len(), next_call(&request.messages));
         for (position, heard) in self.calls.into_iter().enumerate() {
             let cut = finish_reason == FinishReason::Length && position + 1 == calls;
             match heard.arguments() {
-                Ok(arguments) => blocks.push(heard.block(arguments, response_id.as_deref(), position)),
+                Ok(arguments) => {
+                    let made_up = || match &response_id {
+                        Some(answer) => format!("call_{answer}_{position}"),
+                        None => format!("call_{}", first.saturating_add(position.try_into().unwrap_or(u64::MAX))),
+                    };
+                    let id = if heard.id.is_empty() { made_up() } else { heard.id };
+                    blocks.push(Block::ToolCall { id, name: heard.name, arguments });
+                }
                 Err(_) if cut => {
                     let text =
                         format!("the call of `{}` was cut at the output limit and left out", heard.name);
@@ -285,16 +285,6 @@ impl HeardCall {
             Err(error) => Err(error.to_string()),
         }
     }
-
-    /// Where no id came one is made up, other than those of other answers.
-    fn block(self, arguments: Value, answer: Option<&str>, position: usize) -> Block {
-        let id = if self.id.is_empty() {
-            format!("call_{}_{position}", answer.unwrap_or_default())
-        } else {
-            self.id
-        };
-        Block::ToolCall { id, name: self.name, arguments }
-    }
 }
 
 fn finish_reason(finish: Option<&str>, refused: bool, has_calls: bool) -> FinishReason {
@@ -333,13 +323,4 @@ pub(super) fn estimate(request: &ChatRequest, said: &[&str]) -> Usage {
     let blocks = request.messages.iter().flat_map(|message| &message.blocks);
     let input = blocks.map(read).fold(Tokens::ZERO, |sum, tokens| sum + tokens);
     Usage::new(input, said.iter().map(|text| count(text)).fold(Tokens::ZERO, |sum, tokens| sum + tokens))
-}
-
-/// Texts and lists go on, anything else takes the place of what was there.
-fn join(known: &mut Value, more: &Value) {
-    match (known, more) {
-        (Value::String(known), Value::String(more)) => known.push_str(more),
-        (Value::Array(known), Value::Array(more)) => known.extend(more.iter().cloned()),
-        (known, more) => *known = more.clone(),
-    }
 }

@@ -126,7 +126,7 @@ impl OpenAiBuilder {
             }
             None => None,
         };
-        let efforts = Efforts::of(name.as_str(), self.efforts)?;
+        let efforts = Efforts::of(dialect.name, self.efforts)?;
         let cards = cards_of(name.as_str(), self.models)?;
         Ok(OpenAi(Arc::new(Inner { dialect, name, client, root, cards, efforts })))
     }

@@ -2,20 +2,24 @@ use super::dialect::Counting;
 use super::{OpenAi, request};
 use crate::hosted::checks;
 use async_trait::async_trait;
-use greenroute_core::chat::ChatRequest;
+use greenroute_core::chat::{Block, ChatRequest};
 use greenroute_core::units::Tokens;
 use greenroute_core::{Error, ErrorKind, Result, TokenCounter};
 use serde_json::{Map, Value, json};
 
 #[async_trait]
 impl TokenCounter for OpenAi {
-    /// Images are not counted by every server; where there are any, nothing is.
+    /// The servers count text alone: where there are images, nothing is counted.
     async fn count(&self, request: &ChatRequest) -> Result<Tokens> {
         let card = checks::card_of(&self.0.cards, &request.model);
         checks::check(request, &self.0.name, card)?;
         let (Some(counting), Some(_)) = (self.0.dialect.counting, &self.0.root) else {
             return Err(self.unsupported("counts no tokens before they are sent"));
         };
+        let mut blocks = request.messages.iter().flat_map(|message| &message.blocks);
+        if blocks.any(|block| matches!(block, Block::Image { .. })) {
+            return Err(self.unsupported("counts no images"));
+        }
         let mut conversation = Map::new();
         conversation.insert("messages".to_owned(), request::messages(request, &self.0.dialect)?.into());
         if !request.tools.is_empty() {

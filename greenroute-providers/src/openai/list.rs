@@ -80,10 +80,15 @@ fn price(pricing: &Value, unit: Prices) -> Option<PriceTier> {
         };
         Usd::try_from_usd(number).ok()
     };
+    let (input, output) = (usd(input)?, usd(output)?);
+    // Together says 0 of what runs only on machines that are rented whole.
+    if unit == Prices::PerMillion && input == Usd::ZERO && output == Usd::ZERO {
+        return None;
+    }
     Some(PriceTier {
         above_input_tokens: 0,
-        input_usd_per_mtok: usd(input)?,
-        output_usd_per_mtok: usd(output)?,
+        input_usd_per_mtok: input,
+        output_usd_per_mtok: output,
         cache_read_usd_per_mtok: usd(cache_read),
         cache_write_5m_usd_per_mtok: usd(cache_write),
         cache_write_1h_usd_per_mtok: None,

@@ -26,6 +26,7 @@ mod embed;
 mod fault;
 mod list;
 mod provider;
+mod replay;
 mod request;
 mod stream;
 mod tally;
@@ -34,7 +35,7 @@ mod tests;
 mod wire;
 
 pub use builder::OpenAiBuilder;
-pub use dialect::{Counting, Dialect, Embeddings, Prices, SchemaForm, Times, Unit};
+pub use dialect::{Counting, Dialect, Embeddings, NoThinking, Prices, SchemaForm, Times, Unit};
 
 use greenroute_core::model::{ModelCard, ProviderName};
 use greenroute_core::{Error, ErrorKind, ModelKey, Result};

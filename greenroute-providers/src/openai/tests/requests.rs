@@ -95,14 +95,17 @@ fn each_dialect_says_the_same_request_in_its_own_words() {
     let strict =
         json!({"type": "json_schema", "json_schema": {"name": "answer", "strict": true, "schema": closed}});
     let plain = json!({"type": "json_schema", "json_schema": {"name": "answer", "schema": full().schema}});
-    let (body, notes) = written(&full(), OPENAI);
+    // Effort is told only to models that are known to take it, and where all models of a dialect do.
+    let of = |model: &str| ChatRequest { model: ModelKey::new("p", model), ..full() };
+    let (body, notes) = written(&of("gpt-6-luna"), OPENAI);
     let more = json!({"max_completion_tokens": 64, "seed": 7, "reasoning_effort": "low", "response_format": strict, "logprobs": true});
-    assert_eq!(body, and(common("developer"), more));
+    assert_eq!(body, and(and(common("developer"), json!({"model": "gpt-6-luna"})), more));
     assert_eq!(notes, ["top_k", "repetition_penalty", "schema"]);
-    let (body, notes) = written(&full(), &groq::DIALECT);
+    assert_eq!(written(&full(), OPENAI).1, ["top_k", "repetition_penalty", "effort", "schema"]);
+    let (body, notes) = written(&of("openai/gpt-oss-20b"), &groq::DIALECT);
     let more =
         json!({"max_completion_tokens": 64, "seed": 7, "reasoning_effort": "low", "response_format": strict});
-    assert_eq!(body, and(common("system"), more));
+    assert_eq!(body, and(and(common("system"), json!({"model": "openai/gpt-oss-20b"})), more));
     assert_eq!(notes, ["top_k", "repetition_penalty", "schema"]);
     let (body, notes) = written(&full(), &llama_server::DIALECT);
     let more = json!({"max_tokens": 64, "seed": 7, "top_k": 40, "repeat_penalty": 1.1, "response_format": plain, "logprobs": true});
