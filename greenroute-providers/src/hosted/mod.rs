@@ -3,4 +3,5 @@
 pub(crate) mod cards;
 pub(crate) mod checks;
 pub(crate) mod schema;
+pub(crate) mod settings;
 pub(crate) mod stated;
