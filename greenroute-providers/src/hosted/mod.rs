@@ -4,4 +4,5 @@ pub(crate) mod calls;
 pub(crate) mod cards;
 pub(crate) mod checks;
 pub(crate) mod schema;
+pub(crate) mod settings;
 pub(crate) mod stated;
