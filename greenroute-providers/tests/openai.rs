@@ -290,11 +290,8 @@ async fn what_is_only_sent_otherwise_is_the_same_answer() {
         for fault in Fault::ALL.iter().filter(|fault| fault.is_harmless()) {
             server.fault_next(played.fake, *fault);
             assert_eq!(in_pieces().await, undisturbed, "{fault}");
-            // Some befall only streams.
-            if !matches!(fault, Fault::DuplicateUsage | Fault::Bom | Fault::CommentLines | Fault::CrlfLines) {
-                server.fault_next(played.fake, *fault);
-                assert_eq!(unnamed(provider.chat(request.clone()).await.unwrap()), whole, "{fault}");
-            }
+            server.fault_next(played.fake, *fault);
+            assert_eq!(unnamed(provider.chat(request.clone()).await.unwrap()), whole, "{fault}");
         }
     }
 }
@@ -482,6 +479,9 @@ async fn effort_is_told_in_words_that_the_model_knows() {
             assert!(response.notes.is_empty(), "{:?}", response.notes);
         }
     }
+    let off = ChatRequest { effort: Some(Effort::Off), ..LLAMA.asking("Why?") };
+    let (pieces, done) = streamed(&LLAMA.open(&server), off).await.unwrap();
+    assert!(done.notes.is_empty() && pieces.iter().all(|piece| matches!(piece, ChatEvent::Text(_))));
     for played in [OPENAI, LLAMA] {
         let request = ChatRequest { effort: Some(Effort::High), ..played.asking("Why?") };
         let response = both(&played.open(&server), request).await.unwrap();
@@ -607,8 +607,19 @@ async fn tokens_are_counted_by_the_server_that_has_the_tokenizer() {
     assert!(counted >= Tokens::new(3), "{counted}");
     let longer = provider.count(&LLAMA.asking("one two three four five six seven eight nine")).await.unwrap();
     assert!(longer >= Tokens::new(9), "{longer}");
-    let refused = OPENAI.open(&server).count(&OPENAI.asking("hi")).await.unwrap_err();
-    assert_eq!(*refused.kind(), ErrorKind::Unsupported);
+    let mut seen = LLAMA.asking("What is this?");
+    seen.messages[0].blocks.push(Block::Image { media_type: "image/png".into(), base64: PIXEL.into() });
+    for refused in [provider.count(&seen).await, OPENAI.open(&server).count(&OPENAI.asking("hi")).await] {
+        assert_eq!(*refused.unwrap_err().kind(), ErrorKind::Unsupported);
+    }
+}
+
+#[tokio::test]
+async fn a_count_that_takes_two_requests_has_one_deadline() {
+    let server = FakeServer::builder().latency(Duration::from_millis(250)).start().await.unwrap();
+    let request = ChatRequest { timeout: Some(Duration::from_millis(400)), ..LLAMA.asking("Why?") };
+    let error = LLAMA.open(&server).count(&request).await.unwrap_err();
+    assert_eq!((error.kind(), server.requests().len()), (&ErrorKind::Timeout, 1), "{error}");
 }
 
 #[tokio::test]

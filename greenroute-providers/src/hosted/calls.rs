@@ -1,4 +1,7 @@
+//! Calls of tools, as far as vendors leave something open.
+
 use greenroute_core::chat::{Block, Message};
+use serde_json::{Value, json};
 
 /// The number after that of every id `call_<number>` in the conversation: ids that are made up for calls without one
 /// go on from there, and none comes twice, whatever part of the conversation was left out.
@@ -10,11 +13,41 @@ pub(crate) fn next_call(messages: &[Message]) -> u64 {
     calls.max().map_or(0, |last| last.saturating_add(1))
 }
 
+/// The arguments of a call as an object, be it said as such or as its JSON text. Nothing, `null` and `"null"` are an
+/// empty one.
+///
+/// # Errors
+/// What stands there instead.
+pub(crate) fn arguments(said: Value) -> Result<Value, String> {
+    let read = match said {
+        Value::String(text) if text.trim().is_empty() => Value::Null,
+        Value::String(text) => serde_json::from_str(&text).map_err(|error| error.to_string())?,
+        said => said,
+    };
+    match read {
+        Value::Null => Ok(json!({})),
+        Value::Object(_) => Ok(read),
+        other => Err(format!("`{other}`")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use greenroute_core::chat::Role;
-    use serde_json::json;
+
+    #[test]
+    fn arguments_are_an_object_however_they_are_said() {
+        for none in [json!(null), json!("null"), json!(" "), json!({}), json!("{}")] {
+            assert_eq!(arguments(none), Ok(json!({})));
+        }
+        for one in [json!({"n": 1}), json!("{\"n\": 1}")] {
+            assert_eq!(arguments(one), Ok(json!({"n": 1})));
+        }
+        for other in [json!([1]), json!("[1]"), json!(7), json!("{\"n\": Oslo}"), json!(true)] {
+            assert!(arguments(other.clone()).is_err(), "{other}");
+        }
+    }
 
     #[test]
     fn made_up_ids_go_on_after_the_last_one_that_is_still_there() {

@@ -6,3 +6,4 @@ pub(crate) mod checks;
 pub(crate) mod schema;
 pub(crate) mod settings;
 pub(crate) mod stated;
+pub(crate) mod vectors;

@@ -1,8 +1,8 @@
 use super::dialect::Dialect;
-use super::wire::{Choice, Content, Part, Said, ToolCall};
 use super::replay::Replay;
+use super::wire::{Choice, Content, Part, Said, ToolCall};
 use super::{OpenAi, tally};
-use crate::hosted::calls::next_call;
+use crate::hosted::calls::{arguments, next_call};
 use crate::hosted::stated::{Stated, stated};
 use greenroute_core::chat::{Block, ChatRequest, ChatResponse, FinishReason, Served};
 use greenroute_core::profile::estimate_tokens;
@@ -214,7 +214,12 @@ impl Heard {
         }
         let usage = match tally::usage(&body) {
             Some(usage) => Counted::Reported(usage),
-            None => Counted::Approximate(estimate(&request, &[&self.text, &self.thinking])),
+            None => {
+                let calls = self.calls.iter().flat_map(|call| [&call.name, &call.arguments]);
+                let said: Vec<&str> =
+                    [&self.text, &self.thinking].into_iter().chain(calls).map(String::as_str).collect();
+                Counted::Approximate(estimate(&request, &said))
+            }
         };
         let mut blocks = Vec::new();
         // Where there are tools, also what was thought after their results is asked for again.
@@ -226,15 +231,17 @@ impl Heard {
             blocks.push(Block::Text { text: self.text });
         }
         let text_of = |field: &str| body.get(field).and_then(Value::as_str).map(str::to_owned);
-        let response_id = text_of("id");
+        let response_id = text_of("id").filter(|id| !id.is_empty());
         let (calls, first) = (self.calls.len(), next_call(&request.messages));
         for (position, heard) in self.calls.into_iter().enumerate() {
             let cut = finish_reason == FinishReason::Length && position + 1 == calls;
-            match heard.arguments() {
+            match arguments(heard.arguments.into()) {
                 Ok(arguments) => {
                     let made_up = || match &response_id {
                         Some(answer) => format!("call_{answer}_{position}"),
-                        None => format!("call_{}", first.saturating_add(position.try_into().unwrap_or(u64::MAX))),
+                        None => {
+                            format!("call_{}", first.saturating_add(position.try_into().unwrap_or(u64::MAX)))
+                        }
                     };
                     let id = if heard.id.is_empty() { made_up() } else { heard.id };
                     blocks.push(Block::ToolCall { id, name: heard.name, arguments });
@@ -269,21 +276,6 @@ impl Heard {
         response.notes = notes;
         response.log_probabilities = self.log_probabilities.filter(|_| request.log_probabilities);
         Ok(response)
-    }
-}
-
-impl HeardCall {
-    /// No arguments are an empty object: servers write them as nothing, `null` or `"null"`.
-    fn arguments(&self) -> Result<Value, String> {
-        if self.arguments.trim().is_empty() {
-            return Ok(json!({}));
-        }
-        match serde_json::from_str(&self.arguments) {
-            Ok(Value::Null) => Ok(json!({})),
-            Ok(Value::Object(arguments)) => Ok(Value::Object(arguments)),
-            Ok(other) => Err(format!("`{other}`")),
-            Err(error) => Err(error.to_string()),
-        }
     }
 }
 

@@ -6,6 +6,7 @@ use greenroute_core::chat::{Block, ChatRequest};
 use greenroute_core::units::Tokens;
 use greenroute_core::{Error, ErrorKind, Result, TokenCounter};
 use serde_json::{Map, Value, json};
+use std::time::{Duration, Instant};
 
 #[async_trait]
 impl TokenCounter for OpenAi {
@@ -25,19 +26,22 @@ impl TokenCounter for OpenAi {
         if !request.tools.is_empty() {
             conversation.insert("tools".to_owned(), request.tools.iter().map(request::tool).collect());
         }
+        // Two requests at llama-server, one deadline.
+        let begun = Instant::now();
+        let left = || request.timeout.map(|left| left.saturating_sub(begun.elapsed()));
         let (answer, field) = match counting {
             Counting::Template => {
-                let written = self.ask(request, "apply-template", &Value::Object(conversation)).await?;
+                let written = self.ask(request, "apply-template", &Value::Object(conversation), left()).await?;
                 let Some(prompt) = written.get("prompt").and_then(Value::as_str) else {
                     return Err(unreadable(request, "no `prompt` came from /apply-template"));
                 };
                 let text = json!({"content": prompt, "add_special": true, "parse_special": true});
-                (self.ask(request, "tokenize", &text).await?, "tokens")
+                (self.ask(request, "tokenize", &text, left()).await?, "tokens")
             }
             Counting::Conversation => {
                 conversation.insert("model".to_owned(), request.model.model.as_str().into());
                 conversation.insert("add_generation_prompt".to_owned(), true.into());
-                (self.ask(request, "tokenize", &Value::Object(conversation)).await?, "count")
+                (self.ask(request, "tokenize", &Value::Object(conversation), left()).await?, "count")
             }
         };
         let count = match answer.get(field) {
@@ -50,9 +54,15 @@ impl TokenCounter for OpenAi {
 }
 
 impl OpenAi {
-    async fn ask(&self, request: &ChatRequest, path: &str, body: &Value) -> Result<Value> {
+    async fn ask(
+        &self,
+        request: &ChatRequest,
+        path: &str,
+        body: &Value,
+        left: Option<Duration>,
+    ) -> Result<Value> {
         let root = self.0.root.as_ref().unwrap_or(&self.0.client);
-        let sent = root.post(path).origin(request.model.to_string()).timeout(request.timeout);
+        let sent = root.post(path).origin(request.model.to_string()).timeout(left);
         sent.json(body).send().await?.json().await
     }
 }

@@ -179,24 +179,10 @@ impl Dialect {
         counting: None,
         batches: false,
     };
-
-    /// Whether the environment says that this vendor is to be used: its key is there or, where it needs none, its
-    /// base URL.
-    #[must_use]
-    pub fn is_set_up(&self) -> bool {
-        let wanted = if self.needs_key { self.key_variable } else { self.base_url_variable };
-        variable(wanted).is_some()
-    }
 }
 
 impl fmt::Display for Dialect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.display_name)
     }
-}
-
-/// An environment variable that says something.
-pub(super) fn variable(name: &str) -> Option<String> {
-    let value = if name.is_empty() { None } else { std::env::var(name).ok() };
-    value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
 }

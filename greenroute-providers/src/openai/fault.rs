@@ -3,8 +3,11 @@ use greenroute_http::{Classified, Failure};
 use serde_json::Value;
 
 /// What servers without a code say of a prompt that does not fit: nearly all, vLLM, and Together.
-const OVERLONG: [&str; 3] =
-    ["maximum context length", "longer than the maximum model length", "`inputs` tokens + `max_new_tokens` must be"];
+const OVERLONG: [&str; 3] = [
+    "maximum context length",
+    "longer than the maximum model length",
+    "`inputs` tokens + `max_new_tokens` must be",
+];
 
 /// What a failure is where its `code` or `type` says more than the status. Vendors share these words, and none uses
 /// another's for something else.

@@ -60,7 +60,8 @@ fn add(known: &mut Vec<Value>, entry: &Value) {
 
 /// Whether `entry` is more of `last`, rather than a new one: what has its signature is complete.
 fn goes_on(last: &Map<String, Value>, entry: &Map<String, Value>) -> bool {
-    let told = |entry: &Map<String, Value>, name: &str| entry.get(name).filter(|value| !value.is_null()).cloned();
+    let told =
+        |entry: &Map<String, Value>, name: &str| entry.get(name).filter(|value| !value.is_null()).cloned();
     let same = |name: &str| match (told(last, name), told(entry, name)) {
         (Some(one), Some(other)) => one == other,
         _ => true,
@@ -121,7 +122,8 @@ mod tests {
 
     #[test]
     fn entries_of_other_kinds_places_or_names_stay_apart() {
-        let entry = |kind: &str, index: u64, id: &str| json!({"type": kind, "index": index, "id": id, "text": "a"});
+        let entry =
+            |kind: &str, index: u64, id: &str| json!({"type": kind, "index": index, "id": id, "text": "a"});
         let entries = [
             entry("reasoning.text", 0, "i"),
             entry("reasoning.text", 1, "i"),

@@ -32,7 +32,8 @@ pub(super) fn write(
     if !request.stop.is_empty() {
         writer.put("stop", request.stop.clone());
     }
-    let foreign = |block: &&Block| matches!(block, Block::Opaque { made_by, .. } if *made_by != request.model);
+    let foreign =
+        |block: &&Block| matches!(block, Block::Opaque { made_by, .. } if *made_by != request.model);
     let dropped = request.messages.iter().flat_map(|message| &message.blocks).filter(foreign).count();
     if dropped > 0 {
         let text = format!("{dropped} blocks that only another model can read were left out");

@@ -138,3 +138,31 @@ fn each_dialect_says_the_same_request_in_its_own_words() {
         "{called}"
     );
 }
+
+#[test]
+fn off_switches_thinking_off_where_no_word_of_effort_does() {
+    let written = |effort, dialect: &Dialect| {
+        let request = ChatRequest { effort: Some(effort), schema: None, ..full() };
+        let efforts = Efforts::of(dialect.name, Vec::new()).unwrap();
+        let body = request::write(&request, dialect, &efforts, None).unwrap().body;
+        ["thinking", "chat_template_kwargs", "reasoning_effort"].map(|field| body.get(field).cloned())
+    };
+    let disabled = Some(json!({"type": "disabled"}));
+    assert_eq!(written(Effort::Off, &deepseek::DIALECT), [disabled, None, None]);
+    assert_eq!(written(Effort::High, &deepseek::DIALECT), [None, None, Some(json!("max"))]);
+    let template = Some(json!({"enable_thinking": false}));
+    assert_eq!(written(Effort::Off, &llama_server::DIALECT), [None, template, None]);
+    assert_eq!(written(Effort::Off, &vllm::DIALECT), [None, None, Some(json!("none"))]);
+}
+
+#[test]
+fn blocks_that_only_another_model_can_read_are_left_out_with_a_note() {
+    let mut request = ChatRequest { effort: None, schema: None, sampling: Sampling::default(), ..full() };
+    let foreign =
+        Block::Opaque { made_by: ModelKey::new("p", "other"), content: json!({"reasoning_content": "Hm."}) };
+    request.messages[2].blocks.insert(0, foreign);
+    let efforts = Efforts::of("deepseek", Vec::new()).unwrap();
+    let written = request::write(&request, &deepseek::DIALECT, &efforts, None).unwrap();
+    assert_eq!(written.body["messages"][2].get("reasoning_content"), None);
+    assert_eq!(written.notes.iter().map(|note| note.code).collect::<Vec<_>>(), [NoteCode::OpaqueDropped]);
+}
