@@ -13,6 +13,19 @@ pub(crate) fn next_call(messages: &[Message]) -> u64 {
     calls.max().map_or(0, |last| last.saturating_add(1))
 }
 
+/// The id of the call at `position` of an answer, which came without one: of the `answer`'s id where that has one, so
+/// that two answers do not share it. Other vendors take up to 40 letters, digits, `_` and `-`.
+pub(crate) fn made_up_id(answer: Option<&str>, messages: &[Message], position: usize) -> String {
+    let known = |letter: &char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
+    let answer: String = answer.into_iter().flat_map(str::chars).filter(known).take(24).collect();
+    if answer.is_empty() {
+        let position = u64::try_from(position).unwrap_or(u64::MAX);
+        format!("call_{}", next_call(messages).saturating_add(position))
+    } else {
+        format!("call_{answer}_{position}")
+    }
+}
+
 /// The arguments of a call as an object, be it said as such or as its JSON text. Nothing, `null` and `"null"` are an
 /// empty one.
 ///
@@ -59,5 +72,8 @@ mod tests {
         assert_eq!(of(&[]), 0);
         assert_eq!(of(&["call_4", "call_3"]), 5, "the first three were left out");
         assert_eq!(of(&["call_x", "toolu_9"]), 0);
+        assert_eq!(made_up_id(Some("chat/1"), &[], 2), "call_chat1_2");
+        assert_eq!(made_up_id(Some("/"), &[], 2), "call_2");
+        assert!(made_up_id(Some(&"a".repeat(99)), &[], 2).len() <= 40);
     }
 }

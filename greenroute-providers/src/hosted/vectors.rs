@@ -1,6 +1,6 @@
 //! What every provider holds texts and their vectors to.
 
-use greenroute_core::profile::estimate_tokens;
+use super::estimate::output;
 use greenroute_core::units::Tokens;
 use greenroute_core::usage::{Counted, Usage};
 use greenroute_core::{EmbedRequest, Error, ErrorKind, Result};
@@ -45,9 +45,7 @@ pub(crate) fn usage(request: &EmbedRequest, counted: Option<u64>) -> Counted {
     let usage = |tokens| Usage::new(tokens, Tokens::ZERO);
     match counted {
         Some(tokens) => Counted::Reported(usage(Tokens::new(tokens))),
-        None => {
-            Counted::Approximate(usage(request.texts.iter().map(|text| estimate_tokens(text).value()).sum()))
-        }
+        None => Counted::Approximate(usage(output(request.texts.iter().map(String::as_str)))),
     }
 }
 

@@ -3,9 +3,9 @@
 use super::convert::THINKING;
 use super::wire::{Chunk, Metrics, Think, ToolCall};
 use crate::hosted::calls::{arguments, next_call};
+use crate::hosted::estimate;
 use crate::hosted::stated::{Stated, stated};
-use greenroute_core::chat::{Block, ChatEvent, ChatRequest, ChatResponse, FinishReason, Message};
-use greenroute_core::profile::estimate_tokens;
+use greenroute_core::chat::{Block, ChatEvent, ChatRequest, ChatResponse, FinishReason};
 use greenroute_core::units::Tokens;
 use greenroute_core::usage::{Counted, ServerTiming, TimingSource, Usage};
 use greenroute_core::{Error, ErrorKind, ModelKey, Note, NoteCode, Result};
@@ -41,13 +41,12 @@ impl Answer {
         think: Option<Think>,
         notes: Vec<Note>,
     ) -> Self {
-        let said: String = request.messages.iter().map(Message::plain_text).collect();
         Self {
             client,
             model: request.model.clone(),
             limit,
             think,
-            estimated_input: estimate_tokens(&said).value(),
+            estimated_input: estimate::input(request),
             next_call: next_call(&request.messages),
             notes,
             text: String::new(),
@@ -180,8 +179,8 @@ impl Answer {
                 Block::ToolCall { name, arguments, .. } => format!("{name}{arguments}"),
                 _ => String::new(),
             });
-            let all = format!("{}{}{}", self.thinking, self.text, calls.collect::<String>());
-            estimate_tokens(&all).value()
+            let calls: String = calls.collect();
+            estimate::output([self.thinking.as_str(), &self.text, &calls])
         };
         let (Some(read), Some(written)) = (metrics.prompt_eval_count, written.or(empty)) else {
             let read = metrics.prompt_eval_count.map_or(self.estimated_input, Tokens::new);
@@ -231,7 +230,7 @@ mod tests {
     use super::super::stream::events;
     use super::*;
     use futures_util::{FutureExt, StreamExt, stream};
-    use greenroute_core::chat::Role;
+    use greenroute_core::chat::{Message, Role};
     use greenroute_http::Timeouts;
     use greenroute_testkit::{Body, Fixture};
     use proptest::prelude::*;

@@ -2,11 +2,10 @@ use super::dialect::Dialect;
 use super::replay::Replay;
 use super::wire::{Choice, Content, Part, Said, ToolCall};
 use super::{OpenAi, tally};
-use crate::hosted::calls::{arguments, next_call};
+use crate::hosted::calls::{arguments, made_up_id};
+use crate::hosted::estimate;
 use crate::hosted::stated::{Stated, stated};
 use greenroute_core::chat::{Block, ChatRequest, ChatResponse, FinishReason, Served};
-use greenroute_core::profile::estimate_tokens;
-use greenroute_core::units::Tokens;
 use greenroute_core::usage::{Counted, Usage};
 use greenroute_core::{Error, ErrorKind, Note, NoteCode, Result};
 use serde_json::{Map, Value, json};
@@ -216,9 +215,8 @@ impl Heard {
             Some(usage) => Counted::Reported(usage),
             None => {
                 let calls = self.calls.iter().flat_map(|call| [&call.name, &call.arguments]);
-                let said: Vec<&str> =
-                    [&self.text, &self.thinking].into_iter().chain(calls).map(String::as_str).collect();
-                Counted::Approximate(estimate(&request, &said))
+                let said = [&self.text, &self.thinking].into_iter().chain(calls).map(String::as_str);
+                Counted::Approximate(Usage::new(estimate::input(&request), estimate::output(said)))
             }
         };
         let mut blocks = Vec::new();
@@ -232,17 +230,12 @@ impl Heard {
         }
         let text_of = |field: &str| body.get(field).and_then(Value::as_str).map(str::to_owned);
         let response_id = text_of("id").filter(|id| !id.is_empty());
-        let (calls, first) = (self.calls.len(), next_call(&request.messages));
+        let calls = self.calls.len();
         for (position, heard) in self.calls.into_iter().enumerate() {
             let cut = finish_reason == FinishReason::Length && position + 1 == calls;
             match arguments(heard.arguments.into()) {
                 Ok(arguments) => {
-                    let made_up = || match &response_id {
-                        Some(answer) => format!("call_{answer}_{position}"),
-                        None => {
-                            format!("call_{}", first.saturating_add(position.try_into().unwrap_or(u64::MAX)))
-                        }
-                    };
+                    let made_up = || made_up_id(response_id.as_deref(), &request.messages, position);
                     let id = if heard.id.is_empty() { made_up() } else { heard.id };
                     blocks.push(Block::ToolCall { id, name: heard.name, arguments });
                 }
@@ -301,18 +294,4 @@ fn adopt_usage(body: &mut Value) {
     if let (Some(usage), Value::Object(members)) = (usage, body) {
         members.entry("usage").or_insert(usage);
     }
-}
-
-/// What no provider counted, by the length of the texts.
-pub(super) fn estimate(request: &ChatRequest, said: &[&str]) -> Usage {
-    let count = |text: &str| estimate_tokens(text).value();
-    let read = |block: &Block| match block {
-        Block::Text { text } => count(text),
-        Block::ToolResult { content, .. } => count(content),
-        Block::ToolCall { arguments, .. } => count(&arguments.to_string()),
-        _ => Tokens::ZERO,
-    };
-    let blocks = request.messages.iter().flat_map(|message| &message.blocks);
-    let input = blocks.map(read).fold(Tokens::ZERO, |sum, tokens| sum + tokens);
-    Usage::new(input, said.iter().map(|text| count(text)).fold(Tokens::ZERO, |sum, tokens| sum + tokens))
 }

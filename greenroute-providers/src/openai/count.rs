@@ -31,7 +31,8 @@ impl TokenCounter for OpenAi {
         let left = || request.timeout.map(|left| left.saturating_sub(begun.elapsed()));
         let (answer, field) = match counting {
             Counting::Template => {
-                let written = self.ask(request, "apply-template", &Value::Object(conversation), left()).await?;
+                let written =
+                    self.ask(request, "apply-template", &Value::Object(conversation), left()).await?;
                 let Some(prompt) = written.get("prompt").and_then(Value::as_str) else {
                     return Err(unreadable(request, "no `prompt` came from /apply-template"));
                 };
