@@ -1,5 +1,6 @@
-//! DeepSeek. What it thought before it called a tool must go back to it with the tool's result. It knows three
-//! efforts and can leave off thinking, and takes no schema.
+//! DeepSeek. What it thought goes back to it with every answer, unless it shall not think; with others'
+//! answers it wants to hear that nothing was thought. It knows three efforts, can leave off thinking, and takes no
+//! schema.
 
 use crate::openai::{Dialect, NoThinking};
 
@@ -14,5 +15,6 @@ pub const DIALECT: Dialect = Dialect {
     no_thinking: Some(NoThinking::Disabled),
     log_probabilities: true,
     replayed: &["reasoning_content"],
+    replays_blank: true,
     ..Dialect::PLAIN
 };

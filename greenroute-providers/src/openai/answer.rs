@@ -220,9 +220,7 @@ impl Heard {
             }
         };
         let mut blocks = Vec::new();
-        // Where there are tools, also what was thought after their results is asked for again.
-        let with_tools = !(self.calls.is_empty() && request.tools.is_empty());
-        if let Some(content) = self.replay.into_content().filter(|_| with_tools) {
+        if let Some(content) = self.replay.into_content() {
             blocks.push(Block::Opaque { made_by: request.model.clone(), content });
         }
         if !self.text.is_empty() {

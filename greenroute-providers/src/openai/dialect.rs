@@ -56,8 +56,11 @@ pub struct Dialect {
     pub log_probabilities: bool,
     /// The exact length that it wants ids of tool calls to have, in letters and digits.
     pub call_id_length: Option<usize>,
-    /// Fields of an answer with tool calls that must come back to it with the tools' results.
+    /// Fields of an answer that come back to the model that gave it; its vendor demands them, at the latest with the
+    /// results of tools.
     pub replayed: &'static [&'static str],
+    /// Whether an answer without those fields, such as another model's, is refused unless they are there and empty.
+    pub replays_blank: bool,
     /// Where its answers say how long they took.
     pub times: Option<Times>,
     /// The header that says how many milliseconds passed in its front end. In a stream headers come first and cannot
@@ -172,6 +175,7 @@ impl Dialect {
         log_probabilities: false,
         call_id_length: None,
         replayed: &[],
+        replays_blank: false,
         times: None,
         elapsed_header: None,
         prices: None,

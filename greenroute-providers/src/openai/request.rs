@@ -209,6 +209,8 @@ impl Scribe<'_> {
     }
 
     fn model(&self, message: &Message, into: &mut Vec<Value>) -> Result<()> {
+        // Who is told not to think is not reminded of its thoughts.
+        let thinks = self.request.effort != Some(Effort::Off) || self.dialect.no_thinking.is_none();
         let mut written = Map::new();
         let mut calls = Vec::new();
         for block in &message.blocks {
@@ -219,7 +221,7 @@ impl Scribe<'_> {
                     let function = json!({"name": name, "arguments": arguments});
                     calls.push(json!({"id": self.call_id(id), "type": "function", "function": function}));
                 }
-                Block::Opaque { made_by, content } if *made_by == self.request.model => {
+                Block::Opaque { made_by, content } if thinks && *made_by == self.request.model => {
                     let fields = content.as_object().into_iter().flatten();
                     let wanted = fields.filter(|(name, _)| self.dialect.replayed.contains(&name.as_str()));
                     written.extend(wanted.map(|(name, value)| (name.clone(), value.clone())));
@@ -231,6 +233,11 @@ impl Scribe<'_> {
         let text = message.plain_text();
         if text.is_empty() && calls.is_empty() {
             return Ok(());
+        }
+        if thinks && self.dialect.replays_blank {
+            for name in self.dialect.replayed {
+                written.entry(*name).or_insert_with(|| "".into());
+            }
         }
         written.insert("role".to_owned(), "assistant".into());
         written.insert("content".to_owned(), if text.is_empty() { Value::Null } else { text.into() });

@@ -6,7 +6,9 @@ use super::answer::{Call, Heard};
 use super::{Dialect, OpenAi, SchemaForm, fault, request, stream};
 use crate::dialects::{self, deepseek, greenpt, groq, llama_server, melious, neuralwatt, openrouter, vllm};
 use futures_util::{FutureExt, StreamExt};
-use greenroute_core::chat::{Block, ChatEvent, ChatRequest, ChatResponse, FinishReason, Message, Role, Tool};
+use greenroute_core::chat::{
+    Block, ChatEvent, ChatRequest, ChatResponse, Effort, FinishReason, Message, Role,
+};
 use greenroute_core::usage::Counted;
 use greenroute_core::{Error, ErrorKind, Method, ModelKey, Result};
 use greenroute_http::{Failure, Headers, SseItem, SseReader};
@@ -323,7 +325,7 @@ fn what_a_model_thought_before_a_call_goes_back_to_it_alone() {
         request::messages(&ChatRequest::new(model, history), &deepseek::DIALECT).unwrap()
     };
     assert_eq!(back(ModelKey::new("deepseek", "m"))[0]["reasoning_content"], "Hm.");
-    assert_eq!(back(ModelKey::new("deepseek", "other"))[0].get("reasoning_content"), None);
+    assert_eq!(back(ModelKey::new("deepseek", "other"))[0]["reasoning_content"], "");
 }
 
 #[test]
@@ -358,22 +360,21 @@ fn ids_that_are_made_up_are_new_to_the_conversation_where_the_answer_has_none() 
 }
 
 #[test]
-fn what_was_thought_after_a_tools_result_goes_back_too() {
+fn what_was_thought_goes_back_with_every_answer_unless_the_model_shall_not_think() {
     let message = json!({"content": "Rain.", "reasoning_content": "So."});
     let body = json!({"choices": [{"message": message, "finish_reason": "stop"}]});
-    let plain = whole(&deepseek::DIALECT, body.clone()).unwrap();
-    assert_eq!(plain.blocks, [Block::text("Rain.")], "without tools nobody asks for it");
-    let mut call = call(&deepseek::DIALECT);
-    call.request.tools.push(Tool {
-        name: "weather".into(),
-        description: String::new(),
-        parameters: json!({"type": "object"}),
-    });
-    let answer = call.provider.clone().whole(body, call).unwrap();
-    let history = vec![Message { role: Role::Assistant, blocks: answer.blocks }];
-    let back = ChatRequest::new(ModelKey::new("deepseek", "m"), history);
-    let back = request::messages(&back, &deepseek::DIALECT).unwrap();
-    assert_eq!((&back[0]["reasoning_content"], &back[0]["content"]), (&json!("So."), &json!("Rain.")));
+    let own = whole(&deepseek::DIALECT, body).unwrap();
+    let history = vec![
+        Message { role: Role::Assistant, blocks: own.blocks },
+        Message::text(Role::Assistant, "Another model's."),
+    ];
+    let back = |effort| {
+        let request = ChatRequest::new(ModelKey::new("deepseek", "m"), history.clone());
+        let written = request::messages(&ChatRequest { effort, ..request }, &deepseek::DIALECT).unwrap();
+        written.iter().map(|message| message.get("reasoning_content").cloned()).collect::<Vec<_>>()
+    };
+    assert_eq!(back(None), [Some(json!("So.")), Some(json!(""))]);
+    assert_eq!(back(Some(Effort::Off)), [None, None]);
 }
 
 #[test]
