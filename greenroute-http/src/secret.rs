@@ -43,8 +43,9 @@ impl Secret {
         &self.0
     }
 
-    /// Why no server can be sent this key.
-    pub(crate) fn fault(&self) -> Option<&'static str> {
+    /// Why no server can be sent this key, such as "is empty"; `None` where one can.
+    #[must_use]
+    pub fn fault(&self) -> Option<&'static str> {
         if self.0.is_empty() {
             Some("is empty")
         } else if !self.0.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {

@@ -1,8 +1,9 @@
 use super::failure::classify;
 use super::rules::{ClaudeRules, shipped};
 use super::{Claude, NAME};
-use greenroute_core::{Date, Error, ErrorKind, ModelCard, Result};
-use greenroute_http::{Client, Secret, Timeouts};
+use crate::hosted::cards::cards_of;
+use crate::hosted::settings::{Setting, Settings, Variables, environment, setters};
+use greenroute_core::{Date, Error, ErrorKind, Result};
 use std::sync::Arc;
 
 const BASE_URL: &str = "https://api.anthropic.com";
@@ -14,47 +15,23 @@ const API_VERSION: &str = "2023-06-01";
 /// version in `ANTHROPIC_API_VERSION`.
 #[derive(Debug, Clone)]
 pub struct ClaudeBuilder {
-    key: Option<Secret>,
-    key_variable: String,
-    base_url: Option<String>,
+    settings: Settings,
     api_version: Option<String>,
-    timeouts: Timeouts,
-    models: Vec<ModelCard>,
     rules: Vec<ClaudeRules>,
 }
 
+impl Default for ClaudeBuilder {
+    fn default() -> Self {
+        Self { settings: Settings::new(&["ANTHROPIC_API_KEY"]), api_version: None, rules: Vec::new() }
+    }
+}
+
 impl ClaudeBuilder {
-    pub(super) fn new() -> Self {
-        Self {
-            key: None,
-            key_variable: "ANTHROPIC_API_KEY".to_owned(),
-            base_url: None,
-            api_version: None,
-            timeouts: Timeouts::default(),
-            models: Vec::new(),
-            rules: Vec::new(),
-        }
-    }
-
-    /// The API key.
-    #[must_use]
-    pub fn key(mut self, key: impl Into<String>) -> Self {
-        self.key = Some(Secret::new(key));
-        self
-    }
-
-    /// The environment variable that holds the key, where none is given.
-    #[must_use]
-    pub fn key_variable(mut self, variable: impl Into<String>) -> Self {
-        self.key_variable = variable.into();
-        self
-    }
-
-    /// The server, without `/v1`: `https://api.anthropic.com`, unless set here or in the environment.
-    #[must_use]
-    pub fn base_url(mut self, url: impl Into<String>) -> Self {
-        self.base_url = Some(url.into());
-        self
+    setters! {
+        /// The API key.
+        key,
+        /// The server, without `/v1`: `https://api.anthropic.com`, unless set here or in the environment.
+        base_url,
     }
 
     /// The API's version, a date: `2023-06-01`, unless set here or in the environment. From `2026-10-21` on it takes no
@@ -63,26 +40,6 @@ impl ClaudeBuilder {
     pub fn api_version(mut self, version: impl Into<String>) -> Self {
         self.api_version = Some(version.into());
         self
-    }
-
-    /// How long a call may take.
-    #[must_use]
-    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
-        self.timeouts = timeouts;
-        self
-    }
-
-    /// Models besides the shipped ones; a card with the key of another replaces it.
-    #[must_use]
-    pub fn models(mut self, cards: impl IntoIterator<Item = ModelCard>) -> Self {
-        self.models.extend(cards);
-        self
-    }
-
-    /// One model more, as [`models`](Self::models).
-    #[must_use]
-    pub fn model(self, card: ModelCard) -> Self {
-        self.models([card])
     }
 
     /// What certain models take, where greenroute does not know it or knows it wrong.
@@ -95,39 +52,52 @@ impl ClaudeBuilder {
     /// The provider. Nothing is sent yet.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] for a missing key, a base URL or version that is none, and a bad card or one of another
-    /// provider.
+    /// [`ErrorKind::Config`], naming the setting or the variable, for a missing key, a base URL or version that is
+    /// none, and a bad card or one of another provider.
     pub fn build(self) -> Result<Claude> {
-        let config = |message: String| Error::new(ErrorKind::Config, NAME, message);
-        let key = match self.key {
-            Some(key) => key,
-            None => Secret::from_env(&self.key_variable)?,
-        };
-        let base_url = set(self.base_url, "ANTHROPIC_BASE_URL", BASE_URL);
-        let api_version = set(self.api_version, "ANTHROPIC_API_VERSION", API_VERSION);
-        let version: Date =
-            api_version.parse().map_err(|error| config(format!("`api_version` is no version: {error}")))?;
-        let client = Client::new(NAME, &base_url, self.timeouts)?
+        self.build_with(&environment)
+    }
+
+    fn build_with(self, variables: Variables<'_>) -> Result<Claude> {
+        let settings = self.settings;
+        let key = settings.needed_key(NAME, variables)?;
+        let base_url = settings.base_url(&["ANTHROPIC_BASE_URL"], BASE_URL, variables);
+        let names = ["ANTHROPIC_API_VERSION"];
+        let api_version = Setting::find("api_version", self.api_version, &names, API_VERSION, variables);
+        let version: Date = api_version.value.trim().parse().map_err(|error| {
+            let message = format!("{} is no version: {error}", api_version.name);
+            Error::new(ErrorKind::Config, NAME, message)
+        })?;
+        let client = settings
+            .client(NAME, &base_url)?
             .classifier(classify)
             .secret_header("x-api-key", "", &key)?
-            .header("anthropic-version", &api_version)?;
-        let mut cards: Vec<Arc<ModelCard>> = Vec::new();
-        let shipped_cards = crate::cards()?.into_iter().filter(|card| card.key.provider.as_str() == NAME);
-        for card in shipped_cards.chain(self.models) {
-            card.validate()?;
-            if card.key.provider.as_str() != NAME {
-                return Err(config(format!("`models` holds {}, which is not of this provider", card.key)));
-            }
-            cards.retain(|known| known.key != card.key);
-            cards.push(Arc::new(card));
-        }
+            .header("anthropic-version", api_version.value.trim())?;
+        let cards = cards_of(NAME, settings.models)?;
         let rules = shipped()?.into_iter().chain(self.rules.into_iter().map(Arc::new)).collect();
         Ok(Claude { client, version, cards, rules })
     }
 }
 
-/// A setting as given, else from the environment, else as it is by default. An empty variable is none.
-fn set(given: Option<String>, variable: &str, default: &str) -> String {
-    let found = || std::env::var(variable).ok().filter(|value| !value.trim().is_empty());
-    given.or_else(found).unwrap_or_else(|| default.to_owned())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(builder: ClaudeBuilder, set: (&str, &str)) -> String {
+        let error = builder.build_with(&|name| (name == set.0).then(|| set.1.to_owned())).unwrap_err();
+        assert_eq!(*error.kind(), ErrorKind::Config);
+        error.to_string()
+    }
+
+    #[test]
+    fn whoever_set_what_cannot_be_is_named() {
+        let keyed = || ClaudeBuilder::default().key("canary");
+        assert_eq!(error(ClaudeBuilder::default(), ("", "")), "anthropic: ANTHROPIC_API_KEY is not set");
+        let url = error(keyed(), ("ANTHROPIC_BASE_URL", "here"));
+        assert!(url.starts_with("anthropic: ANTHROPIC_BASE_URL is no URL"), "{url}");
+        let version = error(keyed(), ("ANTHROPIC_API_VERSION", "v1"));
+        assert!(version.starts_with("anthropic: ANTHROPIC_API_VERSION is no version"), "{version}");
+        let version = error(keyed().api_version("v1"), ("", ""));
+        assert!(version.starts_with("anthropic: `api_version` is no version"), "{version}");
+    }
 }

@@ -86,7 +86,7 @@ impl Claude {
     /// With settings of one's own.
     #[must_use]
     pub fn builder() -> ClaudeBuilder {
-        ClaudeBuilder::new()
+        ClaudeBuilder::default()
     }
 
     /// The request as it is sent, and what of it could not be said.

@@ -1,9 +1,8 @@
 use super::facts::{Facts, Thinking};
 use super::{Gemini, Inner, NAME, error};
 use crate::hosted::cards::cards_of;
-use greenroute_core::{Error, ErrorKind, ModelCard, Result};
-use greenroute_http::{Client, Secret, Timeouts};
-use std::env;
+use crate::hosted::settings::{Setting, Settings, Variables, environment, setters};
+use greenroute_core::{Error, ErrorKind, Result};
 use std::sync::Arc;
 
 const BASE_URL: &str = "https://generativelanguage.googleapis.com";
@@ -12,65 +11,40 @@ const API_VERSION: &str = "v1beta";
 const KEY_VARIABLES: [&str; 2] = ["GEMINI_API_KEY", "GOOGLE_API_KEY"];
 
 /// Settings of a [`Gemini`]. What is not set is taken from the environment, then from the default.
-#[derive(Debug, Clone, Default)]
-#[must_use]
+#[derive(Debug, Clone)]
 pub struct GeminiBuilder {
-    key: Option<Secret>,
-    key_variable: Option<String>,
-    base_url: Option<String>,
+    settings: Settings,
     api_version: Option<String>,
-    timeouts: Timeouts,
-    models: Vec<ModelCard>,
     thinking: Vec<(String, Thinking)>,
     thoughts: bool,
 }
 
+impl Default for GeminiBuilder {
+    fn default() -> Self {
+        let settings = Settings::new(&KEY_VARIABLES);
+        Self { settings, api_version: None, thinking: Vec::new(), thoughts: false }
+    }
+}
+
 impl GeminiBuilder {
-    /// The API key. Else that of the environment: `GEMINI_API_KEY`, or `GOOGLE_API_KEY`.
-    pub fn key(mut self, key: impl Into<String>) -> Self {
-        self.key = Some(Secret::new(key));
-        self
-    }
-
-    /// The one environment variable that holds the key.
-    pub fn key_variable(mut self, variable: impl Into<String>) -> Self {
-        self.key_variable = Some(variable.into());
-        self
-    }
-
-    /// Where the API is, without a version. Else `GEMINI_BASE_URL`, or `https://generativelanguage.googleapis.com`.
-    pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
-        self.base_url = Some(base_url.into());
-        self
+    setters! {
+        /// The API key. Else that of the environment: `GEMINI_API_KEY`, or `GOOGLE_API_KEY`.
+        key,
+        /// Where the API is, without a version. Else `GEMINI_BASE_URL`, or `https://generativelanguage.googleapis.com`.
+        base_url,
     }
 
     /// The API's version, the first part of every path. Else `GEMINI_API_VERSION`, or `v1beta`, which has all that is
     /// used here; `v1` is the other one.
+    #[must_use]
     pub fn api_version(mut self, version: impl Into<String>) -> Self {
         self.api_version = Some(version.into());
         self
     }
 
-    /// How long to wait.
-    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
-        self.timeouts = timeouts;
-        self
-    }
-
-    /// One more model, or another card for a shipped one.
-    pub fn model(mut self, card: ModelCard) -> Self {
-        self.models.push(card);
-        self
-    }
-
-    /// More models, or other cards for shipped ones.
-    pub fn models(mut self, cards: Vec<ModelCard>) -> Self {
-        self.models.extend(cards);
-        self
-    }
-
     /// How `model` is told how hard to think: a fact that no card holds and no listing tells. Those of the shipped
     /// models are known.
+    #[must_use]
     pub fn thinking(mut self, model: impl Into<String>, thinking: Thinking) -> Self {
         self.thinking.push((model.into(), thinking));
         self
@@ -78,6 +52,7 @@ impl GeminiBuilder {
 
     /// Whether summaries of the model's thinking are asked for, as events of a stream. Not unless told, and only of
     /// models that think: others refuse.
+    #[must_use]
     pub fn thoughts(mut self, wanted: bool) -> Self {
         self.thoughts = wanted;
         self
@@ -88,25 +63,23 @@ impl GeminiBuilder {
     /// # Errors
     /// [`ErrorKind::Config`], naming the setting or the variable that is missing or cannot be used.
     pub fn build(self) -> Result<Gemini> {
-        let key = match self.key {
-            Some(key) => key,
-            None => key_of_environment(self.key_variable.as_deref())?,
-        };
-        let setting = |given: Option<String>, variable: &str, default: &str| {
-            given.or_else(|| variable_of(variable)).unwrap_or_else(|| default.to_owned())
-        };
-        let version = setting(self.api_version, "GEMINI_API_VERSION", API_VERSION);
+        self.build_with(&environment)
+    }
+
+    fn build_with(self, variables: Variables<'_>) -> Result<Gemini> {
+        let settings = self.settings;
+        let key = settings.needed_key(NAME, variables)?;
+        let base_url = settings.base_url(&["GEMINI_BASE_URL"], BASE_URL, variables);
+        let names = ["GEMINI_API_VERSION"];
+        let Setting { name, value: version } =
+            Setting::find("api_version", self.api_version, &names, API_VERSION, variables);
         if version.is_empty() || !version.chars().all(|letter| letter.is_ascii_alphanumeric()) {
-            let message = format!("`api_version` is `{version}`, and must be such as v1beta");
+            let message = format!("{name} is `{version}`, and must be such as v1beta");
             return Err(Error::new(ErrorKind::Config, NAME, message));
         }
-        let base_url = setting(self.base_url, "GEMINI_BASE_URL", BASE_URL);
-        let client = Client::new(NAME, &base_url, self.timeouts)?.classifier(error::classify).secret_header(
-            "x-goog-api-key",
-            "",
-            &key,
-        )?;
-        let cards = cards_of(NAME, self.models)?;
+        let client = settings.client(NAME, &base_url)?.classifier(error::classify);
+        let client = client.secret_header("x-goog-api-key", "", &key)?;
+        let cards = cards_of(NAME, settings.models)?;
         let mut facts = Facts::shipped()?;
         for (model, thinking) in self.thinking {
             facts.set_thinking(&model, thinking);
@@ -115,18 +88,25 @@ impl GeminiBuilder {
     }
 }
 
-fn key_of_environment(variable: Option<&str>) -> Result<Secret> {
-    if let Some(variable) = variable {
-        return Secret::from_env(variable);
-    }
-    let [first, second] = KEY_VARIABLES;
-    match (variable_of(first), variable_of(second)) {
-        (None, Some(_)) => Secret::from_env(second),
-        _ => Secret::from_env(first),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// An empty variable is none.
-fn variable_of(variable: &str) -> Option<String> {
-    env::var(variable).ok().filter(|value| !value.trim().is_empty())
+    fn built(set: &[(&str, &str)]) -> Result<Gemini> {
+        GeminiBuilder::default().build_with(&|name| {
+            set.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn whoever_set_what_cannot_be_is_named() {
+        let key = ("GOOGLE_API_KEY", "canary");
+        assert_eq!(built(&[key]).unwrap().to_string(), "gemini at https://generativelanguage.googleapis.com");
+        let error = |set: &[(&str, &str)]| built(set).unwrap_err().to_string();
+        assert_eq!(error(&[]), "gemini: GEMINI_API_KEY is not set");
+        let url = error(&[key, ("GEMINI_BASE_URL", "here")]);
+        assert!(url.starts_with("gemini: GEMINI_BASE_URL is no URL"), "{url}");
+        let version = error(&[key, ("GEMINI_API_VERSION", "v1/models")]);
+        assert!(version.starts_with("gemini: GEMINI_API_VERSION is `v1/models`"), "{version}");
+    }
 }
