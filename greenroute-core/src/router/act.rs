@@ -66,20 +66,22 @@ enum Next {
 
 impl Call {
     /// Asks one candidate after the other until one answers, the deadline passes or the attempts are used up. Called
-    /// again after a stream broke, it goes on with the next.
+    /// again after a stream broke, with the failure that broke it, it goes on with the next.
     ///
     /// This is the only place that waits, retries and counts.
-    pub(super) async fn act(&mut self, mode: Mode) -> Result<Acted> {
-        self.wait_for_the_paused().await?;
-        let mut failure = None;
-        while let Some(candidate) = self.next_candidate() {
-            match self.ask(&candidate, mode, &mut failure).await? {
-                Some(acted) => return Ok(acted),
-                None if self.attempts_left() == 0 => break,
-                None => {}
+    pub(super) async fn act(&mut self, mode: Mode, mut failure: Option<Error>) -> Result<Acted> {
+        loop {
+            while let Some(candidate) = self.next_candidate() {
+                match self.ask(&candidate, mode, &mut failure).await? {
+                    Some(acted) => return Ok(acted),
+                    None if self.attempts_left() == 0 => break,
+                    None => {}
+                }
+            }
+            if failure.is_some() || !self.wait_for_the_paused().await? {
+                return Err(failure.unwrap_or_else(|| self.no_candidate()));
             }
         }
-        Err(failure.unwrap_or_else(|| self.no_candidate()))
     }
 
     /// Asks one candidate, again where that may help; `None` where the next is to be asked, with the reason in
@@ -92,8 +94,13 @@ impl Call {
     ) -> Result<Option<Acted>> {
         let key = &candidate.card.key;
         let Some(provider) = self.inner.registry.serving(key).cloned() else { return Ok(None) };
+        // Whoever has no time left to ask must not be the one who tries a model after its pause.
+        self.require_time(failure)?;
         if !self.inner.health.admit(key, self.inner.moment()) {
-            self.ranking.excluded.extend(self.inner.paused_as_excluded(key));
+            if let Some(paused) = self.inner.paused_as_excluded(key) {
+                self.note(NoteCode::Paused, format!("{key}: {}", paused.rule));
+                self.ranking.excluded.push(paused);
+            }
             return Ok(None);
         }
         self.inner.retries.earn(&key.provider, self.inner.policy.retries_per_hundred);
@@ -104,10 +111,7 @@ impl Call {
         };
         let mut retries = 0;
         while self.attempts_left() > 0 {
-            let left = self.left();
-            if left.is_zero() {
-                return Err(failure.take().unwrap_or_else(|| deadline_passed("router")));
-            }
+            let left = self.require_time(failure)?;
             let composed = compose(&self.prompt, &self.history, &candidate.card, left);
             if composed.opaque_dropped > 0 {
                 let text = format!(
@@ -140,22 +144,32 @@ impl Call {
         Ok(None)
     }
 
+    /// The time left; where there is none, what failed before, or that the deadline passed.
+    fn require_time(&self, failure: &mut Option<Error>) -> Result<Duration> {
+        let left = self.left();
+        if left.is_zero() {
+            return Err(failure.take().unwrap_or_else(|| deadline_passed("router")));
+        }
+        Ok(left)
+    }
+
     fn next(&mut self, key: &ModelKey, error: &Error, retries: u32) -> Next {
-        let random = self.inner.runtime.unique_id();
-        if let Some(wait) = self.inner.policy.backoff(error, retries, random) {
-            if wait >= self.left() {
-                // Whoever calls next need not hear it again.
-                if let Some(after) = error.retry_after() {
-                    self.inner.health.pause(key, after, error, self.inner.moment());
-                }
-            } else if self.attempts_left() > 0 {
-                if self.inner.retries.take(&key.provider) {
-                    return Next::Again(wait);
-                }
-                let text =
-                    format!("{key} was not asked again: too many calls to {} are retries", key.provider);
-                self.note(NoteCode::Paused, text);
+        let (random, moment) = (self.inner.runtime.unique_id(), self.inner.moment());
+        let wait = self.inner.policy.backoff(error, retries, random).filter(|wait| *wait < self.left());
+        // Its failures may just have led to a pause, which is for this call too.
+        if let Some(wait) =
+            wait.filter(|_| self.attempts_left() > 0 && !self.inner.health.is_paused(key, moment))
+        {
+            if self.inner.retries.take(&key.provider) {
+                return Next::Again(wait);
             }
+            let text = format!("{key} was not asked again: too many calls to {} are retries", key.provider);
+            self.note(NoteCode::Paused, text);
+        }
+        // Whoever calls next need not hear it again.
+        let asks_for_patience = error.is_retryable() || matches!(error.kind(), ErrorKind::RateLimited { .. });
+        if let Some(after) = error.retry_after().filter(|_| asks_for_patience) {
+            self.inner.health.pause(key, after, error, moment);
         }
         if error.can_fall_back() || unheard(error) { Next::FallBack } else { Next::GiveUp }
     }
@@ -172,16 +186,14 @@ impl Call {
         self.inner.policy.max_attempts.saturating_sub(made)
     }
 
-    /// Where nobody but models that are left alone could answer: waits for the first of them, if that fits the
-    /// deadline, and ranks again.
-    async fn wait_for_the_paused(&mut self) -> Result<()> {
-        if self.ranking.ranked.is_empty()
-            && let Some(wait) = self.shortest_pause().filter(|wait| *wait < self.left())
-        {
-            self.inner.runtime.sleep(wait).await;
-            self.rank()?;
-        }
-        Ok(())
+    /// Where nobody but models that are left alone could answer: waits for the first of them and ranks again, if that
+    /// fits the deadline.
+    async fn wait_for_the_paused(&mut self) -> Result<bool> {
+        let Some(wait) = self.shortest_pause().filter(|wait| *wait < self.left()) else { return Ok(false) };
+        self.inner.runtime.sleep(wait).await;
+        self.rank()?;
+        self.place = 0;
+        Ok(true)
     }
 
     fn shortest_pause(&self) -> Option<Duration> {

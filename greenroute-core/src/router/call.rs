@@ -200,6 +200,9 @@ impl Drop for Call {
         if self.settled || (self.live.is_none() && self.attempts.is_empty()) {
             return;
         }
+        if let Some(live) = &self.live {
+            self.inner.health.given_up(&live.candidate.card.key, live.started);
+        }
         self.book_unfinished(Outcome::Cancelled, &[], true);
         self.notes.push(Note::new(NoteCode::Cancelled, "the caller gave up before the answer was complete"));
         let receipt = self.close_books();

@@ -100,6 +100,62 @@ async fn a_delay_that_does_not_fit_spares_the_next_call_the_question() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_next_call_is_spared_whether_or_not_this_one_could_retry() {
+    let (house, cloud) = players();
+    house.on("small", [fails(ErrorKind::RateLimited { after: Some(seconds(20.0)) }), says("patience")]);
+    let policy = Policy { max_retries: 0, ..Policy::default() };
+    let router = router(&house, &cloud).policy(policy).build().unwrap();
+    for _ in 0..3 {
+        router.chat("Why?").await.unwrap();
+    }
+    assert_eq!(house.asked().len(), 1, "twenty seconds are not over");
+    sleep(seconds(20.0)).await;
+    assert_eq!(router.chat("Why?").await.unwrap().text, "patience");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_does_not_ask_again_whom_its_own_failures_put_to_rest() {
+    let (house, cloud) = players();
+    house.on("small", (0..99).map(|_| fails(ErrorKind::Server)));
+    let router = router(&house, &cloud).build().unwrap();
+    for asked in [3, 5, 5] {
+        router.chat("Why?").await.unwrap();
+        assert_eq!(house.asked().len(), asked);
+    }
+    sleep(seconds(40.0)).await;
+    router.chat("Why?").await.unwrap();
+    assert_eq!(house.asked().len(), 6, "one try after the pause, and no more");
+    let left = router.paused()[0].until.duration_since(TestRuntime::new().now()).unwrap();
+    assert!(left > seconds(90.0) && left < seconds(110.0), "the second pause is a minute: {left:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_who_wait_for_the_one_that_tries_it_are_answered_too() {
+    let (house, cloud) = players();
+    house.on("small", [fails(ErrorKind::Authentication), says("the key is in place").after(2.0)]);
+    let patient = alone(&house, &cloud, 300.0);
+    patient.chat("Why?").await.unwrap_err();
+    let answers = patient.chat_many(vec!["Why?"; 9], NonZeroUsize::new(9).unwrap()).await;
+    for answer in answers {
+        let answer = answer.unwrap();
+        assert_eq!(answer.receipt.attempts.len(), 1);
+        assert!(answer.receipt.has_note(NoteCode::Paused));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_try_that_is_dropped_is_left_to_the_next() {
+    let (house, cloud) = players();
+    house.on("small", [fails(ErrorKind::Authentication), never(), says("well again")]);
+    let router = router(&house, &cloud).build().unwrap();
+    router.chat("Why?").await.unwrap();
+    sleep(seconds(31.0)).await;
+    let dropped = tokio::time::timeout(seconds(1.0), router.chat("Why?")).await;
+    assert!(dropped.is_err() && house.asked().len() == 2);
+    assert_eq!(router.chat("Why?").await.unwrap().text, "well again");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_hasty_caller_does_not_make_a_model_look_ill() {
     let (house, cloud) = players();
     house.on("small", (0..9).map(|_| never()));
@@ -246,6 +302,24 @@ async fn a_broken_stream_begins_anew_where_that_is_wanted() {
         assert_eq!(error.receipt().unwrap().attempts.len(), attempts, "{error}");
         sleep(seconds(9999.0)).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nobody_can_begin_anew_the_error_is_still_the_streams_own() {
+    let (house, cloud) = players();
+    house.on("small", [says("one two three four").truncated(2)]);
+    let breaker = Some(Breaker { failures: 1, ..Breaker::default() });
+    let objective = Objective { only: Some([key("house/small")].into()), ..anybody() };
+    let policy = Policy { breaker, ..Policy::default() };
+    let router = router(&house, &cloud).objective(objective).policy(policy).build().unwrap();
+    let mut stream = router.chat_stream(Prompt { restart: true, ..Prompt::from("Count.") }).await.unwrap();
+    let mut end = None;
+    while let Some(event) = stream.next().await {
+        end = Some(event);
+    }
+    let error = end.unwrap().unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::StreamTruncated { partial: "one two ".to_owned() });
+    assert_eq!(error.receipt().unwrap().attempts.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
