@@ -263,6 +263,44 @@ async fn a_minutes_worth_may_come_at_once_and_then_as_earned() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn turns_that_nobody_took_are_not_lost() {
+    let (house, _) = players();
+    let runtime = TestRuntime::new();
+    let limited = Limited::new(house.clone(), limits(0, 6), runtime.clone());
+    for _ in 0..6 {
+        limited.chat(asking("house/small", 1.0)).await.unwrap();
+    }
+    let waiting = (0..50).map(|_| limited.chat(asking("house/small", 900.0)));
+    let given_up = tokio::time::timeout(seconds(5.0), futures_util::future::join_all(waiting)).await;
+    assert!(given_up.is_err() && house.asked().len() == 6);
+    limited.chat(asking("house/small", 900.0)).await.unwrap();
+    assert_eq!(runtime.elapsed(), seconds(10.0), "as if the fifty had never asked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_never_sent_is_booked_as_nothing_and_falls_back() {
+    let (house, cloud) = players();
+    house.on("small", [never()]);
+    let runtime = TestRuntime::new();
+    let limited = Arc::new(Limited::new(house.clone(), limits(1, 0), runtime.clone()));
+    let held = Arc::clone(&limited);
+    let held = tokio::spawn(async move { held.chat(asking("house/small", 9999.0)).await });
+    tokio::task::yield_now().await;
+    let router = three().into_iter().fold(
+        Router::builder(accountant(), world(), runtime.clone()).objective(anybody()),
+        RouterBuilder::card,
+    );
+    let policy = Policy { max_retries: 0, ..Policy::default() };
+    let router = router.policy(policy).provider(limited).provider(cloud.clone()).build().unwrap();
+    let answer =
+        router.chat(Prompt { deadline: Some(seconds(100.0)), ..Prompt::from("Why?") }).await.unwrap();
+    let [first, second] = &answer.receipt.attempts[..] else { panic!("{}", answer.receipt) };
+    assert_eq!((&first.requested, &second.requested), (&key("house/small"), &key("cloud/medium")));
+    assert!(first.reading.is_none() && !answer.receipt.has_note(NoteCode::Unmetered), "{:#}", answer.receipt);
+    held.abort();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_broken_stream_begins_anew_where_that_is_wanted() {
     let (house, cloud) = players();
     house.on("small", [says("one two three four").truncated(2)]);

@@ -14,6 +14,7 @@ use greenroute_core::*;
 use mind::THOUGHT;
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -344,6 +345,24 @@ async fn a_parrot_in_a_closure_conforms_in_one_piece() {
         lost,
         ["stops_computing_when_dropped", "streams_the_text_of_its_answer", "thinks_apart_from_its_text",]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limited_parrot_conforms_as_the_parrot_does() {
+    let alone = &passed(subject(true, ""), &[]).await | &passed(subject(false, ""), &[]).await;
+    let twenty_held = ("stands_twenty_dropped_at_once", "it holds twenty streams that it does not read");
+    for (concurrent, skips) in [(20, &[][..]), (1, &[twenty_held])] {
+        let limits = Limits { concurrent: NonZeroU32::new(concurrent), per_minute: NonZeroU32::new(6_000) };
+        let mut by_limited = BTreeSet::new();
+        for able in [true, false] {
+            let provider::Subject { provider, runtime, model, .. } = subject(able, "");
+            let limited = Limited::new(provider, limits, Arc::clone(&runtime));
+            let limited = provider::Subject::new(Arc::new(limited), runtime, model);
+            by_limited.append(&mut passed(limited, skips).await);
+        }
+        let skipped: BTreeSet<_> = skips.iter().map(|(name, _)| *name).collect();
+        assert_eq!(&alone - &by_limited, skipped, "{concurrent} at once");
+    }
 }
 
 #[tokio::test(start_paused = true)]
