@@ -4,10 +4,11 @@ use crate::caveat;
 use crate::enforce::{Enforcement, Enforcements, Scope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::expect::{Expecter, HeuristicExpecter};
+use crate::forecast::Forecast;
 use crate::grid::GridSnapshot;
 use crate::model::{ModelCard, ModelKey, Privacy};
 use crate::note::{Note, NoteCode};
-use crate::objective::{Objective, Sensitivity};
+use crate::objective::{Caps, Objective, Sensitivity};
 use crate::profile::{HeuristicProfiler, PromptProfile, PromptProfiler};
 use crate::prompt::Prompt;
 use crate::rank::{Candidate, Excluded, GreenRanker, Ranker, Ranking, Rule};
@@ -165,17 +166,44 @@ impl Advisor {
         let named = Named::resolve(objective, &catalog)?;
         let mut candidates = Vec::with_capacity(catalog.cards().len());
         let mut excluded = Vec::new();
+        // What the caller does not want takes part until the policies have counted: nobody can wish them away.
+        let holding = rules.prompt.map(|prompt| self.enforcements.holding(prompt)).unwrap_or_default();
+        let counts = holding.counts();
+        let mut unwanted = BTreeMap::new();
         for card in catalog.cards() {
-            let ruled_out = rule_out(card, profile, objective, &named, rules, today);
-            let candidate =
-                ruled_out.map_or_else(|| self.candidate(card, profile, objective, &grid, today), Err);
+            let wish = wish(card, objective, &named, rules);
+            let candidate = match unfit(card, profile, objective, rules, today) {
+                Some(Rule::Unserved) => Err(Rule::Unserved),
+                Some(rule) => Err(wish.unwrap_or(rule)),
+                None => match wish {
+                    Some(rule) if !counts => Err(rule),
+                    wish => self.candidate(card, profile, &grid, today).map(|candidate| {
+                        let wish = wish.or_else(|| over_cap(&candidate.forecast, &objective.caps));
+                        (candidate, wish)
+                    }),
+                },
+            };
             match candidate {
-                Ok(candidate) => candidates.push(candidate),
-                Err(rule) => excluded.push(Excluded { model: card.key.clone(), rule }),
+                Ok((candidate, None)) => candidates.push(candidate),
+                Ok((candidate, Some(rule))) if counts => {
+                    unwanted.insert(card.key.clone(), rule);
+                    candidates.push(candidate);
+                }
+                Ok((_, Some(rule))) | Err(rule) => {
+                    excluded.push(Excluded { model: card.key.clone(), rule });
+                }
             }
         }
-        let enforce = |prompt| self.enforcements.apply(prompt, &mut candidates, &mut excluded);
-        let enforced = rules.prompt.map(enforce).unwrap_or_default();
+        let enforced = holding.apply(&mut candidates, &mut excluded);
+        if !unwanted.is_empty() {
+            candidates.retain(|Candidate { card, .. }| match unwanted.remove(&card.key) {
+                Some(rule) => {
+                    excluded.push(Excluded { model: card.key.clone(), rule });
+                    false
+                }
+                None => true,
+            });
+        }
         let count = candidates.len();
         let zone_of = |candidate: &Candidate| grid.is_degraded(self.accountant.zone_of(&candidate.card));
         let without_zone = candidates.iter().filter(|candidate| zone_of(candidate)).count();
@@ -202,7 +230,6 @@ impl Advisor {
         &self,
         card: &Arc<ModelCard>,
         profile: &PromptProfile,
-        objective: &Objective,
         grid: &GridSnapshot,
         today: Date,
     ) -> Result<Candidate, Rule> {
@@ -216,22 +243,6 @@ impl Advisor {
             .accountant
             .forecast(card, expectation.success, profile.input, output, zone, today)
             .ok_or(Rule::Unmetered)?;
-        let caps = &objective.caps;
-        let over = |cap: Option<f64>, value: f64| cap.is_some_and(|cap| value > cap);
-        let cap = |what: &'static str| Err(Rule::Cap(what.into()));
-        let usd = forecast.cost.usd().map_or(f64::INFINITY, |usd| usd.value().as_usd());
-        if over(caps.energy.map(Quantity::base), forecast.energy.value().as_joules()) {
-            return cap("energy");
-        }
-        if over(caps.emissions.map(Quantity::base), forecast.emissions.value().as_grams()) {
-            return cap("emissions");
-        }
-        if over(caps.cost.map(Quantity::base), usd) {
-            return cap("cost");
-        }
-        if over(caps.duration.map(Quantity::base), forecast.duration.value().as_secs_f64()) {
-            return cap("duration");
-        }
         Ok(Candidate { card: Arc::clone(card), forecast })
     }
 }
@@ -247,6 +258,18 @@ pub(crate) struct Rules<'a> {
     pub(crate) paused: &'a [Paused],
     /// The prompt, whose org, user and conversation may be under a policy.
     pub(crate) prompt: Option<&'a Prompt>,
+}
+
+impl Rules<'_> {
+    /// Whether another model than this waits for the results of its tools.
+    fn waits_for_another(&self, card: &ModelCard) -> bool {
+        self.pinned.is_some_and(|pinned| *pinned != card.key)
+    }
+
+    /// Whether a store has the conversation; else the caller tells what was said, and by whom.
+    fn is_stored(&self) -> bool {
+        self.prompt.is_some_and(|prompt| prompt.conversation.is_some())
+    }
 }
 
 /// What should be known of the best candidate, or else of the whole catalog.
@@ -269,11 +292,11 @@ fn caveats(
     [age, retirement, guess].into_iter().flatten()
 }
 
-fn rule_out(
+/// Why a model could not answer, whoever asks.
+fn unfit(
     card: &ModelCard,
     profile: &PromptProfile,
     objective: &Objective,
-    named: &Named,
     rules: &Rules<'_>,
     today: Date,
 ) -> Option<Rule> {
@@ -282,12 +305,8 @@ fn rule_out(
     let (needs, accepts) = (profile.needs, card.accepts);
     if rules.registry.is_some_and(|registry| registry.serving(&card.key).is_none()) {
         Some(Rule::Unserved)
-    } else if rules.pinned.is_some_and(|pinned| *pinned != card.key)
-        || objective.only.as_ref().is_some_and(|only| !only.contains(&card.key))
-    {
+    } else if rules.waits_for_another(card) && rules.is_stored() {
         Some(Rule::NotAllowed)
-    } else if named.excluded.contains(&card.key) {
-        Some(Rule::Excluded)
     } else if card.embeds {
         Some(Rule::Embeds)
     } else if let Some(date) = card.retirement.filter(|&date| date <= today) {
@@ -309,6 +328,36 @@ fn rule_out(
         let paused = paused.find(|paused| paused.model == card.key)?;
         Some(Rule::Paused { until: paused.until, why: paused.why.clone() })
     }
+}
+
+/// Why the caller would not have a model that could answer.
+fn wish(card: &ModelCard, objective: &Objective, named: &Named, rules: &Rules<'_>) -> Option<Rule> {
+    let others_only = objective.only.as_ref().is_some_and(|only| !only.contains(&card.key));
+    if others_only || rules.waits_for_another(card) {
+        Some(Rule::NotAllowed)
+    } else if named.excluded.contains(&card.key) {
+        Some(Rule::Excluded)
+    } else {
+        None
+    }
+}
+
+/// The first cap of the caller's that a forecast exceeds.
+fn over_cap(forecast: &Forecast, caps: &Caps) -> Option<Rule> {
+    let over = |cap: Option<f64>, value: f64| cap.is_some_and(|cap| value > cap);
+    let usd = forecast.cost.usd().map_or(f64::INFINITY, |usd| usd.value().as_usd());
+    let exceeded = if over(caps.energy.map(Quantity::base), forecast.energy.value().as_joules()) {
+        "energy"
+    } else if over(caps.emissions.map(Quantity::base), forecast.emissions.value().as_grams()) {
+        "emissions"
+    } else if over(caps.cost.map(Quantity::base), usd) {
+        "cost"
+    } else if over(caps.duration.map(Quantity::base), forecast.duration.value().as_secs_f64()) {
+        "duration"
+    } else {
+        return None;
+    };
+    Some(Rule::Cap(exceeded.into()))
 }
 
 /// The objective's names as keys.

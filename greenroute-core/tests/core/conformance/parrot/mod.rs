@@ -156,6 +156,9 @@ impl Parrot {
                 response.blocks.clear();
             }
             "notes_the_same_whole_and_in_pieces" => response.notes.clear(),
+            "keeps its thoughts from a stream" => {
+                response.blocks.retain(|block| !matches!(block, Block::Opaque { .. }));
+            }
             "names another model in a stream" => response.returned = ModelKey::new("parrot", "macaw"),
             "states nothing in a stream" => response.stated = None,
             "streams other arguments" => {
@@ -288,6 +291,7 @@ const MORE: &[(&str, &str)] = &[
     ("streams_its_calls", "streams other arguments"),
     ("streams_its_calls", "tells calls as text"),
     ("takes_back_its_opaque_blocks", "denies its thoughts"),
+    ("takes_back_its_opaque_blocks", "keeps its thoughts from a stream"),
     ("tells_log_probabilities_where_asked", "tells probabilities"),
     ("tells_log_probabilities_where_asked", "tells one too many"),
     ("thinks_apart_from_its_text", "thinks aloud"),
