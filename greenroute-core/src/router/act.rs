@@ -187,22 +187,26 @@ impl Call {
     }
 
     /// Where nobody but models that are left alone could answer: waits for the first of them and ranks again, if that
-    /// fits the deadline.
+    /// may help and fits the deadline.
     async fn wait_for_the_paused(&mut self) -> Result<bool> {
-        let Some(wait) = self.shortest_pause().filter(|wait| *wait < self.left()) else { return Ok(false) };
+        let pauses = self.pauses().filter(|(model, _)| self.inner.health.may_pass(model));
+        let first = pauses.map(|(_, wait)| wait).min();
+        let Some(wait) = first.filter(|wait| *wait < self.left()) else { return Ok(false) };
         self.inner.runtime.sleep(wait).await;
         self.rank()?;
         self.place = 0;
         Ok(true)
     }
 
-    fn shortest_pause(&self) -> Option<Duration> {
+    /// The models that would be candidates but for their pause, and how long it lasts.
+    fn pauses(&self) -> impl Iterator<Item = (&ModelKey, Duration)> {
         let now = self.inner.runtime.now();
-        let waits = self.ranking.excluded.iter().filter_map(|excluded| match excluded.rule {
-            Rule::Paused { until, .. } => Some(until.duration_since(now).unwrap_or_default()),
+        self.ranking.excluded.iter().filter_map(move |excluded| match excluded.rule {
+            Rule::Paused { until, .. } => {
+                Some((&excluded.model, until.duration_since(now).unwrap_or_default()))
+            }
             _ => None,
-        });
-        waits.min()
+        })
     }
 
     fn no_candidate(&self) -> Error {
@@ -214,7 +218,7 @@ impl Call {
         }
         let message = format!("no model may answer this prompt ({})", rules.join("; "));
         let error = Error::new(ErrorKind::NoCandidate, "router", message);
-        match self.shortest_pause() {
+        match self.pauses().map(|(_, wait)| wait).min() {
             Some(wait) => error.with_retry_after(wait),
             None => error,
         }

@@ -62,6 +62,8 @@ struct Pause {
     tried: bool,
     /// Until when that call has it for itself.
     tried_until: Option<Duration>,
+    /// Whether time alone may heal it, without somebody who sets a key or a name right.
+    passes: bool,
     why: String,
 }
 
@@ -101,8 +103,7 @@ impl Health {
             }
             // Of many calls that were on their way together each may fail: that is one pause, not the doubled of many.
             _ if state.is_news_from_before(began) => {}
-            // Asked again at once it would say the same.
-            ErrorKind::Authentication | ErrorKind::PermissionDenied | ErrorKind::ModelNotFound => {
+            kind if says_the_same(kind) => {
                 state.next_pause(&breaker, error, at);
             }
             kind if counts(kind, patient) => {
@@ -150,6 +151,12 @@ impl Health {
         let states = self.states();
         let pause = states.get(model).and_then(|state| state.pause.as_ref());
         pause.is_some_and(|pause| pause.until > at.elapsed)
+    }
+
+    /// Whether a call may wait for the end of a model's pause.
+    pub(super) fn may_pass(&self, model: &ModelKey) -> bool {
+        let states = self.states();
+        states.get(model).and_then(|state| state.pause.as_ref()).is_none_or(|pause| pause.passes)
     }
 
     /// The models that are left alone, by name.
@@ -202,7 +209,8 @@ impl State {
         if known.is_none_or(|known| known.until <= until) {
             let why = format!("{} ({})", error.message(), error.kind().name());
             let tried = tried || known.is_some_and(|known| known.tried);
-            self.pause = Some(Pause { until, tried, tried_until: None, why });
+            let passes = !says_the_same(error.kind());
+            self.pause = Some(Pause { until, tried, tried_until: None, passes, why });
         }
     }
 
@@ -212,6 +220,11 @@ impl State {
             pause.tried_until = None;
         }
     }
+}
+
+/// Whether a model that is asked again would fail in the same way, until somebody has set something right.
+const fn says_the_same(kind: &ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Authentication | ErrorKind::PermissionDenied | ErrorKind::ModelNotFound)
 }
 
 /// Whether a failure speaks against the model, and not against the request.

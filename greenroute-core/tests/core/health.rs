@@ -12,10 +12,11 @@ fn seconds(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds)
 }
 
-/// A router that may ask each model once, and nobody but the small one.
+/// A router that may ask each model once, and nobody but the small one, which is left alone as soon as it fails.
 fn alone(house: &Scripted, cloud: &Scripted, deadline: f64) -> Router {
     let objective = Objective { only: Some([key("house/small")].into()), ..anybody() };
-    let policy = Policy { max_retries: 0, deadline: seconds(deadline), ..Policy::default() };
+    let breaker = Some(Breaker { failures: 1, ..Breaker::default() });
+    let policy = Policy { max_retries: 0, deadline: seconds(deadline), breaker, ..Policy::default() };
     router(house, cloud).objective(objective).policy(policy).build().unwrap()
 }
 
@@ -72,20 +73,34 @@ async fn a_model_that_keeps_failing_is_left_alone_and_then_tried_by_one() {
 #[tokio::test(start_paused = true)]
 async fn where_nobody_else_is_left_the_pause_is_waited_for_if_there_is_time() {
     let (house, cloud) = players();
-    house.on("small", [fails(ErrorKind::Authentication), says("the key is in place")]);
+    house.on("small", [fails(ErrorKind::Overloaded), says("well again")]);
     let patient = alone(&house, &cloud, 60.0);
-    assert_eq!(patient.chat("Why?").await.unwrap_err().kind(), &ErrorKind::Authentication);
+    assert_eq!(patient.chat("Why?").await.unwrap_err().kind(), &ErrorKind::Overloaded);
     let answer = patient.chat("Why?").await.unwrap();
-    assert_eq!((answer.text.as_str(), answer.receipt.attempts.len()), ("the key is in place", 1));
+    assert_eq!((answer.text.as_str(), answer.receipt.attempts.len()), ("well again", 1));
 
     let (house, cloud) = players();
-    house.on("small", [fails(ErrorKind::Authentication)]);
+    house.on("small", [fails(ErrorKind::Overloaded)]);
     let hasty = alone(&house, &cloud, 10.0);
     hasty.chat("Why?").await.unwrap_err();
     let error = hasty.chat("Why?").await.unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::NoCandidate);
     assert!(error.message().contains("house/small: left alone until 2026"), "{error}");
     assert_eq!(error.retry_after(), Some(seconds(30.0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_a_wrong_key_to_become_right() {
+    let (house, cloud) = players();
+    house.on("small", [fails(ErrorKind::Authentication), says("the key is in place")]);
+    let runtime = TestRuntime::new();
+    let patient = alone(&house, &cloud, 600.0);
+    patient.chat("Why?").await.unwrap_err();
+    let error = patient.chat("Why?").await.unwrap_err();
+    assert!(error.message().contains("(authentication)"), "{error}");
+    assert_eq!((error.kind(), runtime.elapsed()), (&ErrorKind::NoCandidate, Duration::ZERO));
+    sleep(error.retry_after().unwrap()).await;
+    assert_eq!(patient.chat("Why?").await.unwrap().text, "the key is in place");
 }
 
 #[tokio::test(start_paused = true)]
@@ -132,7 +147,7 @@ async fn a_call_does_not_ask_again_whom_its_own_failures_put_to_rest() {
 #[tokio::test(start_paused = true)]
 async fn those_who_wait_for_the_one_that_tries_it_are_answered_too() {
     let (house, cloud) = players();
-    house.on("small", [fails(ErrorKind::Authentication), says("the key is in place").after(2.0)]);
+    house.on("small", [fails(ErrorKind::Overloaded), says("well again").after(2.0)]);
     let patient = alone(&house, &cloud, 300.0);
     patient.chat("Why?").await.unwrap_err();
     let answers = patient.chat_many(vec!["Why?"; 9], NonZeroUsize::new(9).unwrap()).await;
