@@ -156,10 +156,9 @@ impl Call {
     fn next(&mut self, key: &ModelKey, error: &Error, retries: u32) -> Next {
         let (random, moment) = (self.inner.runtime.unique_id(), self.inner.moment());
         let wait = self.inner.policy.backoff(error, retries, random).filter(|wait| *wait < self.left());
-        // Its failures may just have led to a pause, which is for this call too.
-        if let Some(wait) =
-            wait.filter(|_| self.attempts_left() > 0 && !self.inner.health.is_paused(key, moment))
-        {
+        // Its failures may just have led to a pause, which is for this call too: what ends later is not waited for.
+        let paused = |wait| self.inner.health.is_paused(key, moment.elapsed.saturating_add(wait));
+        if let Some(wait) = wait.filter(|wait| self.attempts_left() > 0 && !paused(*wait)) {
             if self.inner.retries.take(&key.provider) {
                 return Next::Again(wait);
             }

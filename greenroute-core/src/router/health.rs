@@ -146,11 +146,11 @@ impl Health {
         free
     }
 
-    /// Whether a model's pause is on, so that not even the call that asked it last should ask again.
-    pub(super) fn is_paused(&self, model: &ModelKey, at: Moment) -> bool {
+    /// Whether a model's pause is on at that moment, so that not even the call that asked it last should ask again.
+    pub(super) fn is_paused(&self, model: &ModelKey, elapsed: Duration) -> bool {
         let states = self.states();
         let pause = states.get(model).and_then(|state| state.pause.as_ref());
-        pause.is_some_and(|pause| pause.until > at.elapsed)
+        pause.is_some_and(|pause| pause.until > elapsed)
     }
 
     /// Whether a call may wait for the end of a model's pause.
@@ -284,10 +284,10 @@ mod tests {
         (4..9).for_each(fail);
         assert_eq!(open(&health, 9), Some(8 + 30));
         assert_eq!(health.paused(at(9))[0].why, "no (server)");
-        assert!(!health.admit(&model, at(20)) && health.is_paused(&model, at(20)));
+        assert!(!health.admit(&model, at(20)) && health.is_paused(&model, at(20).elapsed));
         assert!(health.admit(&model, at(38)), "one call tries it");
         assert!(!health.admit(&model, at(39)), "the others wait for what becomes of it");
-        assert!(!health.is_paused(&model, at(39)), "and the one may go on");
+        assert!(!health.is_paused(&model, at(39).elapsed), "and the one may go on");
         fail(40);
         assert_eq!(open(&health, 41), Some(40 + 60), "twice as long");
         assert!(health.admit(&model, at(100)));

@@ -129,6 +129,18 @@ async fn the_next_call_is_spared_whether_or_not_this_one_could_retry() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_patient_call_waits_where_a_hasty_one_could_not() {
+    let (house, cloud) = players();
+    let limited = || fails(ErrorKind::RateLimited { after: Some(seconds(20.0)) });
+    house.on("small", [limited().after(0.5), limited().after(1.0), says("patience")]);
+    let router = router(&house, &cloud).build().unwrap();
+    let hasty = router.chat(Prompt { deadline: Some(seconds(10.0)), ..Prompt::from("Why?") });
+    let (hasty, patient) = tokio::join!(hasty, router.chat("Why?"));
+    assert_eq!(hasty.unwrap().advice.model, key("cloud/medium"));
+    assert_eq!(patient.unwrap().text, "patience");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_call_does_not_ask_again_whom_its_own_failures_put_to_rest() {
     let (house, cloud) = players();
     house.on("small", (0..99).map(|_| fails(ErrorKind::Server)));

@@ -78,8 +78,7 @@ fn and(mut common: Value, more: Value) -> Value {
 #[test]
 fn each_dialect_says_the_same_request_in_its_own_words() {
     let written = |request: &ChatRequest, dialect: &Dialect| {
-        let written =
-            request::write(request, dialect, &Efforts::of(dialect.name, Vec::new()).unwrap(), None).unwrap();
+        let written = request::write(request, dialect, &Efforts::of(dialect.name, Vec::new()).unwrap(), None).unwrap();
         let notes: Vec<String> = written
             .notes
             .iter()
@@ -120,8 +119,7 @@ fn each_dialect_says_the_same_request_in_its_own_words() {
     );
     assert_eq!(notes, ["top_k", "repetition_penalty", "seed"]);
     let refused =
-        request::write(&full(), &deepseek::DIALECT, &Efforts::of("deepseek", Vec::new()).unwrap(), None)
-            .unwrap_err();
+        request::write(&full(), &deepseek::DIALECT, &Efforts::of("deepseek", Vec::new()).unwrap(), None).unwrap_err();
     assert_eq!(*refused.kind(), ErrorKind::Unsupported);
     let (body, _) = written(&full(), &mistral::DIALECT);
     assert_eq!((&body["random_seed"], &body["max_tokens"]), (&json!(7), &json!(64)));
