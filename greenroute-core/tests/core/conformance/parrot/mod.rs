@@ -283,6 +283,7 @@ const MORE: &[(&str, &str)] = &[
     ("leaves_out_what_others_made", "counts what others made"),
     ("marks_every_call", "marks with nothing"),
     ("names_itself_in_its_errors", "blames the wire"),
+    ("names_itself_in_its_errors", "states a reading of nothing"),
     ("names_the_model_that_answered", "names another model in a stream"),
     ("notes_the_same_whole_and_in_pieces", "notes twice"),
     ("refuses_a_schema_that_is_none", "refuses otherwise in a stream"),
