@@ -169,23 +169,25 @@ impl Advisor {
         let named = Named::resolve(objective, &catalog)?;
         let mut candidates = Vec::with_capacity(catalog.cards().len());
         let mut excluded = Vec::new();
-        // What the caller does not want takes part until the policies have counted: nobody can wish them away.
+        // What the caller does not want, and what is left alone for a while, takes part until the policies have
+        // counted: neither wishes nor failures bring in a hungrier model.
         let holding = rules.prompt.map(|prompt| self.enforcements.holding(prompt)).unwrap_or_default();
         let counts = holding.counts();
         let mut unwanted = BTreeMap::new();
         for card in catalog.cards() {
             let wish = wish(card, objective, &named, rules);
-            let candidate = match unfit(card, profile, objective, rules, today) {
-                Some(Rule::Unserved) => Err(Rule::Unserved),
-                Some(rule) => Err(wish.unwrap_or(rule)),
-                None => match wish {
-                    Some(rule) if !counts => Err(rule),
-                    wish => self.candidate(card, profile, &grid, today).map(|candidate| {
-                        let wish = wish.or_else(|| over_cap(&candidate.forecast, &objective.caps));
-                        (candidate, wish)
-                    }),
-                },
+            let (unfit, unwanted_for) = match unfit(card, profile, objective, rules, today) {
+                Some(Rule::Unserved) => (Some(Rule::Unserved), None),
+                Some(rule @ Rule::Paused { .. }) if counts => (None, Some(wish.unwrap_or(rule))),
+                Some(rule) => (Some(wish.unwrap_or(rule)), None),
+                None if counts => (None, wish),
+                None => (wish, None),
             };
+            let candidate = unfit.map_or_else(|| self.candidate(card, profile, &grid, today), Err);
+            let candidate = candidate.map(|candidate| {
+                let wish = unwanted_for.or_else(|| over_cap(&candidate.forecast, &objective.caps));
+                (candidate, wish)
+            });
             match candidate {
                 Ok((candidate, None)) => candidates.push(candidate),
                 Ok((candidate, Some(rule))) if counts => {

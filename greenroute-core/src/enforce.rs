@@ -30,8 +30,9 @@ pub enum Scope {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Enforcement {
-    /// The candidates with the least forecast energy, this many, of all that could answer now: whether the caller
-    /// wants them or not, so that no `only`, `exclude` or cap brings in a hungrier one.
+    /// The candidates with the least forecast energy, this many, of all that could answer: whether the caller wants
+    /// them or not, and whether they fail just now or not, so that no `only`, `exclude`, cap or failure brings in a
+    /// hungrier one. What they fall back to is for the count to leave room for.
     Greenest(NonZeroUsize),
     /// These models.
     Only(BTreeSet<ModelKey>),

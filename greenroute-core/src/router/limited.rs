@@ -31,6 +31,8 @@ pub struct Limits {
 /// A provider that is used no more than its [`Limits`] allow. Calls above them wait for their turn, first come, first
 /// served, as long as their own time allows.
 ///
+/// A meter belongs inside, around what computes: around this it would count the wait.
+///
 /// A call whose turn does not come in time fails with [`ErrorKind::RateLimited`], without having been sent: at once
 /// where the rate tells that it cannot, else shortly before its time is over.
 #[derive(Debug)]

@@ -69,7 +69,11 @@ async fn a_policy_beats_the_callers_own_objective() {
     // Not even when what is left fails.
     house.on("small", [fails(ErrorKind::Authentication)]);
     let before = cloud.requests().len();
-    router.chat(best()).await.unwrap_err();
+    assert_eq!(router.chat(best()).await.unwrap_err().kind(), &ErrorKind::Authentication);
+    // Nor while it is left alone because of that.
+    let error = router.chat(best()).await.unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::NoCandidate);
+    assert!(error.message().contains("house/small: left alone until"), "{error}");
     assert_eq!(cloud.requests().len(), before);
 }
 
