@@ -55,6 +55,9 @@ fn wrong_mode() -> Error {
     Error::new(ErrorKind::Internal, "router", "an attempt came back in another mode than it was made in")
 }
 
+/// How often a call that waits for a model looks whether another, which tries it, was answered.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
 /// What to do after a failure.
 enum Next {
     /// The same model, after this time.
@@ -188,9 +191,15 @@ impl Call {
     /// Where nobody but models that are left alone could answer: waits for the first of them and ranks again, if that
     /// may help and fits the deadline.
     async fn wait_for_the_paused(&mut self) -> Result<bool> {
-        let pauses = self.pauses().filter(|(model, _)| self.inner.health.may_pass(model));
-        let first = pauses.map(|(_, wait)| wait).min();
-        let Some(wait) = first.filter(|wait| *wait < self.left()) else { return Ok(false) };
+        let (health, now) = (&self.inner.health, self.inner.runtime.elapsed());
+        let pauses = self.pauses().filter(|(model, _)| health.may_pass(model));
+        // A pause has its end; whoever tries a model after it may be answered at any time.
+        let waits = pauses.map(
+            |(model, wait)| {
+                if health.is_paused(model, now) { wait } else { wait.min(LOOK_AGAIN) }
+            },
+        );
+        let Some(wait) = waits.min().filter(|wait| *wait < self.left()) else { return Ok(false) };
         self.inner.runtime.sleep(wait).await;
         self.rank()?;
         self.place = 0;

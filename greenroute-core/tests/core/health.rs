@@ -161,6 +161,7 @@ async fn those_who_wait_for_the_one_that_tries_it_are_answered_too() {
     let (house, cloud) = players();
     house.on("small", [fails(ErrorKind::Overloaded), says("well again").after(2.0)]);
     let patient = alone(&house, &cloud, 300.0);
+    let begun = tokio::time::Instant::now();
     patient.chat("Why?").await.unwrap_err();
     let answers = patient.chat_many(vec!["Why?"; 9], NonZeroUsize::new(9).unwrap()).await;
     for answer in answers {
@@ -168,6 +169,7 @@ async fn those_who_wait_for_the_one_that_tries_it_are_answered_too() {
         assert_eq!(answer.receipt.attempts.len(), 1);
         assert!(answer.receipt.has_note(NoteCode::Paused));
     }
+    assert!(begun.elapsed() < seconds(34.0), "soon after the first: {:?}", begun.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
