@@ -1,23 +1,27 @@
+mod rules;
+
 use crate::accountant::Accountant;
 use crate::catalog::{Catalog, CatalogSnapshot};
 use crate::caveat;
 use crate::enforce::{Enforcement, Enforcements, Scope};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::expect::{Expecter, HeuristicExpecter};
 use crate::grid::GridSnapshot;
-use crate::model::{ModelCard, ModelKey, Privacy};
+use crate::model::ModelCard;
 use crate::note::{Note, NoteCode};
-use crate::objective::{Objective, Sensitivity};
+use crate::objective::Objective;
 use crate::profile::{HeuristicProfiler, PromptProfile, PromptProfiler};
 use crate::prompt::Prompt;
 use crate::rank::{Candidate, Excluded, GreenRanker, Ranker, Ranking, Rule};
-use crate::router::Paused;
 use crate::runtime::Runtime;
 use crate::task::Task;
 use crate::time::Date;
-use crate::units::{Quantity, Tokens};
+use crate::units::Tokens;
+use rules::{Named, over_cap, unfit, wish};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
+
+pub(crate) use rules::Rules;
 
 /// Decides which model should answer, and never calls one: profile, expectations, forecasts, ranking.
 ///
@@ -165,17 +169,46 @@ impl Advisor {
         let named = Named::resolve(objective, &catalog)?;
         let mut candidates = Vec::with_capacity(catalog.cards().len());
         let mut excluded = Vec::new();
+        // What the caller does not want, and what is left alone for a while, takes part until the policies have
+        // counted: neither wishes nor failures bring in a hungrier model.
+        let holding = rules.prompt.map(|prompt| self.enforcements.holding(prompt)).unwrap_or_default();
+        let counts = holding.counts();
+        let mut unwanted = BTreeMap::new();
         for card in catalog.cards() {
-            let ruled_out = rule_out(card, profile, objective, &named, rules, today);
-            let candidate =
-                ruled_out.map_or_else(|| self.candidate(card, profile, objective, &grid, today), Err);
+            let wish = wish(card, objective, &named, rules);
+            let (unfit, unwanted_for) = match unfit(card, profile, objective, rules, today) {
+                Some(Rule::Unserved) => (Some(Rule::Unserved), None),
+                Some(rule @ Rule::Paused { .. }) if counts => (None, Some(wish.unwrap_or(rule))),
+                Some(rule) => (Some(wish.unwrap_or(rule)), None),
+                None if counts => (None, wish),
+                None => (wish, None),
+            };
+            let candidate = unfit.map_or_else(|| self.candidate(card, profile, &grid, today), Err);
+            let candidate = candidate.map(|candidate| {
+                let wish = unwanted_for.or_else(|| over_cap(&candidate.forecast, &objective.caps));
+                (candidate, wish)
+            });
             match candidate {
-                Ok(candidate) => candidates.push(candidate),
-                Err(rule) => excluded.push(Excluded { model: card.key.clone(), rule }),
+                Ok((candidate, None)) => candidates.push(candidate),
+                Ok((candidate, Some(rule))) if counts => {
+                    unwanted.insert(card.key.clone(), rule);
+                    candidates.push(candidate);
+                }
+                Ok((_, Some(rule))) | Err(rule) => {
+                    excluded.push(Excluded { model: card.key.clone(), rule });
+                }
             }
         }
-        let enforce = |prompt| self.enforcements.apply(prompt, &mut candidates, &mut excluded);
-        let enforced = rules.prompt.map(enforce).unwrap_or_default();
+        let enforced = holding.apply(&mut candidates, &mut excluded);
+        if !unwanted.is_empty() {
+            candidates.retain(|Candidate { card, .. }| match unwanted.remove(&card.key) {
+                Some(rule) => {
+                    excluded.push(Excluded { model: card.key.clone(), rule });
+                    false
+                }
+                None => true,
+            });
+        }
         let count = candidates.len();
         let zone_of = |candidate: &Candidate| grid.is_degraded(self.accountant.zone_of(&candidate.card));
         let without_zone = candidates.iter().filter(|candidate| zone_of(candidate)).count();
@@ -202,7 +235,6 @@ impl Advisor {
         &self,
         card: &Arc<ModelCard>,
         profile: &PromptProfile,
-        objective: &Objective,
         grid: &GridSnapshot,
         today: Date,
     ) -> Result<Candidate, Rule> {
@@ -216,37 +248,8 @@ impl Advisor {
             .accountant
             .forecast(card, expectation.success, profile.input, output, zone, today)
             .ok_or(Rule::Unmetered)?;
-        let caps = &objective.caps;
-        let over = |cap: Option<f64>, value: f64| cap.is_some_and(|cap| value > cap);
-        let cap = |what: &'static str| Err(Rule::Cap(what.into()));
-        let usd = forecast.cost.usd().map_or(f64::INFINITY, |usd| usd.value().as_usd());
-        if over(caps.energy.map(Quantity::base), forecast.energy.value().as_joules()) {
-            return cap("energy");
-        }
-        if over(caps.emissions.map(Quantity::base), forecast.emissions.value().as_grams()) {
-            return cap("emissions");
-        }
-        if over(caps.cost.map(Quantity::base), usd) {
-            return cap("cost");
-        }
-        if over(caps.duration.map(Quantity::base), forecast.duration.value().as_secs_f64()) {
-            return cap("duration");
-        }
         Ok(Candidate { card: Arc::clone(card), forecast })
     }
-}
-
-/// What the Router adds to the rules of the objective.
-#[derive(Default)]
-pub(crate) struct Rules<'a> {
-    /// The providers that can serve; `None` ranks models that nobody serves too.
-    pub(crate) registry: Option<&'a crate::registry::Registry>,
-    /// The only model that may answer: it waits for the results of its tools.
-    pub(crate) pinned: Option<&'a ModelKey>,
-    /// The models that are left alone for now.
-    pub(crate) paused: &'a [Paused],
-    /// The prompt, whose org, user and conversation may be under a policy.
-    pub(crate) prompt: Option<&'a Prompt>,
 }
 
 /// What should be known of the best candidate, or else of the whole catalog.
@@ -267,87 +270,4 @@ fn caveats(
     let said = ranking.notes.iter().any(|note| note.code == NoteCode::AbilityGuessed);
     let guess = best.filter(|_| !said).and_then(|card| caveat::guess(card, &profile.capabilities));
     [age, retirement, guess].into_iter().flatten()
-}
-
-fn rule_out(
-    card: &ModelCard,
-    profile: &PromptProfile,
-    objective: &Objective,
-    named: &Named,
-    rules: &Rules<'_>,
-    today: Date,
-) -> Option<Rule> {
-    let needed = profile.input.low().get().saturating_add(1);
-    let primary = profile.capabilities.primary();
-    let (needs, accepts) = (profile.needs, card.accepts);
-    if rules.registry.is_some_and(|registry| registry.serving(&card.key).is_none()) {
-        Some(Rule::Unserved)
-    } else if rules.pinned.is_some_and(|pinned| *pinned != card.key)
-        || objective.only.as_ref().is_some_and(|only| !only.contains(&card.key))
-    {
-        Some(Rule::NotAllowed)
-    } else if named.excluded.contains(&card.key) {
-        Some(Rule::Excluded)
-    } else if card.embeds {
-        Some(Rule::Embeds)
-    } else if let Some(date) = card.retirement.filter(|&date| date <= today) {
-        Some(Rule::Retired(date))
-    } else if card.privacy == Privacy::Remote && objective.sensitivity == Sensitivity::Private {
-        Some(Rule::Privacy)
-    } else if needs.images && !accepts.images {
-        Some(Rule::Accepts("images".into()))
-    } else if needs.tools && !accepts.tools {
-        Some(Rule::Accepts("tools".into()))
-    } else if needs.schema && !accepts.schema {
-        Some(Rule::Accepts("schema".into()))
-    } else if needed > card.window.context {
-        Some(Rule::Window { needed, window: card.window.context })
-    } else if !card.claims(primary) {
-        Some(Rule::Capability(primary))
-    } else {
-        let mut paused = rules.paused.iter();
-        let paused = paused.find(|paused| paused.model == card.key)?;
-        Some(Rule::Paused { until: paused.until, why: paused.why.clone() })
-    }
-}
-
-/// The objective's names as keys.
-#[derive(Default)]
-struct Named {
-    preferred: Vec<ModelKey>,
-    excluded: Vec<ModelKey>,
-    notes: Vec<Note>,
-}
-
-impl Named {
-    /// A wish that names nobody is noted; a ban that does is an error, for it would let somebody in.
-    fn resolve(objective: &Objective, catalog: &CatalogSnapshot) -> Result<Self> {
-        let mut named = Self::default();
-        for name in &objective.prefer {
-            match catalog.find(name) {
-                Ok(card) => named.preferred.push(card.key.clone()),
-                Err(error) => {
-                    let text = format!("`prefer`: {}", error.message());
-                    named.notes.push(Note::new(NoteCode::Setting, text));
-                }
-            }
-        }
-        for name in &objective.exclude {
-            let card = catalog.find(name).map_err(|error| {
-                let message = format!("`exclude`: {}", error.message());
-                Error::new(ErrorKind::Config, "objective", message)
-            })?;
-            named.excluded.push(card.key.clone());
-        }
-        Ok(named)
-    }
-
-    fn put_preferred_first(&self, ranking: &mut Ranking) {
-        if !self.preferred.is_empty() {
-            // A stable sort: the ranker's order holds within both groups.
-            ranking.ranked.sort_by_key(|ranked| {
-                !(ranked.meets_floor && self.preferred.contains(&ranked.candidate.card.key))
-            });
-        }
-    }
 }

@@ -10,6 +10,9 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Whom a policy is for.
+///
+/// Tags are what the caller says they are: whoever serves several orgs or users sets `org` and `user` itself, on every
+/// prompt, and lets nobody else do so.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -27,7 +30,9 @@ pub enum Scope {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Enforcement {
-    /// The candidates with the least forecast energy, this many: what nothing else excludes is counted.
+    /// The candidates with the least forecast energy, this many, of all that could answer: whether the caller wants
+    /// them or not, and whether they fail just now or not, so that no `only`, `exclude`, cap or failure brings in a
+    /// hungrier one. What they fall back to is for the count to leave room for.
     Greenest(NonZeroUsize),
     /// These models.
     Only(BTreeSet<ModelKey>),
@@ -45,6 +50,10 @@ impl Scope {
 }
 
 impl Enforcement {
+    const fn is_count(&self) -> bool {
+        matches!(self, Self::Greenest(_))
+    }
+
     /// The models that it takes away.
     fn refused(&self, candidates: &[Candidate]) -> BTreeSet<ModelKey> {
         let key = |candidate: &Candidate| candidate.card.key.clone();
@@ -109,23 +118,33 @@ impl Enforcements {
         Ok(())
     }
 
-    /// Takes away what the policies for `prompt` do not leave, and gives the rule of each that holds. Sets come before
-    /// counts: the greenest are counted among the models that every set leaves.
-    pub(crate) fn apply(
-        &self,
-        prompt: &Prompt,
-        candidates: &mut Vec<Candidate>,
-        excluded: &mut Vec<Excluded>,
-    ) -> Vec<Rule> {
+    /// The policies for `prompt`, as they are at this moment. Sets come before counts: the greenest are counted among
+    /// the models that every set leaves.
+    pub(crate) fn holding(&self, prompt: &Prompt) -> Holding {
         let policies = self.all();
-        let holding = || policies.iter().filter(|(scope, _)| scope.holds(prompt));
-        let is_set = |enforcement: &Enforcement| matches!(enforcement, Enforcement::Only(_));
-        let sets = holding().filter(|(_, enforcement)| is_set(enforcement));
-        let counts = holding().filter(|(_, enforcement)| !is_set(enforcement));
+        let holding = policies.iter().filter(|(scope, _)| scope.holds(prompt));
+        let mut holding: Vec<_> = holding.map(|(scope, policy)| (scope.clone(), policy.clone())).collect();
+        holding.sort_by_key(|(_, enforcement)| enforcement.is_count());
+        Holding(holding)
+    }
+}
+
+/// The policies that hold for one prompt.
+#[derive(Debug, Default)]
+pub(crate) struct Holding(Vec<(Scope, Enforcement)>);
+
+impl Holding {
+    /// Whether one of them counts candidates.
+    pub(crate) fn counts(&self) -> bool {
+        self.0.iter().any(|(_, enforcement)| enforcement.is_count())
+    }
+
+    /// Takes away what they do not leave, and gives the rule of each.
+    pub(crate) fn apply(self, candidates: &mut Vec<Candidate>, excluded: &mut Vec<Excluded>) -> Vec<Rule> {
         let mut rules = Vec::new();
-        for (scope, enforcement) in sets.chain(counts) {
-            let rule = Rule::Enforced { scope: scope.clone(), enforcement: enforcement.clone() };
+        for (scope, enforcement) in self.0 {
             let refused = enforcement.refused(candidates);
+            let rule = Rule::Enforced { scope, enforcement };
             candidates.retain(|candidate| !refused.contains(&candidate.card.key));
             excluded.extend(refused.into_iter().map(|model| Excluded { model, rule: rule.clone() }));
             rules.push(rule);

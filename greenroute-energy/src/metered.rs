@@ -5,6 +5,7 @@ use futures_core::stream::BoxStream;
 use futures_util::StreamExt;
 use greenroute_core::chat::{ChatEvent, ChatRequest, ChatResponse, Spent};
 use greenroute_core::model::ProviderName;
+use greenroute_core::units::Energy;
 use greenroute_core::{Error, ModelCard, ModelProvider, Reading, Result};
 use std::fmt;
 use std::pin::Pin;
@@ -82,14 +83,17 @@ impl Metering {
         Self { bracket: Some(brackets.open(request.compute_time.clone())), spent: request.spent.clone() }
     }
 
-    /// What was bracketed nearer to the work stays.
+    /// What was bracketed nearer to the work stays. No answer costs nothing: a counter that has not moved is too coarse
+    /// for it, and has nothing to say.
     fn answered(mut self, response: ChatResponse) -> ChatResponse {
-        let reading = self.close();
+        let reading = self.close().filter(|reading| reading.energy.value() > Energy::ZERO);
         ChatResponse { reading: response.reading.or(reading), ..response }
     }
 
+    /// What was refused before it ran has spent nothing, and says nothing of it.
     fn failed(mut self, error: Error) -> Error {
-        match self.close() {
+        let ran = error.may_have_run();
+        match self.close().filter(|reading| ran || reading.energy.value() > Energy::ZERO) {
             Some(reading) => error.with_spent(reading),
             None => error,
         }

@@ -53,6 +53,7 @@ impl Counter for Dial {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Does {
     Answers,
+    AnswersForNothing,
     AnswersWithItsOwnReading,
     Fails,
     Hangs,
@@ -101,7 +102,7 @@ impl ModelProvider for Scripted {
     }
 
     async fn chat(&self, _request: ChatRequest) -> Result<ChatResponse> {
-        self.dial.turn(3);
+        self.dial.turn(if self.does == Does::AnswersForNothing { 0 } else { 3 });
         match self.does {
             Does::Fails => Err(Error::new(ErrorKind::ModelFault, "scripted", "no")),
             Does::Hangs => std::future::pending().await,
@@ -249,6 +250,13 @@ async fn a_dropped_call_leaves_its_reading() {
     dial.turn(4);
     drop(call);
     assert_eq!(joules(&spent.take()), [7.0]);
+}
+
+#[tokio::test]
+async fn a_counter_that_stands_still_says_nothing_of_an_answer() {
+    let (provider, _, request) = metered(Does::AnswersForNothing);
+    let answer = provider.chat(request).await.unwrap();
+    assert_eq!((answer.text().as_str(), answer.reading), ("hi", None));
 }
 
 #[tokio::test]

@@ -87,9 +87,11 @@ impl CatalogSnapshot {
                     }
                     if refreshed.changed.len() > before {
                         let live = live(&listing.key);
-                        let source = next.source.take().filter(|source| !source.starts_with(&live));
-                        next.source =
-                            Some(source.map_or(live.clone(), |source| format!("{live}; else {source}")));
+                        next.source = Some(match next.source.take() {
+                            None => live,
+                            Some(source) if source.starts_with(&live) => source,
+                            Some(source) => format!("{live}; else {source}"),
+                        });
                     }
                     updated.push(next);
                 }
@@ -112,7 +114,8 @@ fn live(key: &ModelKey) -> String {
 
 /// Whether a listing tells more than a name.
 const fn tells(listing: &Listing) -> bool {
-    listing.context.is_some() || listing.retirement.is_some() || listing.price.is_some()
+    let Listing { context, max_output, retirement, price, .. } = listing;
+    context.is_some() || max_output.is_some() || retirement.is_some() || price.is_some()
 }
 
 fn take_over(card: &mut ModelCard, listing: &Listing, today: Date, changed: &mut Vec<ListedChange>) {

@@ -83,7 +83,8 @@ fn is_base64(text: &str) -> bool {
     let digits = text.trim_end_matches('=');
     let padding = text.len() - digits.len();
     let letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
-    !digits.is_empty() && padding <= 2 && digits.len() % 4 != 1 && digits.bytes().all(letter)
+    let padded = padding == 0 || (padding <= 2 && text.len().is_multiple_of(4));
+    !digits.is_empty() && padded && digits.len() % 4 != 1 && digits.bytes().all(letter)
 }
 
 #[cfg(test)]
@@ -165,6 +166,17 @@ mod tests {
             assert_eq!(kind(&request, Some(&card(accepts))), None, "{request:?}");
             let refused = kind(&request, Some(&card(Accepts::default())));
             assert_eq!(refused, Some(ErrorKind::Unsupported), "{request:?}");
+        }
+    }
+
+    #[test]
+    fn base64_is_padded_whole_or_not_at_all() {
+        for good in ["AAAA", "AAA", "AAA=", "AA", "AA==", "+/+/"] {
+            assert!(is_base64(good), "{good}");
+        }
+        for bad in ["", "=", "A", "AA=", "AAA==", "AAAA=", "AAAA==", "AA===", "A=AA", "-_-_", "AA A", "%%%%"]
+        {
+            assert!(!is_base64(bad), "{bad}");
         }
     }
 }

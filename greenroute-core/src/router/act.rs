@@ -55,6 +55,9 @@ fn wrong_mode() -> Error {
     Error::new(ErrorKind::Internal, "router", "an attempt came back in another mode than it was made in")
 }
 
+/// How often a call that waits for a model looks whether another, which tries it, was answered.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
 /// What to do after a failure.
 enum Next {
     /// The same model, after this time.
@@ -66,20 +69,22 @@ enum Next {
 
 impl Call {
     /// Asks one candidate after the other until one answers, the deadline passes or the attempts are used up. Called
-    /// again after a stream broke, it goes on with the next.
+    /// again after a stream broke, with the failure that broke it, it goes on with the next.
     ///
     /// This is the only place that waits, retries and counts.
-    pub(super) async fn act(&mut self, mode: Mode) -> Result<Acted> {
-        self.wait_for_the_paused().await?;
-        let mut failure = None;
-        while let Some(candidate) = self.next_candidate() {
-            match self.ask(&candidate, mode, &mut failure).await? {
-                Some(acted) => return Ok(acted),
-                None if self.attempts_left() == 0 => break,
-                None => {}
+    pub(super) async fn act(&mut self, mode: Mode, mut failure: Option<Error>) -> Result<Acted> {
+        loop {
+            while let Some(candidate) = self.next_candidate() {
+                match self.ask(&candidate, mode, &mut failure).await? {
+                    Some(acted) => return Ok(acted),
+                    None if self.attempts_left() == 0 => break,
+                    None => {}
+                }
+            }
+            if failure.is_some() || !self.wait_for_the_paused().await? {
+                return Err(failure.unwrap_or_else(|| self.no_candidate()));
             }
         }
-        Err(failure.unwrap_or_else(|| self.no_candidate()))
     }
 
     /// Asks one candidate, again where that may help; `None` where the next is to be asked, with the reason in
@@ -92,8 +97,13 @@ impl Call {
     ) -> Result<Option<Acted>> {
         let key = &candidate.card.key;
         let Some(provider) = self.inner.registry.serving(key).cloned() else { return Ok(None) };
+        // Whoever has no time left to ask must not be the one who tries a model after its pause.
+        self.require_time(failure)?;
         if !self.inner.health.admit(key, self.inner.moment()) {
-            self.ranking.excluded.extend(self.inner.paused_as_excluded(key));
+            if let Some(paused) = self.inner.paused_as_excluded(key) {
+                self.note(NoteCode::Paused, format!("{key}: {}", paused.rule));
+                self.ranking.excluded.push(paused);
+            }
             return Ok(None);
         }
         self.inner.retries.earn(&key.provider, self.inner.policy.retries_per_hundred);
@@ -104,10 +114,7 @@ impl Call {
         };
         let mut retries = 0;
         while self.attempts_left() > 0 {
-            let left = self.left();
-            if left.is_zero() {
-                return Err(failure.take().unwrap_or_else(|| deadline_passed("router")));
-            }
+            let left = self.require_time(failure)?;
             let composed = compose(&self.prompt, &self.history, &candidate.card, left);
             if composed.opaque_dropped > 0 {
                 let text = format!(
@@ -140,22 +147,31 @@ impl Call {
         Ok(None)
     }
 
+    /// The time left; where there is none, what failed before, or that the deadline passed.
+    fn require_time(&self, failure: &mut Option<Error>) -> Result<Duration> {
+        let left = self.left();
+        if left.is_zero() {
+            return Err(failure.take().unwrap_or_else(|| deadline_passed("router")));
+        }
+        Ok(left)
+    }
+
     fn next(&mut self, key: &ModelKey, error: &Error, retries: u32) -> Next {
-        let random = self.inner.runtime.unique_id();
-        if let Some(wait) = self.inner.policy.backoff(error, retries, random) {
-            if wait >= self.left() {
-                // Whoever calls next need not hear it again.
-                if let Some(after) = error.retry_after() {
-                    self.inner.health.pause(key, after, error, self.inner.moment());
-                }
-            } else if self.attempts_left() > 0 {
-                if self.inner.retries.take(&key.provider) {
-                    return Next::Again(wait);
-                }
-                let text =
-                    format!("{key} was not asked again: too many calls to {} are retries", key.provider);
-                self.note(NoteCode::Paused, text);
+        let (random, moment) = (self.inner.runtime.unique_id(), self.inner.moment());
+        let wait = self.inner.policy.backoff(error, retries, random).filter(|wait| *wait < self.left());
+        // Its failures may just have led to a pause, which is for this call too: what ends later is not waited for.
+        let paused = |wait| self.inner.health.is_paused(key, moment.elapsed.saturating_add(wait));
+        if let Some(wait) = wait.filter(|wait| self.attempts_left() > 0 && !paused(*wait)) {
+            if self.inner.retries.take(&key.provider) {
+                return Next::Again(wait);
             }
+            let text = format!("{key} was not asked again: too many calls to {} are retries", key.provider);
+            self.note(NoteCode::Paused, text);
+        }
+        // Whoever calls next need not hear it again.
+        let asks_for_patience = error.is_retryable() || matches!(error.kind(), ErrorKind::RateLimited { .. });
+        if let Some(after) = error.retry_after().filter(|_| asks_for_patience) {
+            self.inner.health.pause(key, after, error, moment);
         }
         if error.can_fall_back() || unheard(error) { Next::FallBack } else { Next::GiveUp }
     }
@@ -172,25 +188,33 @@ impl Call {
         self.inner.policy.max_attempts.saturating_sub(made)
     }
 
-    /// Where nobody but models that are left alone could answer: waits for the first of them, if that fits the
-    /// deadline, and ranks again.
-    async fn wait_for_the_paused(&mut self) -> Result<()> {
-        if self.ranking.ranked.is_empty()
-            && let Some(wait) = self.shortest_pause().filter(|wait| *wait < self.left())
-        {
-            self.inner.runtime.sleep(wait).await;
-            self.rank()?;
-        }
-        Ok(())
+    /// Where nobody but models that are left alone could answer: waits for the first of them and ranks again, if that
+    /// may help and fits the deadline.
+    async fn wait_for_the_paused(&mut self) -> Result<bool> {
+        let (health, now) = (&self.inner.health, self.inner.runtime.elapsed());
+        let pauses = self.pauses().filter(|(model, _)| health.may_pass(model));
+        // A pause has its end; whoever tries a model after it may be answered at any time.
+        let waits = pauses.map(
+            |(model, wait)| {
+                if health.is_paused(model, now) { wait } else { wait.min(LOOK_AGAIN) }
+            },
+        );
+        let Some(wait) = waits.min().filter(|wait| *wait < self.left()) else { return Ok(false) };
+        self.inner.runtime.sleep(wait).await;
+        self.rank()?;
+        self.place = 0;
+        Ok(true)
     }
 
-    fn shortest_pause(&self) -> Option<Duration> {
+    /// The models that would be candidates but for their pause, and how long it lasts.
+    fn pauses(&self) -> impl Iterator<Item = (&ModelKey, Duration)> {
         let now = self.inner.runtime.now();
-        let waits = self.ranking.excluded.iter().filter_map(|excluded| match excluded.rule {
-            Rule::Paused { until, .. } => Some(until.duration_since(now).unwrap_or_default()),
+        self.ranking.excluded.iter().filter_map(move |excluded| match excluded.rule {
+            Rule::Paused { until, .. } => {
+                Some((&excluded.model, until.duration_since(now).unwrap_or_default()))
+            }
             _ => None,
-        });
-        waits.min()
+        })
     }
 
     fn no_candidate(&self) -> Error {
@@ -202,7 +226,7 @@ impl Call {
         }
         let message = format!("no model may answer this prompt ({})", rules.join("; "));
         let error = Error::new(ErrorKind::NoCandidate, "router", message);
-        match self.shortest_pause() {
+        match self.pauses().map(|(_, wait)| wait).min() {
             Some(wait) => error.with_retry_after(wait),
             None => error,
         }

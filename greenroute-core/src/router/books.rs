@@ -26,7 +26,8 @@ impl Call {
         if let Some(live) = &self.live {
             let took = self.inner.runtime.elapsed().saturating_sub(live.started);
             let patient = took >= live.candidate.forecast.duration.high();
-            self.inner.health.failed(&live.candidate.card.key, error, patient, self.inner.moment());
+            let key = &live.candidate.card.key;
+            self.inner.health.failed(key, error, patient, live.started, self.inner.moment());
         }
         let outcome = Outcome::failed(error.kind(), error.message());
         self.book_unfinished(outcome, error.spent(), error.may_have_run());
@@ -34,7 +35,7 @@ impl Call {
 
     pub(super) fn book_answer(&mut self, live: &Live, response: &ChatResponse) -> ModelKey {
         let asked = Arc::clone(&live.candidate.card);
-        self.inner.health.answered(&asked.key);
+        self.inner.health.answered(&asked.key, live.started);
         let card = self.answering_card(&asked, &response.returned);
         let grid = self.grid(&card);
         let today = Date::of(self.inner.runtime.now());
@@ -281,9 +282,13 @@ impl Call {
 /// else that of another model of the provider.
 fn meant(catalog: &CatalogSnapshot, asked: &Arc<ModelCard>, returned: &ModelKey) -> Option<Arc<ModelCard>> {
     let name = returned.model.as_str();
-    let same = || Some(asked).filter(|_| asked.key.provider == returned.provider && asked.is_called(name));
+    let here = asked.key.provider == returned.provider;
+    // Most providers do not say again in which region they were asked.
+    let itself = here && returned.region.is_none() && asked.key.model == returned.model;
+    let same = || Some(asked).filter(|_| here && asked.is_called(name));
     let other = || catalog.resolve(&returned.provider, name);
-    catalog.get(returned).or_else(same).or_else(other).cloned()
+    let itself = Some(asked).filter(|_| itself);
+    itself.or_else(|| catalog.get(returned)).or_else(same).or_else(other).cloned()
 }
 
 /// Nobody knows how far the model came: from nothing to the whole forecast, half of it in the middle.

@@ -172,6 +172,9 @@ impl Call {
                 format!("the first of {of} candidates, and known to meet the floor")
             }
             Some(0) => format!("the first of {of} candidates, though not known to meet the floor"),
+            Some(place) if self.attempts.is_empty() => {
+                format!("place {} of {of}, as those before it are left alone", place + 1)
+            }
             Some(place) => format!("place {} of {of}, after those before it failed", place + 1),
             None => String::new(),
         };
@@ -199,6 +202,9 @@ impl Drop for Call {
     fn drop(&mut self) {
         if self.settled || (self.live.is_none() && self.attempts.is_empty()) {
             return;
+        }
+        if let Some(live) = &self.live {
+            self.inner.health.given_up(&live.candidate.card.key, live.started);
         }
         self.book_unfinished(Outcome::Cancelled, &[], true);
         self.notes.push(Note::new(NoteCode::Cancelled, "the caller gave up before the answer was complete"));

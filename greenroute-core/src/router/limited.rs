@@ -23,16 +23,18 @@ mod permits;
 pub struct Limits {
     /// Calls on their way at the same time; `None` for any number. A stream counts until it ends or is dropped.
     pub concurrent: Option<NonZeroU32>,
-    /// Calls that begin within a minute; `None` for any number. They are let through as evenly as they come: a
-    /// minute's worth at once, and then one for each that the time has earned again.
+    /// Calls that begin per minute in the long run; `None` for any number. After a quiet minute a minute's worth may
+    /// begin at once, and then one for each that the time has earned again: no minute sees more than twice as many.
     pub per_minute: Option<NonZeroU32>,
 }
 
 /// A provider that is used no more than its [`Limits`] allow. Calls above them wait for their turn, first come, first
 /// served, as long as their own time allows.
 ///
-/// A call whose turn cannot come in time fails with [`ErrorKind::RateLimited`], without having been sent: another
-/// model may answer it.
+/// A meter belongs inside, around what computes: around this it would count the wait.
+///
+/// A call whose turn does not come in time fails with [`ErrorKind::RateLimited`], without having been sent: at once
+/// where the rate tells that it cannot, else shortly before its time is over.
 #[derive(Debug)]
 pub struct Limited<P> {
     provider: P,
@@ -49,6 +51,23 @@ struct Starts {
     paid: Duration,
 }
 
+/// A start that was taken; dropped before it is used, it is given back.
+struct Start<'a> {
+    starts: &'a Mutex<Starts>,
+    each: Duration,
+    wait: Duration,
+    used: bool,
+}
+
+impl Drop for Start<'_> {
+    fn drop(&mut self) {
+        if !self.used {
+            let mut starts = self.starts.lock().unwrap_or_else(PoisonError::into_inner);
+            starts.paid = starts.paid.saturating_sub(self.each);
+        }
+    }
+}
+
 const MINUTE: Duration = Duration::from_secs(60);
 
 impl<P: ModelProvider> Limited<P> {
@@ -63,41 +82,45 @@ impl<P: ModelProvider> Limited<P> {
     /// wait afterwards.
     async fn turn(&self, request: &mut ChatRequest) -> Result<Option<Permit>> {
         let begun = self.runtime.elapsed();
+        let spent = || self.runtime.elapsed().saturating_sub(begun);
         let left = request.timeout;
-        let permit = match &self.permits {
-            None => None,
-            Some(permits) => match left {
-                None => Some(permits.acquire().await),
-                Some(left) => match select(permits.acquire(), self.runtime.sleep(left)).await {
+        // Whoever waited to the very end could not tell anybody that it was never sent.
+        let patience = left.map(|left| left.saturating_sub(left / 100));
+        let permit = match (&self.permits, patience) {
+            (None, _) => None,
+            (Some(permits), None) => Some(permits.acquire().await),
+            (Some(permits), Some(patience)) => {
+                match select(permits.acquire(), self.runtime.sleep(patience)).await {
                     Either::Left((permit, _)) => Some(permit),
                     Either::Right(_) => return Err(busy(&request.model, None)),
-                },
-            },
-        };
-        let spent = |runtime: &dyn Runtime| runtime.elapsed().saturating_sub(begun);
-        if let Some(per_minute) = self.limits.per_minute {
-            let left = left.map(|left| left.saturating_sub(spent(&*self.runtime)));
-            let wait = self.start(per_minute, left).map_err(|wait| busy(&request.model, Some(wait)))?;
-            if !wait.is_zero() {
-                self.runtime.sleep(wait).await;
+                }
             }
+        };
+        if let Some(per_minute) = self.limits.per_minute {
+            let patience = patience.map(|patience| patience.saturating_sub(spent()));
+            let start = self.start(per_minute, patience);
+            let mut start = start.map_err(|wait| busy(&request.model, Some(wait)))?;
+            if !start.wait.is_zero() {
+                self.runtime.sleep(start.wait).await;
+            }
+            start.used = true;
         }
-        request.timeout = left.map(|left| left.saturating_sub(spent(&*self.runtime)));
+        request.timeout = left.map(|left| left.saturating_sub(spent()));
         Ok(permit)
     }
 
-    /// How long to wait before beginning, or as an error how long it would be where that is more than `left`.
-    fn start(&self, per_minute: NonZeroU32, left: Option<Duration>) -> Result<Duration, Duration> {
+    /// A start, or as an error how long the wait for it would be where that is no less than `patience`.
+    fn start(&self, per_minute: NonZeroU32, patience: Option<Duration>) -> Result<Start<'_>, Duration> {
         let each = MINUTE / per_minute.get();
         let now = self.runtime.elapsed();
         let mut starts = self.starts.lock().unwrap_or_else(PoisonError::into_inner);
         let paid = starts.paid.max(now).saturating_add(each);
         let wait = paid.saturating_sub(now).saturating_sub(MINUTE);
-        if left.is_some_and(|left| wait >= left && !wait.is_zero()) {
+        if patience.is_some_and(|patience| wait >= patience && !wait.is_zero()) {
             return Err(wait);
         }
         starts.paid = paid;
-        Ok(wait)
+        Ok(Start { starts: &self.starts, each, wait, used: false })
     }
 }
 

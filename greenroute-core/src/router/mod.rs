@@ -82,7 +82,7 @@ impl Router {
     /// Any kind; an error that comes after deciding carries the [receipt](Error::receipt) of what was spent.
     pub async fn chat(&self, prompt: impl Into<Prompt>) -> Result<Answer> {
         let mut call = Call::decide(&self.0, prompt.into()).await?;
-        match call.act(Mode::Whole).await {
+        match call.act(Mode::Whole, None).await {
             Ok(acted) => Ok(call.account(acted.into_response()?).remember().await),
             Err(error) => Err(call.fail(error).await),
         }
@@ -97,7 +97,7 @@ impl Router {
     /// As [`Router::chat`]; what fails after the first piece comes as the stream's last item.
     pub async fn chat_stream(&self, prompt: impl Into<Prompt>) -> Result<AnswerStream> {
         let mut call = Call::decide(&self.0, prompt.into()).await?;
-        match call.act(Mode::Stream).await {
+        match call.act(Mode::Stream, None).await {
             Ok(acted) => Ok(AnswerStream::new(call, acted.into_stream()?)),
             Err(error) => Err(call.fail(error).await),
         }

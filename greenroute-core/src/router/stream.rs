@@ -58,7 +58,10 @@ impl Streaming {
                 (Ok(AnswerEvent::Thinking(text)), Some(self))
             }
             Ok(ChatEvent::Done(response)) => {
-                let answer = self.call.account(*response).remember().await;
+                let Self { call, events, .. } = self;
+                // Nothing more is read of it, and the stores may take their time.
+                drop(events);
+                let answer = call.account(*response).remember().await;
                 (Ok(AnswerEvent::Done(Box::new(answer))), None)
             }
             Err(error) => self.broken(error).await,
@@ -81,10 +84,11 @@ impl Streaming {
             // Nobody is left but the one that broke.
             call.place = call.place.saturating_sub(1);
         }
-        match call.act(Mode::Stream).await.and_then(Acted::into_stream) {
+        let why = error.to_string();
+        match call.act(Mode::Stream, Some(error)).await.and_then(Acted::into_stream) {
             Ok(events) => {
                 let origin = call.origin();
-                let restarted = AnswerEvent::Restarted { why: error.to_string() };
+                let restarted = AnswerEvent::Restarted { why };
                 (Ok(restarted), Some(Self { events, call, origin, text: String::new() }))
             }
             Err(error) => (Err(call.fail(error).await), None),

@@ -74,6 +74,20 @@ async fn a_snapshot_with_a_card_of_its_own_is_accounted_by_it() {
     assert!(receipt.has_note(NoteCode::ModelRedirected));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_region_that_is_not_said_again_is_no_redirect() {
+    let mut north = card("cloud/medium", 1.0, 0.7);
+    north.key.region = Some("north".into());
+    let asked = north.key.clone();
+    let (router, cloud) = playing(three().into_iter().chain([north]).collect());
+    let objective = Objective { only: Some(vec![asked.clone()]), ..anybody() };
+    cloud.on("medium", [says("hi").returned("cloud/medium")]);
+    let receipt = router.chat(Prompt::from("Why?").objective(objective)).await.unwrap().receipt;
+    assert_eq!(receipt.answered().unwrap().requested, asked);
+    assert!(!receipt.has_note(NoteCode::ModelRedirected), "{receipt:#}");
+    assert_joules(receipt.energy.value(), 42.0);
+}
+
 #[test]
 fn names_are_found_with_and_without_the_date_of_a_snapshot() {
     let mut small = card("cloud/small", 1.0, 0.5);
@@ -276,6 +290,9 @@ fn a_listing_refreshes_what_it_tells_and_reports_the_rest() {
     for on in [today, day("2026-11-22")] {
         assert_eq!(catalog.refresh(&listed, on).unwrap().changed, []);
     }
+    // One that changes something again does not make it forget where the rest was read.
+    let dearer = Listing { price: Some(tier(4.0, 5.0)), ..Listing::new(key("cloud/medium")) };
+    assert_eq!(catalog.refresh(&[dearer], day("2026-11-23")).unwrap().changed.len(), 1);
     assert_eq!(catalog.snapshot().get(&key("cloud/medium")).unwrap().source, medium.source);
 }
 

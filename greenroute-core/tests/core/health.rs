@@ -12,10 +12,11 @@ fn seconds(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds)
 }
 
-/// A router that may ask each model once, and nobody but the small one.
+/// A router that may ask each model once, and nobody but the small one, which is left alone as soon as it fails.
 fn alone(house: &Scripted, cloud: &Scripted, deadline: f64) -> Router {
     let objective = Objective { only: Some([key("house/small")].into()), ..anybody() };
-    let policy = Policy { max_retries: 0, deadline: seconds(deadline), ..Policy::default() };
+    let breaker = Some(Breaker { failures: 1, ..Breaker::default() });
+    let policy = Policy { max_retries: 0, deadline: seconds(deadline), breaker, ..Policy::default() };
     router(house, cloud).objective(objective).policy(policy).build().unwrap()
 }
 
@@ -72,20 +73,34 @@ async fn a_model_that_keeps_failing_is_left_alone_and_then_tried_by_one() {
 #[tokio::test(start_paused = true)]
 async fn where_nobody_else_is_left_the_pause_is_waited_for_if_there_is_time() {
     let (house, cloud) = players();
-    house.on("small", [fails(ErrorKind::Authentication), says("the key is in place")]);
+    house.on("small", [fails(ErrorKind::Overloaded), says("well again")]);
     let patient = alone(&house, &cloud, 60.0);
-    assert_eq!(patient.chat("Why?").await.unwrap_err().kind(), &ErrorKind::Authentication);
+    assert_eq!(patient.chat("Why?").await.unwrap_err().kind(), &ErrorKind::Overloaded);
     let answer = patient.chat("Why?").await.unwrap();
-    assert_eq!((answer.text.as_str(), answer.receipt.attempts.len()), ("the key is in place", 1));
+    assert_eq!((answer.text.as_str(), answer.receipt.attempts.len()), ("well again", 1));
 
     let (house, cloud) = players();
-    house.on("small", [fails(ErrorKind::Authentication)]);
+    house.on("small", [fails(ErrorKind::Overloaded)]);
     let hasty = alone(&house, &cloud, 10.0);
     hasty.chat("Why?").await.unwrap_err();
     let error = hasty.chat("Why?").await.unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::NoCandidate);
     assert!(error.message().contains("house/small: left alone until 2026"), "{error}");
     assert_eq!(error.retry_after(), Some(seconds(30.0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_a_wrong_key_to_become_right() {
+    let (house, cloud) = players();
+    house.on("small", [fails(ErrorKind::Authentication), says("the key is in place")]);
+    let runtime = TestRuntime::new();
+    let patient = alone(&house, &cloud, 600.0);
+    patient.chat("Why?").await.unwrap_err();
+    let error = patient.chat("Why?").await.unwrap_err();
+    assert!(error.message().contains("(authentication)"), "{error}");
+    assert_eq!((error.kind(), runtime.elapsed()), (&ErrorKind::NoCandidate, Duration::ZERO));
+    sleep(error.retry_after().unwrap()).await;
+    assert_eq!(patient.chat("Why?").await.unwrap().text, "the key is in place");
 }
 
 #[tokio::test(start_paused = true)]
@@ -97,6 +112,76 @@ async fn a_delay_that_does_not_fit_spares_the_next_call_the_question() {
         router.chat("Why?").await.unwrap();
     }
     assert_eq!(house.asked().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_call_is_spared_whether_or_not_this_one_could_retry() {
+    let (house, cloud) = players();
+    house.on("small", [fails(ErrorKind::RateLimited { after: Some(seconds(20.0)) }), says("patience")]);
+    let policy = Policy { max_retries: 0, ..Policy::default() };
+    let router = router(&house, &cloud).policy(policy).build().unwrap();
+    for _ in 0..3 {
+        router.chat("Why?").await.unwrap();
+    }
+    assert_eq!(house.asked().len(), 1, "twenty seconds are not over");
+    sleep(seconds(20.0)).await;
+    assert_eq!(router.chat("Why?").await.unwrap().text, "patience");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_patient_call_waits_where_a_hasty_one_could_not() {
+    let (house, cloud) = players();
+    let limited = || fails(ErrorKind::RateLimited { after: Some(seconds(20.0)) });
+    house.on("small", [limited().after(0.5), limited().after(1.0), says("patience")]);
+    let router = router(&house, &cloud).build().unwrap();
+    let hasty = router.chat(Prompt { deadline: Some(seconds(10.0)), ..Prompt::from("Why?") });
+    let (hasty, patient) = tokio::join!(hasty, router.chat("Why?"));
+    assert_eq!(hasty.unwrap().advice.model, key("cloud/medium"));
+    assert_eq!(patient.unwrap().text, "patience");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_does_not_ask_again_whom_its_own_failures_put_to_rest() {
+    let (house, cloud) = players();
+    house.on("small", (0..99).map(|_| fails(ErrorKind::Server)));
+    let router = router(&house, &cloud).build().unwrap();
+    for asked in [3, 5, 5] {
+        router.chat("Why?").await.unwrap();
+        assert_eq!(house.asked().len(), asked);
+    }
+    sleep(seconds(40.0)).await;
+    router.chat("Why?").await.unwrap();
+    assert_eq!(house.asked().len(), 6, "one try after the pause, and no more");
+    let left = router.paused()[0].until.duration_since(TestRuntime::new().now()).unwrap();
+    assert!(left > seconds(90.0) && left < seconds(110.0), "the second pause is a minute: {left:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_who_wait_for_the_one_that_tries_it_are_answered_too() {
+    let (house, cloud) = players();
+    house.on("small", [fails(ErrorKind::Overloaded), says("well again").after(2.0)]);
+    let patient = alone(&house, &cloud, 300.0);
+    let begun = tokio::time::Instant::now();
+    patient.chat("Why?").await.unwrap_err();
+    let answers = patient.chat_many(vec!["Why?"; 9], NonZeroUsize::new(9).unwrap()).await;
+    for answer in answers {
+        let answer = answer.unwrap();
+        assert_eq!(answer.receipt.attempts.len(), 1);
+        assert!(answer.receipt.has_note(NoteCode::Paused));
+    }
+    assert!(begun.elapsed() < seconds(34.0), "soon after the first: {:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_try_that_is_dropped_is_left_to_the_next() {
+    let (house, cloud) = players();
+    house.on("small", [fails(ErrorKind::Authentication), never(), says("well again")]);
+    let router = router(&house, &cloud).build().unwrap();
+    router.chat("Why?").await.unwrap();
+    sleep(seconds(31.0)).await;
+    let dropped = tokio::time::timeout(seconds(1.0), router.chat("Why?")).await;
+    assert!(dropped.is_err() && house.asked().len() == 2);
+    assert_eq!(router.chat("Why?").await.unwrap().text, "well again");
 }
 
 #[tokio::test(start_paused = true)]
@@ -207,6 +292,44 @@ async fn a_minutes_worth_may_come_at_once_and_then_as_earned() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn turns_that_nobody_took_are_not_lost() {
+    let (house, _) = players();
+    let runtime = TestRuntime::new();
+    let limited = Limited::new(house.clone(), limits(0, 6), runtime.clone());
+    for _ in 0..6 {
+        limited.chat(asking("house/small", 1.0)).await.unwrap();
+    }
+    let waiting = (0..50).map(|_| limited.chat(asking("house/small", 900.0)));
+    let given_up = tokio::time::timeout(seconds(5.0), futures_util::future::join_all(waiting)).await;
+    assert!(given_up.is_err() && house.asked().len() == 6);
+    limited.chat(asking("house/small", 900.0)).await.unwrap();
+    assert_eq!(runtime.elapsed(), seconds(10.0), "as if the fifty had never asked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_never_sent_is_booked_as_nothing_and_falls_back() {
+    let (house, cloud) = players();
+    house.on("small", [never()]);
+    let runtime = TestRuntime::new();
+    let limited = Arc::new(Limited::new(house.clone(), limits(1, 0), runtime.clone()));
+    let held = Arc::clone(&limited);
+    let held = tokio::spawn(async move { held.chat(asking("house/small", 9999.0)).await });
+    tokio::task::yield_now().await;
+    let router = three().into_iter().fold(
+        Router::builder(accountant(), world(), runtime.clone()).objective(anybody()),
+        RouterBuilder::card,
+    );
+    let policy = Policy { max_retries: 0, ..Policy::default() };
+    let router = router.policy(policy).provider(limited).provider(cloud.clone()).build().unwrap();
+    let answer =
+        router.chat(Prompt { deadline: Some(seconds(100.0)), ..Prompt::from("Why?") }).await.unwrap();
+    let [first, second] = &answer.receipt.attempts[..] else { panic!("{}", answer.receipt) };
+    assert_eq!((&first.requested, &second.requested), (&key("house/small"), &key("cloud/medium")));
+    assert!(first.reading.is_none() && !answer.receipt.has_note(NoteCode::Unmetered), "{:#}", answer.receipt);
+    held.abort();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_broken_stream_begins_anew_where_that_is_wanted() {
     let (house, cloud) = players();
     house.on("small", [says("one two three four").truncated(2)]);
@@ -246,6 +369,24 @@ async fn a_broken_stream_begins_anew_where_that_is_wanted() {
         assert_eq!(error.receipt().unwrap().attempts.len(), attempts, "{error}");
         sleep(seconds(9999.0)).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nobody_can_begin_anew_the_error_is_still_the_streams_own() {
+    let (house, cloud) = players();
+    house.on("small", [says("one two three four").truncated(2)]);
+    let breaker = Some(Breaker { failures: 1, ..Breaker::default() });
+    let objective = Objective { only: Some([key("house/small")].into()), ..anybody() };
+    let policy = Policy { breaker, ..Policy::default() };
+    let router = router(&house, &cloud).objective(objective).policy(policy).build().unwrap();
+    let mut stream = router.chat_stream(Prompt { restart: true, ..Prompt::from("Count.") }).await.unwrap();
+    let mut end = None;
+    while let Some(event) = stream.next().await {
+        end = Some(event);
+    }
+    let error = end.unwrap().unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::StreamTruncated { partial: "one two ".to_owned() });
+    assert_eq!(error.receipt().unwrap().attempts.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

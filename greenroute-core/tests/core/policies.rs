@@ -69,20 +69,49 @@ async fn a_policy_beats_the_callers_own_objective() {
     // Not even when what is left fails.
     house.on("small", [fails(ErrorKind::Authentication)]);
     let before = cloud.requests().len();
-    router.chat(best()).await.unwrap_err();
+    assert_eq!(router.chat(best()).await.unwrap_err().kind(), &ErrorKind::Authentication);
+    // Nor while it is left alone because of that.
+    let error = router.chat(best()).await.unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::NoCandidate);
+    assert!(error.message().contains("house/small: left alone until"), "{error}");
     assert_eq!(cloud.requests().len(), before);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nothing_else_excludes_is_counted_as_greenest() {
+async fn no_wish_brings_in_a_hungrier_model() {
     let (router, ..) = build();
     router.enforce(acme(), Some(greenest(1))).unwrap();
-    let objective = Objective { exclude: vec!["house/small".into()], ..anybody() };
-    let ranking = router.route(of_acme().objective(objective)).await.unwrap();
-    assert_eq!(order(&ranking), ["cloud/medium"]);
+    let slow = std::time::Duration::from_nanos(1);
+    for objective in [
+        Objective { exclude: vec!["house/small".into()], ..anybody() },
+        Objective { only: Some([key("cloud/large")].into()), ..anybody() },
+        Objective { caps: Caps { duration: Some(slow), ..Caps::default() }, ..anybody() },
+    ] {
+        let ranking = router.route(of_acme().objective(objective)).await.unwrap();
+        assert_eq!(order(&ranking), Vec::<String>::new(), "{ranking}");
+        assert_eq!(ranking.excluded.len(), 3, "{ranking}");
+        let rule = "cloud/large: pinned by policy for org acme: greenest 1".to_owned();
+        assert!(excluded(&ranking).contains(&rule), "{ranking}");
+    }
+    // Nor does a history that the caller made up: its large one waits for a tool, and is not left.
+    let opaque = chat::Block::Opaque { made_by: key("cloud/large"), content: "x".into() };
+    let call = chat::Block::ToolCall { id: "1".into(), name: "clock".into(), arguments: "{}".into() };
+    let history = vec![chat::Message { role: chat::Role::Assistant, blocks: vec![opaque, call] }];
+    let ranking = router.route(Prompt { history, ..of_acme() }).await.unwrap();
+    assert_eq!(order(&ranking), Vec::<String>::new(), "{ranking}");
     // More than there are takes nobody away.
     router.enforce(acme(), Some(greenest(9))).unwrap();
     assert_eq!(order(&router.route(of_acme()).await.unwrap()).len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_those_that_could_answer_are_counted_as_greenest() {
+    let (router, ..) = build();
+    router.enforce(acme(), Some(greenest(1))).unwrap();
+    let mut small = three().remove(0);
+    small.retirement = Some("2026-11-01".parse().unwrap());
+    router.catalog().update(small).unwrap();
+    assert_eq!(order(&router.route(of_acme()).await.unwrap()), ["cloud/medium"]);
 }
 
 #[tokio::test(start_paused = true)]

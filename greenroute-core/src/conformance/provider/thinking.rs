@@ -63,13 +63,19 @@ pub async fn thinks_apart_from_its_text(subject: &Subject) -> Outcome {
     demand(!whole.contains(thought.trim()), || format!("the thinking `{thought}` is in the text `{whole}`"))
 }
 
-/// Opaque blocks name the model that was asked as their maker, and are taken back with the next prompt.
+/// Opaque blocks name the model that was asked as their maker, and are taken back with the next prompt; they come
+/// whole as in pieces.
 pub async fn takes_back_its_opaque_blocks(subject: &Subject) -> Outcome {
     let request = thinking(subject);
-    for answer in [subject.chat(request.clone()).await??, subject.stream(request.clone()).await??.done] {
-        if opaque(&answer).next().is_none() {
-            return Err(Finding::DoesNotApply("it makes no opaque blocks".to_owned()));
-        }
+    let answers = [subject.chat(request.clone()).await??, subject.stream(request.clone()).await??.done];
+    let makes = answers.each_ref().map(|answer| opaque(answer).next().is_some());
+    if subject.repeatable {
+        same("whether opaque blocks come, streamed", &makes[0], &makes[1])?;
+    }
+    if makes == [false; 2] {
+        return Err(Finding::DoesNotApply("it makes no opaque blocks".to_owned()));
+    }
+    for answer in answers {
         for made_by in opaque(&answer) {
             same("the maker of an opaque block", &subject.model, made_by)?;
         }

@@ -50,6 +50,11 @@ impl State {
             waker.wake_by_ref();
         }
     }
+
+    /// How many wait before the one of this number. Numbers are given in order, so the queue is sorted by them.
+    fn ahead(&self, place: u64) -> Option<usize> {
+        self.queue.binary_search_by_key(&place, |(waiting, _)| *waiting).ok()
+    }
 }
 
 impl Future for Acquire {
@@ -58,26 +63,20 @@ impl Future for Acquire {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Permit> {
         let permits = self.permits.clone();
         let mut state = permits.state();
-        let ahead = match self.place {
-            Some(place) => state.queue.iter().position(|(waiting, _)| *waiting == place),
-            None => Some(state.queue.len()),
-        };
-        let ahead = ahead.and_then(|ahead| u32::try_from(ahead).ok()).unwrap_or(u32::MAX);
-        if ahead < state.free {
+        let waiting = self.place.and_then(|place| state.ahead(place));
+        let ahead = waiting.unwrap_or(state.queue.len());
+        if u32::try_from(ahead).is_ok_and(|ahead| ahead < state.free) {
             state.free -= 1;
-            if let Some(place) = self.place.take() {
-                state.queue.retain(|(waiting, _)| *waiting != place);
+            self.place = None;
+            if let Some(place) = waiting {
+                state.queue.remove(place);
             }
             drop(state);
             return Poll::Ready(Permit(permits));
         }
         let waker = context.waker().clone();
-        match self.place {
-            Some(place) => {
-                if let Some(waiting) = state.queue.iter_mut().find(|(waiting, _)| *waiting == place) {
-                    waiting.1 = waker;
-                }
-            }
+        match waiting.and_then(|place| state.queue.get_mut(place)) {
+            Some((_, known)) => *known = waker,
             None => {
                 let place = state.next;
                 state.next += 1;
@@ -93,7 +92,9 @@ impl Drop for Acquire {
     fn drop(&mut self) {
         if let Some(place) = self.place {
             let mut state = self.permits.state();
-            state.queue.retain(|(waiting, _)| *waiting != place);
+            if let Some(place) = state.ahead(place) {
+                state.queue.remove(place);
+            }
             // It may have been woken for a permit that the next in line can have now.
             state.wake();
         }

@@ -14,6 +14,7 @@ use greenroute_core::*;
 use mind::THOUGHT;
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -155,6 +156,9 @@ impl Parrot {
                 response.blocks.clear();
             }
             "notes_the_same_whole_and_in_pieces" => response.notes.clear(),
+            "keeps its thoughts from a stream" => {
+                response.blocks.retain(|block| !matches!(block, Block::Opaque { .. }));
+            }
             "names another model in a stream" => response.returned = ModelKey::new("parrot", "macaw"),
             "states nothing in a stream" => response.stated = None,
             "streams other arguments" => {
@@ -279,6 +283,7 @@ const MORE: &[(&str, &str)] = &[
     ("leaves_out_what_others_made", "counts what others made"),
     ("marks_every_call", "marks with nothing"),
     ("names_itself_in_its_errors", "blames the wire"),
+    ("names_itself_in_its_errors", "states a reading of nothing"),
     ("names_the_model_that_answered", "names another model in a stream"),
     ("notes_the_same_whole_and_in_pieces", "notes twice"),
     ("refuses_a_schema_that_is_none", "refuses otherwise in a stream"),
@@ -287,6 +292,7 @@ const MORE: &[(&str, &str)] = &[
     ("streams_its_calls", "streams other arguments"),
     ("streams_its_calls", "tells calls as text"),
     ("takes_back_its_opaque_blocks", "denies its thoughts"),
+    ("takes_back_its_opaque_blocks", "keeps its thoughts from a stream"),
     ("tells_log_probabilities_where_asked", "tells probabilities"),
     ("tells_log_probabilities_where_asked", "tells one too many"),
     ("thinks_apart_from_its_text", "thinks aloud"),
@@ -344,6 +350,24 @@ async fn a_parrot_in_a_closure_conforms_in_one_piece() {
         lost,
         ["stops_computing_when_dropped", "streams_the_text_of_its_answer", "thinks_apart_from_its_text",]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limited_parrot_conforms_as_the_parrot_does() {
+    let alone = &passed(subject(true, ""), &[]).await | &passed(subject(false, ""), &[]).await;
+    let twenty_held = ("stands_twenty_dropped_at_once", "it holds twenty streams that it does not read");
+    for (concurrent, skips) in [(20, &[][..]), (1, &[twenty_held])] {
+        let limits = Limits { concurrent: NonZeroU32::new(concurrent), per_minute: NonZeroU32::new(6_000) };
+        let mut by_limited = BTreeSet::new();
+        for able in [true, false] {
+            let provider::Subject { provider, runtime, model, .. } = subject(able, "");
+            let limited = Limited::new(provider, limits, Arc::clone(&runtime));
+            let limited = provider::Subject::new(Arc::new(limited), runtime, model);
+            by_limited.append(&mut passed(limited, skips).await);
+        }
+        let skipped: BTreeSet<_> = skips.iter().map(|(name, _)| *name).collect();
+        assert_eq!(&alone - &by_limited, skipped, "{concurrent} at once");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,6 +2,7 @@
 
 use super::mind::blocks;
 use super::{Parrot, words};
+use crate::support::measured;
 use greenroute_core::chat::*;
 use greenroute_core::*;
 use std::sync::atomic::Ordering;
@@ -30,7 +31,10 @@ impl Parrot {
         }
         self.mind.refused.fetch_add(1, Ordering::SeqCst);
         let origin = if self.has("blames the wire") { "http" } else { "parrot" };
-        let error = Error::new(kind, origin, message);
+        let mut error = Error::new(kind, origin, message);
+        if self.has("states a reading of nothing") {
+            error = error.with_spent(measured(0.0));
+        }
         let crooked = self.has("names_itself_in_its_errors");
         Err(if crooked { error.with_retryable(true) } else { error })
     }

@@ -1,0 +1,154 @@
+//! Which models are no candidates, and by which rule.
+
+use crate::catalog::CatalogSnapshot;
+use crate::error::{Error, ErrorKind, Result};
+use crate::forecast::Forecast;
+use crate::model::{ModelCard, ModelKey, Privacy};
+use crate::note::{Note, NoteCode};
+use crate::objective::{Caps, Objective, Sensitivity};
+use crate::profile::PromptProfile;
+use crate::prompt::Prompt;
+use crate::rank::{Ranking, Rule};
+use crate::registry::Registry;
+use crate::router::Paused;
+use crate::time::Date;
+use crate::units::Quantity;
+
+/// What the Router adds to the rules of the objective.
+#[derive(Default)]
+pub(crate) struct Rules<'a> {
+    /// The providers that can serve; `None` ranks models that nobody serves too.
+    pub(crate) registry: Option<&'a Registry>,
+    /// The only model that may answer: it waits for the results of its tools.
+    pub(crate) pinned: Option<&'a ModelKey>,
+    /// The models that are left alone for now.
+    pub(crate) paused: &'a [Paused],
+    /// The prompt, whose org, user and conversation may be under a policy.
+    pub(crate) prompt: Option<&'a Prompt>,
+}
+
+impl Rules<'_> {
+    /// Whether another model than this waits for the results of its tools.
+    fn waits_for_another(&self, card: &ModelCard) -> bool {
+        self.pinned.is_some_and(|pinned| *pinned != card.key)
+    }
+
+    /// Whether a store has the conversation; else the caller tells what was said, and by whom.
+    fn is_stored(&self) -> bool {
+        self.prompt.is_some_and(|prompt| prompt.conversation.is_some())
+    }
+}
+
+/// Why a model could not answer, whoever asks.
+pub(super) fn unfit(
+    card: &ModelCard,
+    profile: &PromptProfile,
+    objective: &Objective,
+    rules: &Rules<'_>,
+    today: Date,
+) -> Option<Rule> {
+    let needed = profile.input.low().get().saturating_add(1);
+    let primary = profile.capabilities.primary();
+    let (needs, accepts) = (profile.needs, card.accepts);
+    if rules.registry.is_some_and(|registry| registry.serving(&card.key).is_none()) {
+        Some(Rule::Unserved)
+    } else if rules.waits_for_another(card) && rules.is_stored() {
+        Some(Rule::NotAllowed)
+    } else if card.embeds {
+        Some(Rule::Embeds)
+    } else if let Some(date) = card.retirement.filter(|&date| date <= today) {
+        Some(Rule::Retired(date))
+    } else if card.privacy == Privacy::Remote && objective.sensitivity == Sensitivity::Private {
+        Some(Rule::Privacy)
+    } else if needs.images && !accepts.images {
+        Some(Rule::Accepts("images".into()))
+    } else if needs.tools && !accepts.tools {
+        Some(Rule::Accepts("tools".into()))
+    } else if needs.schema && !accepts.schema {
+        Some(Rule::Accepts("schema".into()))
+    } else if needed > card.window.context {
+        Some(Rule::Window { needed, window: card.window.context })
+    } else if !card.claims(primary) {
+        Some(Rule::Capability(primary))
+    } else {
+        let mut paused = rules.paused.iter();
+        let paused = paused.find(|paused| paused.model == card.key)?;
+        Some(Rule::Paused { until: paused.until, why: paused.why.clone() })
+    }
+}
+
+/// Why the caller would not have a model that could answer.
+pub(super) fn wish(
+    card: &ModelCard,
+    objective: &Objective,
+    named: &Named,
+    rules: &Rules<'_>,
+) -> Option<Rule> {
+    let others_only = objective.only.as_ref().is_some_and(|only| !only.contains(&card.key));
+    if others_only || rules.waits_for_another(card) {
+        Some(Rule::NotAllowed)
+    } else if named.excluded.contains(&card.key) {
+        Some(Rule::Excluded)
+    } else {
+        None
+    }
+}
+
+/// The first cap of the caller's that a forecast exceeds.
+pub(super) fn over_cap(forecast: &Forecast, caps: &Caps) -> Option<Rule> {
+    let over = |cap: Option<f64>, value: f64| cap.is_some_and(|cap| value > cap);
+    let usd = forecast.cost.usd().map_or(f64::INFINITY, |usd| usd.value().as_usd());
+    let exceeded = if over(caps.energy.map(Quantity::base), forecast.energy.value().as_joules()) {
+        "energy"
+    } else if over(caps.emissions.map(Quantity::base), forecast.emissions.value().as_grams()) {
+        "emissions"
+    } else if over(caps.cost.map(Quantity::base), usd) {
+        "cost"
+    } else if over(caps.duration.map(Quantity::base), forecast.duration.value().as_secs_f64()) {
+        "duration"
+    } else {
+        return None;
+    };
+    Some(Rule::Cap(exceeded.into()))
+}
+
+/// The objective's names as keys.
+#[derive(Default)]
+pub(super) struct Named {
+    preferred: Vec<ModelKey>,
+    excluded: Vec<ModelKey>,
+    pub(super) notes: Vec<Note>,
+}
+
+impl Named {
+    /// A wish that names nobody is noted; a ban that does is an error, for it would let somebody in.
+    pub(super) fn resolve(objective: &Objective, catalog: &CatalogSnapshot) -> Result<Self> {
+        let mut named = Self::default();
+        for name in &objective.prefer {
+            match catalog.find(name) {
+                Ok(card) => named.preferred.push(card.key.clone()),
+                Err(error) => {
+                    let text = format!("`prefer`: {}", error.message());
+                    named.notes.push(Note::new(NoteCode::Setting, text));
+                }
+            }
+        }
+        for name in &objective.exclude {
+            let card = catalog.find(name).map_err(|error| {
+                let message = format!("`exclude`: {}", error.message());
+                Error::new(ErrorKind::Config, "objective", message)
+            })?;
+            named.excluded.push(card.key.clone());
+        }
+        Ok(named)
+    }
+
+    pub(super) fn put_preferred_first(&self, ranking: &mut Ranking) {
+        if !self.preferred.is_empty() {
+            // A stable sort: the ranker's order holds within both groups.
+            ranking.ranked.sort_by_key(|ranked| {
+                !(ranked.meets_floor && self.preferred.contains(&ranked.candidate.card.key))
+            });
+        }
+    }
+}
