@@ -134,7 +134,7 @@ impl Request {
         }
         let mut headers = inner.headers.clone();
         headers.extend(self.headers);
-        let request = inner.http.request(self.method, self.url).headers(headers);
+        let request = inner.http()?.request(self.method, self.url).headers(headers);
         let request = match self.content {
             Content::None => request,
             Content::Bytes(bytes) => request.body(bytes),

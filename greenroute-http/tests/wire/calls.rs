@@ -171,6 +171,36 @@ fn a_client_outlives_the_runtime_of_its_first_call() {
 }
 
 #[test]
+fn a_runtime_at_rest_does_not_hold_up_anothers_call() {
+    let (tell, told) = std::sync::mpsc::channel();
+    let serving = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let script = vec![Step::Request, Step::Send(answer("200 OK", JSON, "1")), Step::Hang];
+            let mut server = Server::playing(vec![script.clone(), script]).await;
+            tell.send(server.client()).unwrap();
+            server.until_closed().await;
+            server.until_closed().await;
+        });
+    });
+    let client = told.recv().unwrap();
+    let call = || async {
+        let sent = client.get("x").timeout(Some(Duration::from_secs(2))).send().await;
+        let value: u32 = sent.unwrap().json().await.unwrap();
+        // Until the connection is free for the next call.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        value
+    };
+    let runtimes = [(); 2].map(|()| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        assert_eq!(runtime.block_on(call()), 1);
+        runtime
+    });
+    drop(runtimes);
+    serving.join().unwrap();
+}
+
+#[test]
 fn outside_a_runtime_a_call_is_an_error_and_no_panic() {
     let client = Client::new("acme", "http://127.0.0.1:9", Timeouts::default()).unwrap();
     let waker = std::task::Waker::noop();
