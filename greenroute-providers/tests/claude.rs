@@ -159,7 +159,12 @@ async fn an_answer_tells_under_which_names_and_where_it_was_served() {
     );
     let (_, done) = streamed(&claude, asking(HAIKU, "Why is the sky blue?")).await;
     let done = done.unwrap();
-    assert_eq!(done.served, whole.served);
+    assert_ne!(done.served.response_id, whole.served.response_id);
+    assert_eq!(
+        (&done.served.service_tier, &done.served.region),
+        (&whole.served.service_tier, &whole.served.region)
+    );
+    assert!(done.served.request_id.is_some());
     assert_eq!(
         (done.timing, done.usage),
         (None, whole.usage),
