@@ -5,7 +5,7 @@ use greenroute_core::chat::{Block, ChatRequest, ChatResponse, FinishReason, Mess
 use greenroute_core::model::ModelKey;
 use greenroute_core::profile::estimate_tokens;
 use greenroute_core::units::Tokens;
-use greenroute_core::{Counted, Error, ErrorKind, Note, Result, Usage};
+use greenroute_core::{Counted, Error, ErrorKind, Note, NoteCode, Result, Usage};
 use serde_json::{Value, json};
 
 /// What a provider remembers of a request until its answer is there.
@@ -36,11 +36,17 @@ impl Asked {
     /// # Errors
     /// [`ErrorKind::ContentFiltered`] for a refusal without a word, [`ErrorKind::Decode`] for a broken block.
     pub(super) fn read(&mut self, answer: Answer) -> Result<ChatResponse> {
-        let mut blocks = Vec::new();
+        let mut blocks: Vec<Block> = Vec::new();
         for block in answer.content.unwrap_or_default() {
             blocks.extend(self.block(block)?);
         }
         let finish = finish_reason(answer.stop_reason.as_deref());
+        // Had it been whole, it would have been the reason to stop.
+        if finish == FinishReason::Length && matches!(blocks.last(), Some(Block::ToolCall { .. })) {
+            blocks.pop();
+            let text = "a call of a tool was cut off at the output limit and is left out";
+            self.notes.push(Note::new(NoteCode::Setting, text));
+        }
         let speaks = blocks.iter().any(|block| !matches!(block, Block::Opaque { .. }));
         if finish == FinishReason::Refused && !speaks {
             return Err(self.fault(ErrorKind::ContentFiltered, refusal(&answer.stop_details)));

@@ -14,6 +14,9 @@ use std::borrow::Cow;
 /// that it serves takes this one.
 const DEFAULT_MAX_TOKENS: u64 = 4096;
 
+/// What a tool said that failed without a word: the API refuses an error that is empty.
+const SILENT_FAILURE: &str = "The tool failed and did not say why.";
+
 /// From this version on the API takes no sampling parameters at all.
 const NO_SAMPLING_SINCE: (i32, u8, u8) = (2026, 10, 21);
 
@@ -198,6 +201,7 @@ fn part<'a>(block: &'a Block, request: &ChatRequest) -> Option<Part<'a>> {
             Wire::ToolUse { id: tool_id(id), name, input }
         }
         Block::ToolResult { id, content, is_error } => {
+            let content = if *is_error && content.trim().is_empty() { SILENT_FAILURE } else { content };
             Wire::ToolResult { tool_use_id: tool_id(id), content, is_error: *is_error }
         }
         Block::Opaque { made_by, content } => {

@@ -62,8 +62,9 @@ impl Answer {
     pub(super) fn add(&mut self, more: GenerateResponse) -> Vec<ChatEvent> {
         keep(&mut self.model_version, more.model_version);
         keep(&mut self.response_id, more.response_id);
-        // Every event counts all so far; a later count may be lower, and is the right one.
-        keep(&mut self.usage, more.usage_metadata);
+        // Every event counts all so far; a later count may be lower, and is the right one. One without a prompt counts
+        // nothing: no prompt is empty.
+        keep(&mut self.usage, more.usage_metadata.filter(|usage| usage.prompt_token_count.is_some()));
         keep(&mut self.block_reason, more.prompt_feedback.and_then(|feedback| feedback.block_reason));
         // No more than one answer is ever asked for.
         let first = |candidate: &Candidate| candidate.index.unwrap_or(0) == 0;
@@ -441,6 +442,12 @@ mod tests {
         let answer = finish(&[count(8, 130), end.clone()]).0.unwrap();
         let text = "Gemini counts 130 tokens in all, and its parts sum to 120 tokens";
         assert_eq!(answer.notes, [Note::new(NoteCode::UsageApproximate, text)]);
+        let nothing = json!({"usageMetadata": {"serviceTier": "standard"}});
+        let answer = finish(&[count(8, 120), end.clone(), nothing]).0.unwrap();
+        assert_eq!(answer.usage, Counted::Reported(usage), "what counts nothing replaces no count");
+        let total_alone = json!({"usageMetadata": {"totalTokenCount": 120}});
+        let answer = finish(&[end.clone(), total_alone]).0.unwrap();
+        assert!(answer.usage.is_approximate(), "what was not counted is not zero");
         let answer = finish(&[end]).0.unwrap();
         assert!(answer.usage.is_approximate() && answer.usage.usage().input_tokens() > Tokens::ZERO);
         assert_eq!(answer.notes[0].code, NoteCode::UsageApproximate);

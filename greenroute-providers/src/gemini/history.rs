@@ -2,7 +2,7 @@
 
 use super::wire::{Content, FunctionCall, FunctionResponse, InlineData, Part};
 use greenroute_core::chat::{Block, ChatRequest, Message, Role};
-use greenroute_core::{Error, ErrorKind, Result};
+use greenroute_core::{Error, ErrorKind, ModelKey, Result};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 
@@ -102,7 +102,7 @@ impl<'a> History<'a> {
         let (mut parts, mut mark) = (Vec::new(), Mark::default());
         for block in &message.blocks {
             match block {
-                Block::Opaque { made_by, .. } if *made_by != self.request.model => self.dropped += 1,
+                Block::Opaque { made_by, .. } if !self.is_asked(made_by) => self.dropped += 1,
                 Block::Opaque { content, .. } => {
                     leftover(&mut parts, std::mem::take(&mut mark));
                     match read_mark(content) {
@@ -158,6 +158,12 @@ impl<'a> History<'a> {
         }
     }
 
+    /// In whatever region: signatures are the model's.
+    fn is_asked(&self, made_by: &ModelKey) -> bool {
+        let asked = &self.request.model;
+        made_by.provider == asked.provider && made_by.model == asked.model
+    }
+
     fn fault(&self, message: String) -> Error {
         Error::new(ErrorKind::InvalidRequest, self.request.model.to_string(), message)
     }
@@ -191,7 +197,6 @@ fn read_mark(content: &Value) -> Option<Mark> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use greenroute_core::ModelKey;
 
     fn key() -> ModelKey {
         ModelKey::new("gemini", "m")
@@ -286,6 +291,14 @@ mod tests {
         ]);
         assert_eq!(contents, json!([{"role": "model", "parts": parts}]));
         assert_eq!(dropped, 0);
+    }
+
+    #[test]
+    fn a_signature_holds_in_every_region() {
+        let elsewhere = ModelKey { region: Some("eu".into()), ..key() };
+        let sign = Block::Opaque { made_by: elsewhere, content: json!({"thoughtSignature": "s"}) };
+        let (contents, dropped) = history(vec![said(vec![sign, Block::text("Hi")])], true).unwrap();
+        assert_eq!((&contents[0]["parts"][0]["thoughtSignature"], dropped), (&json!("s"), 0));
     }
 
     #[test]
