@@ -377,6 +377,22 @@ async fn a_batch_is_handed_over_and_its_results_are_fetched() {
 }
 
 #[tokio::test]
+async fn results_that_were_cut_off_are_an_error() {
+    let server = server().await;
+    let claude = claude(&server);
+    let counts = json!({"processing": 0, "succeeded": 0, "errored": 0, "canceled": 2, "expired": 0});
+    let batch = json!({"id": "msgbatch_1", "processing_status": "ended", "request_counts": counts});
+    let line = |id: &str| json!({"custom_id": id, "result": {"type": "canceled"}}).to_string();
+    let (one, two) = (line("one"), line("two"));
+    for (body, read) in [(format!("{one}\n{two}\n"), Some(2)), (format!("{one}\n{}", &two[..20]), None)] {
+        server.reply_with(VENDOR, Reply::json(200, batch.clone()));
+        server.reply_with(VENDOR, Reply::raw(200, "application/x-jsonl", body));
+        let results = claude.results(&BatchId("msgbatch_1".into())).await;
+        assert_eq!(results.as_ref().ok().map(Vec::len), read, "{results:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_bad_batch_is_refused_before_it_is_sent() {
     let server = server().await;
     let claude = claude(&server);
