@@ -2,13 +2,12 @@
 //! in joules, gCO2e and dollars.
 //!
 //! ```no_run
-//! # #[cfg(feature = "local")]
+//! # #[cfg(feature = "hosted")]
 //! # async fn example() -> greenroute::Result<()> {
 //! use greenroute::{Objective, presets};
 //!
-//! let router = presets::local("gemma-3-270m-q4_k_m.gguf")?   // ladder of meters, grid, and a model on this machine
+//! let router = presets::from_env()?                          // ladder of meters, grid, every provider whose key is set
 //!     .objective(Objective::balanced())
-//!     .zone("FR".parse()?)
 //!     .build()?;
 //! let answer = router.chat("Why is the sky blue?").await?;
 //! println!("{}\n{}", answer.text, answer.receipt);           // model · energy (low–high, method) · gCO2e · $
@@ -21,6 +20,7 @@
 //!
 //! # Features
 //!
+//! * `hosted`, the only default: models behind an API, of vendors or of a server of one's own. Brings an HTTP client.
 //! * `local`: models in this process, on candle. Without it neither candle nor a tokenizer is compiled.
 //! * `cuda`: their matrix products on an NVIDIA GPU; implies `local`. Wants CUDA to be built, and has not been run on a
 //!   GPU yet.

@@ -13,6 +13,9 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+/// How many models of a ranking are shown.
+const SHOWN: usize = 8;
+
 const BASE_MODEL: &str = "Answering with Gemma 3 270M, a small base model that was never tuned to chat: your prompt \
     is wrapped as a question and its answer, and many answers will be wrong.";
 
@@ -51,7 +54,11 @@ async fn run() -> Result<(), Box<dyn Error>> {
         // Ranking needs cards, not weights: nobody is called and nothing is fetched.
         let router = options.settings(presets::catalog()?).build()?;
         router.refresh_grid().await;
-        println!("{}", router.advisor().advise(&options.prompt, &Objective::balanced())?);
+        let mut ranking = router.advisor().advise(&options.prompt, &Objective::balanced())?;
+        let more = ranking.ranked.len().saturating_sub(SHOWN);
+        ranking.ranked.truncate(SHOWN);
+        let excluded = std::mem::take(&mut ranking.excluded).len();
+        println!("{ranking}\n   and {more} more; {excluded} may not answer this prompt");
         return Ok(());
     }
 

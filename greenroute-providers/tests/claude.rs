@@ -2,16 +2,12 @@
 #![cfg(test)]
 #![cfg(feature = "hosted")]
 
-mod clock;
-
-use clock::Clock;
 use futures_util::StreamExt;
 use greenroute_core::batch::{BatchId, BatchItem, BatchState};
 use greenroute_core::chat::{
     Block, CacheFor, ChatEvent, ChatRequest, ChatResponse, Effort, FinishReason, Message, Role, Sampling,
     Tool, ToolChoice,
 };
-use greenroute_core::conformance::{provider, run_async};
 use greenroute_core::model::{Accepts, ModelKey, Privacy, Window};
 use greenroute_core::units::Tokens;
 use greenroute_core::{
@@ -23,7 +19,6 @@ use greenroute_providers::claude::{Claude, ClaudeBuilder};
 use greenroute_testkit::{FakeServer, Fault, Fixture, Reply, RetryAfter};
 use serde_json::{Value, json};
 use std::error::Error as _;
-use std::sync::Arc;
 use std::time::Duration;
 
 const VENDOR: &str = "anthropic";
@@ -126,22 +121,6 @@ fn after_tool(request: &ChatRequest, answer: &ChatResponse) -> ChatRequest {
     next.messages.push(Message { role: Role::Assistant, blocks: answer.blocks.clone() });
     next.messages.push(Message { role: Role::User, blocks: results });
     next
-}
-
-#[tokio::test]
-async fn it_keeps_every_promise_of_a_provider() {
-    let server = server().await;
-    for (model, skipped) in [(HAIKU, 3), ("tiny-window", 0)] {
-        let mut subject =
-            provider::Subject::new(Arc::new(claude(&server)), Arc::new(Clock::default()), key(model));
-        subject.patience = Duration::from_secs(20);
-        let report = run_async(provider::ALL, &subject, &[]).await.conforms().unwrap();
-        let passed = report
-            .verdicts()
-            .iter()
-            .filter(|(_, verdict)| *verdict == greenroute_core::conformance::Verdict::Passed);
-        assert_eq!(passed.count(), provider::ALL.len() - skipped, "{report}");
-    }
 }
 
 #[tokio::test]

@@ -3,15 +3,11 @@
 #![cfg(test)]
 #![cfg(feature = "hosted")]
 
-mod clock;
-
-use clock::Clock;
 use futures_util::StreamExt;
 use greenroute_core::batch::{BatchItem, BatchState};
 use greenroute_core::chat::{
     Block, ChatEvent, ChatRequest, ChatResponse, Effort, FinishReason, Message, Role, Tool, ToolChoice,
 };
-use greenroute_core::conformance::{provider, run_async};
 use greenroute_core::model::{Accepts, ModelCard, Privacy, Window};
 use greenroute_core::units::Tokens;
 use greenroute_core::{
@@ -22,7 +18,6 @@ use greenroute_http::Timeouts;
 use greenroute_providers::gemini::{Gemini, GeminiBuilder};
 use greenroute_testkit::{FakeServer, Fault, Reply, RetryAfter};
 use serde_json::{Value, json};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// A model of the third generation: it thinks, signs, and checks signatures.
@@ -96,16 +91,6 @@ fn on(request: &ChatRequest, answer: &ChatResponse, blocks: Vec<Block>) -> ChatR
     next.messages.push(Message { role: Role::Assistant, blocks: answer.blocks.clone() });
     next.messages.push(Message { role: Role::User, blocks });
     next
-}
-
-#[tokio::test]
-async fn it_keeps_what_providers_promise() {
-    let (_server, gemini) = start().await;
-    for model in ["tiny-window", SIGNING] {
-        let subject =
-            provider::Subject::new(Arc::new(gemini.clone()), Arc::new(Clock::default()), key(model));
-        run_async(provider::ALL, &subject, &[]).await.conforms().unwrap();
-    }
 }
 
 #[tokio::test]

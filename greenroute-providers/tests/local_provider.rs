@@ -3,14 +3,10 @@
 #![cfg(test)]
 #![cfg(feature = "local")]
 
-mod clock;
-
-use clock::Clock;
 use futures_util::StreamExt;
 use greenroute_core::chat::{
     Block, ChatEvent, ChatRequest, ChatResponse, FinishReason, Message, Role, Sampling, Tool,
 };
-use greenroute_core::conformance::{provider, run_async};
 use greenroute_core::units::Tokens;
 use greenroute_core::usage::{Counted, TimingSource};
 use greenroute_core::{Error, ErrorKind, ModelProvider, TokenCounter};
@@ -63,18 +59,6 @@ async fn streamed(provider: &LocalProvider, request: ChatRequest) -> (Vec<String
 fn untimed(mut response: ChatResponse) -> ChatResponse {
     response.timing = None;
     response
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_provider_conforms() {
-    let provider: Arc<dyn ModelProvider> = Arc::new(raw());
-    let card = Arc::clone(&provider.models()[0]);
-    let mut subject = provider::Subject::new(provider, Arc::new(Clock::default()), card.key.clone());
-    subject.max_output_tokens = 60;
-    let skips = [];
-    let report = run_async(provider::ALL, &subject, &skips).await;
-    println!("{report}");
-    report.conforms().unwrap();
 }
 
 #[tokio::test]

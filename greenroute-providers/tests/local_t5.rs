@@ -3,12 +3,8 @@
 #![cfg(test)]
 #![cfg(feature = "local")]
 
-mod clock;
-
-use clock::Clock;
 use futures_util::StreamExt;
 use greenroute_core::chat::{ChatEvent, ChatRequest, ChatResponse, FinishReason, Message, Role, Sampling};
-use greenroute_core::conformance::{provider, run_async};
 use greenroute_core::units::Tokens;
 use greenroute_core::usage::Counted;
 use greenroute_core::{ErrorKind, ModelProvider, TokenCounter};
@@ -67,20 +63,6 @@ async fn streamed(provider: &LocalProvider, request: ChatRequest) -> (Vec<String
 fn untimed(mut response: ChatResponse) -> ChatResponse {
     response.timing = None;
     response
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_provider_conforms() {
-    for name in [FOLDER, FILE] {
-        let provider: Arc<dyn ModelProvider> = Arc::new(open(name));
-        let card = Arc::clone(&provider.models()[0]);
-        let mut subject = provider::Subject::new(provider, Arc::new(Clock::default()), card.key.clone());
-        subject.max_output_tokens = 60;
-        let skips = [];
-        let report = run_async(provider::ALL, &subject, &skips).await;
-        println!("{name}: {report}");
-        report.conforms().unwrap();
-    }
 }
 
 #[test]

@@ -3,16 +3,12 @@
 #![cfg(test)]
 #![cfg(feature = "hosted")]
 
-mod clock;
-
-use clock::Clock;
 use futures_util::StreamExt;
 use greenroute_core::batch::{BatchId, BatchItem, BatchState};
 use greenroute_core::chat::{
     Block, ChatEvent, ChatRequest, ChatResponse, Effort, FinishReason, Message, Role, Sampling, Served, Tool,
     ToolChoice,
 };
-use greenroute_core::conformance::{Verdict, provider, run_async};
 use greenroute_core::model::{Accepts, ModelCard, Privacy, Window};
 use greenroute_core::units::Tokens;
 use greenroute_core::usage::TimingSource;
@@ -25,7 +21,6 @@ use greenroute_providers::dialects::{groq, llama_server};
 use greenroute_providers::openai::{Dialect, OpenAi, OpenAiBuilder};
 use greenroute_testkit::{FakeServer, Fault, Fixture, Reply, RetryAfter};
 use serde_json::{Value, json};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// A key that nothing may ever show.
@@ -144,44 +139,6 @@ fn weather() -> Tool {
         description: "The weather of a city.".into(),
         parameters: json!({"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}),
     }
-}
-
-async fn conforms(played: &Played) {
-    let server = server().await;
-    let window = Window { context: 512, max_output: None };
-    let card = ModelCard::new(played.key("tiny-window"), window, Privacy::Remote);
-    let provider = played.builder(&server).model(card).build().unwrap();
-    assert!(!format!("{provider} {provider:?} {:?}", played.builder(&server)).contains(CANARY));
-    let mut subject =
-        provider::Subject::new(Arc::new(provider), Arc::new(Clock::default()), played.key("tiny-window"));
-    // Thinking takes its share.
-    subject.max_output_tokens = 60;
-    let skips: &[_] = if played.fake == "llamacpp" {
-        &[
-            ("refuses_an_unknown_model", "the server answers for every name"),
-            ("answers_after_a_refusal", "one of its refusals is of an unknown model"),
-        ]
-    } else {
-        &[]
-    };
-    let report = run_async(provider::ALL, &subject, skips).await.conforms().unwrap();
-    let skipped = report.verdicts().iter().filter(|(_, verdict)| *verdict != Verdict::Passed).count();
-    assert_eq!(skipped, skips.len(), "{report}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn openai_conforms() {
-    conforms(OPENAI).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn groq_conforms() {
-    conforms(GROQ).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn llama_server_conforms() {
-    conforms(LLAMA).await;
 }
 
 #[tokio::test]

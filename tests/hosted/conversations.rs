@@ -35,7 +35,7 @@ async fn a_tool_is_called_answered_and_its_result_used_by_every_vendor() {
             Block::ToolCall { id, name, arguments } => Some((id.clone(), name.clone(), arguments.clone())),
             _ => None,
         });
-        let (call, tool, arguments) = calls.last().unwrap();
+        let (call, tool, arguments) = calls.collect::<Vec<_>>().pop().unwrap();
         assert_eq!(tool, "weather");
         assert!(arguments["city"].is_string() && !call.is_empty(), "{name}: {arguments}");
         let result = Block::ToolResult { id: call, content: "drizzle at 7 degrees".into(), is_error: false };
