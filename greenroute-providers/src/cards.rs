@@ -141,6 +141,18 @@ mod tests {
             assert!(cards.iter().all(|card| card.key.provider.as_str() == shipped.name), "{}", shipped.name);
         }
         assert!(cards_of("nobody").unwrap().is_empty());
+        for (folder, files) in [
+            ("models", SHIPPED.len()),
+            // One more says what the prices were read from.
+            ("prices", SHIPPED.iter().filter(|shipped| shipped.prices.is_some()).count() + 1),
+        ] {
+            let folder = format!("{}/data/{folder}", env!("CARGO_MANIFEST_DIR"));
+            assert_eq!(
+                std::fs::read_dir(&folder).unwrap().count(),
+                files,
+                "a file of {folder} is not shipped"
+            );
+        }
         // Building the catalog refuses a key or an alias given twice.
         assert_eq!(catalog().cards().len(), cards().unwrap().len());
     }

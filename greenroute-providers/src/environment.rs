@@ -1,6 +1,7 @@
 use crate::claude::Claude;
 use crate::dialects;
 use crate::gemini::Gemini;
+use crate::hosted::settings::environment;
 use crate::openai::{Dialect, OPENAI, OpenAi};
 use greenroute_core::{ModelProvider, Result};
 use std::sync::Arc;
@@ -43,8 +44,7 @@ impl FromEnv {
         variables: &[&'static str],
         open: impl FnOnce() -> Result<P>,
     ) -> Result<()> {
-        let set = |name: &&str| std::env::var(name).is_ok_and(|value| !value.trim().is_empty());
-        if variables.iter().any(set) {
+        if variables.iter().any(|name| environment(name).is_some()) {
             self.providers.push(Arc::new(open()?));
         } else {
             self.unset.extend(variables.first());

@@ -182,16 +182,11 @@ async fn what_is_only_sent_otherwise_is_the_same_answer() {
     let provider = ollama(&server);
     let request = asking(PLAIN, "Say 👩‍👩‍👧‍👦 and Ω!");
     let expected = both(&provider, request.clone()).await.unwrap();
-    // Two faults are of event streams only.
-    let of_events = |fault: &Fault| matches!(fault, Fault::Bom | Fault::CommentLines);
-    for fault in Fault::ALL.iter().filter(|fault| fault.is_harmless() && !of_events(fault)) {
+    for fault in Fault::ALL.iter().filter(|fault| fault.is_harmless()) {
         server.fault_next("ollama", *fault);
         assert_eq!(streamed(&provider, request.clone()).await.unwrap().1, expected, "{fault}");
-        // Only a line of a stream can come twice.
-        if *fault != Fault::DuplicateUsage {
-            server.fault_next("ollama", *fault);
-            assert_eq!(provider.chat(request.clone()).await.unwrap(), expected, "{fault}");
-        }
+        server.fault_next("ollama", *fault);
+        assert_eq!(provider.chat(request.clone()).await.unwrap(), expected, "{fault}");
     }
     for bytes in 1..8 {
         server.fault_next("ollama", Fault::SplitFrames(bytes));
@@ -287,6 +282,15 @@ async fn effort_becomes_what_the_model_knows_of_thinking() {
         assert_eq!(notes.len(), usize::from(noted.is_some()), "{model} {effort:?}: {notes:?}");
         assert!(noted.is_none_or(|noted| notes[0].contains(noted)), "{model} {effort:?}: {notes:?}");
     }
+}
+
+#[tokio::test]
+async fn asking_again_for_less_thinking_takes_no_time_beyond_the_requests_own() {
+    let server = FakeServer::builder().latency(Duration::from_millis(250)).start().await.unwrap();
+    let timeout = Some(Duration::from_millis(400));
+    let request = ChatRequest { effort: Some(Effort::High), timeout, ..asking(PLAIN, "Why?") };
+    let error = ollama(&server).chat(request).await.unwrap_err();
+    assert_eq!((error.kind(), server.requests().len()), (&ErrorKind::Timeout, 1), "{error}");
 }
 
 #[tokio::test]

@@ -96,6 +96,13 @@ async fn streamed(provider: &OpenAi, request: ChatRequest) -> Result<(Vec<ChatEv
     panic!("no end came");
 }
 
+/// Without what two answers never share: their ids.
+fn unnamed(response: ChatResponse) -> ChatResponse {
+    assert!(response.served.response_id.is_some());
+    let served = Served { response_id: None, request_id: None, ..response.served };
+    ChatResponse { served, ..response }
+}
+
 /// The answer whole and in pieces, which must be the same but for what only a header of a whole one tells.
 async fn both(provider: &OpenAi, request: ChatRequest) -> Result<ChatResponse, Error> {
     let whole = provider.chat(request.clone()).await;
@@ -104,12 +111,6 @@ async fn both(provider: &OpenAi, request: ChatRequest) -> Result<ChatResponse, E
         (Ok(whole), Ok((_, streamed))) => {
             let by_header = whole.timing.is_some_and(|timing| timing.source == TimingSource::FrontendElapsed);
             let timing = if by_header { None } else { whole.timing };
-            // Two calls have two ids.
-            let unnamed = |response: ChatResponse| {
-                assert!(response.served.response_id.is_some());
-                let served = Served { response_id: None, request_id: None, ..response.served };
-                ChatResponse { served, ..response }
-            };
             assert_eq!(unnamed(ChatResponse { timing, ..whole.clone() }), unnamed(streamed));
             Ok(whole)
         }
@@ -237,16 +238,17 @@ async fn what_is_only_sent_otherwise_is_the_same_answer() {
     for played in &PLAYED {
         let provider = played.open(&server);
         let request = played.asking("Say 👩‍👩‍👧‍👦 and Ω!");
-        let whole = both(&provider, request.clone()).await.unwrap();
-        let in_pieces = streamed(&provider, request.clone()).await.unwrap();
+        let whole = unnamed(both(&provider, request.clone()).await.unwrap());
+        let in_pieces = async || {
+            let (pieces, done) = streamed(&provider, request.clone()).await.unwrap();
+            (pieces, unnamed(done))
+        };
+        let undisturbed = in_pieces().await;
         for fault in Fault::ALL.iter().filter(|fault| fault.is_harmless()) {
             server.fault_next(played.fake, *fault);
-            assert_eq!(streamed(&provider, request.clone()).await.unwrap(), in_pieces, "{fault}");
-            // Some befall only streams: then the fault waits for the next request.
-            if !matches!(fault, Fault::DuplicateUsage | Fault::Bom | Fault::CommentLines | Fault::CrlfLines) {
-                server.fault_next(played.fake, *fault);
-                assert_eq!(provider.chat(request.clone()).await.unwrap(), whole, "{fault}");
-            }
+            assert_eq!(in_pieces().await, undisturbed, "{fault}");
+            server.fault_next(played.fake, *fault);
+            assert_eq!(unnamed(provider.chat(request.clone()).await.unwrap()), whole, "{fault}");
         }
     }
 }
@@ -434,6 +436,9 @@ async fn effort_is_told_in_words_that_the_model_knows() {
             assert!(response.notes.is_empty(), "{:?}", response.notes);
         }
     }
+    let off = ChatRequest { effort: Some(Effort::Off), ..LLAMA.asking("Why?") };
+    let (pieces, done) = streamed(&LLAMA.open(&server), off).await.unwrap();
+    assert!(done.notes.is_empty() && pieces.iter().all(|piece| matches!(piece, ChatEvent::Text(_))));
     for played in [OPENAI, LLAMA] {
         let request = ChatRequest { effort: Some(Effort::High), ..played.asking("Why?") };
         let response = both(&played.open(&server), request).await.unwrap();
@@ -559,8 +564,19 @@ async fn tokens_are_counted_by_the_server_that_has_the_tokenizer() {
     assert!(counted >= Tokens::new(3), "{counted}");
     let longer = provider.count(&LLAMA.asking("one two three four five six seven eight nine")).await.unwrap();
     assert!(longer >= Tokens::new(9), "{longer}");
-    let refused = OPENAI.open(&server).count(&OPENAI.asking("hi")).await.unwrap_err();
-    assert_eq!(*refused.kind(), ErrorKind::Unsupported);
+    let mut seen = LLAMA.asking("What is this?");
+    seen.messages[0].blocks.push(Block::Image { media_type: "image/png".into(), base64: PIXEL.into() });
+    for refused in [provider.count(&seen).await, OPENAI.open(&server).count(&OPENAI.asking("hi")).await] {
+        assert_eq!(*refused.unwrap_err().kind(), ErrorKind::Unsupported);
+    }
+}
+
+#[tokio::test]
+async fn a_count_that_takes_two_requests_has_one_deadline() {
+    let server = FakeServer::builder().latency(Duration::from_millis(250)).start().await.unwrap();
+    let request = ChatRequest { timeout: Some(Duration::from_millis(400)), ..LLAMA.asking("Why?") };
+    let error = LLAMA.open(&server).count(&request).await.unwrap_err();
+    assert_eq!((error.kind(), server.requests().len()), (&ErrorKind::Timeout, 1), "{error}");
 }
 
 #[tokio::test]

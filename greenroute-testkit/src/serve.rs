@@ -162,11 +162,9 @@ impl Shared {
     async fn send(&self, played: &Played, request: &Recorded, line: &Line) -> Result<Response, String> {
         let vendor = played.vendor.as_ref();
         let (reply, laid_down) = self.reply(played, request)?;
-        let fault = self.fault(played, request, &reply)?;
+        let fault = self.fault(played, request, &reply)?.filter(|fault| fault.befalls(&reply, vendor));
         if let Some(fault) = fault {
-            if fault.befalls(&reply, vendor) {
-                *locked(&self.tally).entry(fault.to_string()).or_default() += 1;
-            }
+            *locked(&self.tally).entry(fault.to_string()).or_default() += 1;
             if laid_down && !fault.spoils() {
                 // It is still to come.
                 locked(&played.replies).push_front(reply.clone());

@@ -96,7 +96,7 @@ impl FakeServer {
         self.state.seen.load(Ordering::Relaxed)
     }
 
-    /// Forgets requests, the tally and everything that was laid down for later.
+    /// Forgets requests, the tally and everything that was laid down for later. Files and batches that vendors keep stay.
     pub fn clear(&self) {
         locked(&self.state.log).clear();
         locked(&self.state.tally).clear();
@@ -129,7 +129,8 @@ impl FakeServer {
         *written(&self.played(vendor).always) = Some(sending);
     }
 
-    /// The fault befalls the vendor's next request. Several form a queue.
+    /// The fault befalls the vendor's next request. Several form a queue. What can befall streams alone, such as
+    /// [`Fault::Bom`], leaves another answer as it is; [`tally`](Self::tally) says what befell.
     ///
     /// # Panics
     /// Where it plays no such vendor.

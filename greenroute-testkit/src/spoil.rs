@@ -59,7 +59,10 @@ impl Sending {
                 let rest = self.chunks.iter().position(ends).unwrap_or(self.chunks.len());
                 self.chunks.truncate(rest);
             }
-            Fault::Truncated => self.stop_after(3, End::Whole),
+            Fault::Truncated => {
+                self.quarter();
+                self.chunks.pop();
+            }
             Fault::ErrorMidway => {
                 self.chunks.truncate(self.middle());
                 self.chunks.push(vendor.midway().into());
@@ -103,13 +106,18 @@ impl Sending {
 
     fn stop_after(&mut self, frames: usize, end: End) {
         if !self.framed {
-            let whole = self.chunks.concat();
-            let quarter = whole.len().div_ceil(4).max(1);
-            self.chunks = whole.chunks(quarter).map(Bytes::copy_from_slice).collect();
+            self.quarter();
         }
         self.chunks.truncate(frames);
         self.end = end;
         self.apart = true;
+    }
+
+    /// In quarters, or fewer where there are too few bytes.
+    fn quarter(&mut self) {
+        let whole = self.chunks.concat();
+        let quarter = whole.len().div_ceil(4).max(1);
+        self.chunks = whole.chunks(quarter).map(Bytes::copy_from_slice).collect();
     }
 
     /// The same bytes, cut at other places.

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use std::fmt::Debug;
 use std::time::Duration;
 
-/// How one vendor reads and writes. What it says is the [mind](crate::say)'s; how it breaks is [`Fault`](crate::Fault)'s.
+/// How one vendor reads and writes; [the crate's page](crate#a-vendor-of-ones-own) has an example. What it says is the
+/// [mind](crate::say)'s; how it breaks is [`Fault`](crate::Fault)'s.
 ///
 /// The server calls [`Self::read`] after it has checked the key, then checks the model and the window, asks the mind
 /// and lets [`Self::chat`] (or [`Self::count`], …) put the answer into the vendor's form.

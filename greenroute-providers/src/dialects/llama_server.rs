@@ -4,7 +4,7 @@
 //! yours to give: window, what it accepts, `Privacy::Local` where the server runs on your own machine, and its
 //! deployment, which decides how its energy is known.
 
-use crate::openai::{Counting, Dialect, Embeddings, SchemaForm, Times};
+use crate::openai::{Counting, Dialect, Embeddings, NoThinking, SchemaForm, Times};
 
 /// Its settings.
 pub const DIALECT: Dialect = Dialect {
@@ -17,6 +17,7 @@ pub const DIALECT: Dialect = Dialect {
     top_k: Some("top_k"),
     repetition_penalty: Some("repeat_penalty"),
     seed: Some("seed"),
+    no_thinking: Some(NoThinking::Template),
     schema: SchemaForm::Plain,
     log_probabilities: true,
     times: Some(Times {

@@ -2,9 +2,10 @@
 
 use super::convert::THINKING;
 use super::wire::{Chunk, Metrics, Think, ToolCall};
+use crate::hosted::calls::{arguments, next_call};
+use crate::hosted::estimate;
 use crate::hosted::stated::{Stated, stated};
-use greenroute_core::chat::{Block, ChatEvent, ChatRequest, ChatResponse, FinishReason, Message};
-use greenroute_core::profile::estimate_tokens;
+use greenroute_core::chat::{Block, ChatEvent, ChatRequest, ChatResponse, FinishReason};
 use greenroute_core::units::Tokens;
 use greenroute_core::usage::{Counted, ServerTiming, TimingSource, Usage};
 use greenroute_core::{Error, ErrorKind, ModelKey, Note, NoteCode, Result};
@@ -22,8 +23,8 @@ pub(super) struct Answer {
     think: Option<Think>,
     /// The input by its characters, should the server not count it.
     estimated_input: Tokens,
-    /// Calls of tools in the conversation so far: made-up ids go on from there.
-    earlier_calls: usize,
+    /// The number of the next id that is made up.
+    next_call: u64,
     notes: Vec<Note>,
     text: String,
     thinking: String,
@@ -40,15 +41,13 @@ impl Answer {
         think: Option<Think>,
         notes: Vec<Note>,
     ) -> Self {
-        let said: String = request.messages.iter().map(Message::plain_text).collect();
-        let blocks = request.messages.iter().flat_map(|message| &message.blocks);
         Self {
             client,
             model: request.model.clone(),
             limit,
             think,
-            estimated_input: estimate_tokens(&said).value(),
-            earlier_calls: blocks.filter(|block| matches!(block, Block::ToolCall { .. })).count(),
+            estimated_input: estimate::input(request),
+            next_call: next_call(&request.messages),
             notes,
             text: String::new(),
             thinking: String::new(),
@@ -92,7 +91,7 @@ impl Answer {
             events.push(ChatEvent::Text(text));
         }
         for call in said.tool_calls.unwrap_or_default() {
-            let call = self.call(call);
+            let call = self.call(call)?;
             self.calls.push(call);
         }
         self.log_probabilities.extend(chunk.logprobs.unwrap_or_default().iter().map(|token| token.logprob));
@@ -124,16 +123,20 @@ impl Answer {
         Error::new(kind, self.model.to_string(), message)
     }
 
-    fn call(&self, call: ToolCall) -> Block {
-        let made_up = || format!("call_{}", self.earlier_calls + self.calls.len());
-        let arguments = match call.function.arguments {
-            Value::Null => json!({}),
-            // Some templates hand on the model's own text.
-            Value::String(text) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
-            arguments => arguments,
-        };
-        let id = call.id.filter(|id| !id.is_empty()).unwrap_or_else(made_up);
-        Block::ToolCall { id, name: call.function.name, arguments }
+    /// # Errors
+    /// [`ErrorKind::ModelFault`] for arguments that are no object.
+    fn call(&mut self, call: ToolCall) -> Result<Block> {
+        let name = call.function.name;
+        let arguments = arguments(call.function.arguments).map_err(|what| {
+            let message = format!("the arguments for `{name}` are no JSON object: {what}");
+            Error::new(ErrorKind::ModelFault, self.model.to_string(), message)
+        })?;
+        let id = call.id.filter(|id| !id.is_empty()).unwrap_or_else(|| {
+            let id = format!("call_{}", self.next_call);
+            self.next_call = self.next_call.saturating_add(1);
+            id
+        });
+        Ok(Block::ToolCall { id, name, arguments })
     }
 
     fn end(&mut self, model: Option<String>, reason: Option<String>, metrics: &Metrics) -> ChatResponse {
@@ -176,8 +179,8 @@ impl Answer {
                 Block::ToolCall { name, arguments, .. } => format!("{name}{arguments}"),
                 _ => String::new(),
             });
-            let all = format!("{}{}{}", self.thinking, self.text, calls.collect::<String>());
-            estimate_tokens(&all).value()
+            let calls: String = calls.collect();
+            estimate::output([self.thinking.as_str(), &self.text, &calls])
         };
         let (Some(read), Some(written)) = (metrics.prompt_eval_count, written.or(empty)) else {
             let read = metrics.prompt_eval_count.map_or(self.estimated_input, Tokens::new);
@@ -227,7 +230,7 @@ mod tests {
     use super::super::stream::events;
     use super::*;
     use futures_util::{FutureExt, StreamExt, stream};
-    use greenroute_core::chat::Role;
+    use greenroute_core::chat::{Message, Role};
     use greenroute_http::Timeouts;
     use greenroute_testkit::{Body, Fixture};
     use proptest::prelude::*;
@@ -354,6 +357,17 @@ mod tests {
             call("call_3", json!({"city": "Rome"})),
         ];
         assert_eq!(response.blocks, expected);
+    }
+
+    #[test]
+    fn arguments_that_are_no_object_are_the_models_fault() {
+        for arguments in [json!("{\"city\": Oslo}"), json!([1]), json!(7)] {
+            let calls = [json!({"function": {"name": "weather", "arguments": arguments}})];
+            let line = json!({"message": {"content": "Let me see.", "tool_calls": calls}}).to_string();
+            let error = read(answer(), vec![line]).pop().unwrap().unwrap_err();
+            assert_eq!(*error.kind(), ErrorKind::ModelFault, "{arguments}");
+            assert!(error.message().contains("`weather`"), "{error}");
+        }
     }
 
     #[test]

@@ -3,82 +3,37 @@ use super::convert::Standing;
 use super::fault::classify;
 use super::{NAME, Ollama};
 use crate::hosted::cards::given_cards;
-use greenroute_core::model::ModelCard;
+use crate::hosted::settings::{Settings, Variables, environment, setters};
 use greenroute_core::{Error, ErrorKind, Result};
-use greenroute_http::{Client, Secret, Timeouts};
 use std::time::Duration;
 
 /// Where Ollama listens unless told otherwise.
 const DEFAULT: &str = "http://localhost:11434";
+/// Where the address is looked for: first greenroute's own word, then Ollama's.
+const BASE_URL_VARIABLES: [&str; 2] = ["OLLAMA_BASE_URL", "OLLAMA_HOST"];
 
 /// Settings of an [`Ollama`]; all have a default.
 #[derive(Debug, Clone)]
 pub struct OllamaBuilder {
-    address: Option<String>,
-    key: Option<Secret>,
-    key_variable: String,
-    timeouts: Timeouts,
-    models: Vec<ModelCard>,
+    settings: Settings,
     context_tokens: Option<u64>,
     keep_alive: Option<Duration>,
 }
 
 impl Default for OllamaBuilder {
     fn default() -> Self {
-        Self {
-            address: None,
-            key: None,
-            key_variable: "OLLAMA_API_KEY".to_owned(),
-            timeouts: Timeouts::default(),
-            models: Vec::new(),
-            context_tokens: None,
-            keep_alive: None,
-        }
+        Self { settings: Settings::new(&["OLLAMA_API_KEY"]), context_tokens: None, keep_alive: None }
     }
 }
 
 impl OllamaBuilder {
-    /// Where the server is, as a URL or in any form that `OLLAMA_HOST` takes. By default what the environment variables
-    /// `OLLAMA_BASE_URL` or `OLLAMA_HOST` say, else this machine.
-    #[must_use]
-    pub fn base_url(mut self, address: impl Into<String>) -> Self {
-        self.address = Some(address.into());
-        self
-    }
-
-    /// A key, which ollama.com asks for and a server of one's own does not. By default that of the environment.
-    #[must_use]
-    pub fn key(mut self, key: impl Into<String>) -> Self {
-        self.key = Some(Secret::new(key));
-        self
-    }
-
-    /// The environment variable that may hold a key; `OLLAMA_API_KEY` by default.
-    #[must_use]
-    pub fn key_variable(mut self, name: impl Into<String>) -> Self {
-        self.key_variable = name.into();
-        self
-    }
-
-    /// How long to wait. A model that is not loaded yet is loaded first, which counts.
-    #[must_use]
-    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
-        self.timeouts = timeouts;
-        self
-    }
-
-    /// What is known of models. [`Ollama::with_installed`] asks the server for it.
-    #[must_use]
-    pub fn models(mut self, cards: Vec<ModelCard>) -> Self {
-        self.models.extend(cards);
-        self
-    }
-
-    /// What is known of one more model.
-    #[must_use]
-    pub fn model(mut self, card: ModelCard) -> Self {
-        self.models.push(card);
-        self
+    setters! {
+        /// A key, which ollama.com asks for and a server of one's own does not. By default that of the environment, if
+        /// there is one: `OLLAMA_API_KEY`.
+        key,
+        /// Where the server is, as a URL or in any form that `OLLAMA_HOST` takes. By default what the environment
+        /// variables `OLLAMA_BASE_URL` or `OLLAMA_HOST` say, else this machine.
+        base_url,
     }
 
     /// The window that models are run with, in tokens of prompt and answer together. By default the server decides, by
@@ -101,25 +56,24 @@ impl OllamaBuilder {
     /// The provider. Nothing is sent yet.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`], naming the setting.
+    /// [`ErrorKind::Config`], naming the setting or the variable that cannot be used.
     pub fn build(self) -> Result<Ollama> {
-        self.build_with(|name| std::env::var(name).ok())
+        self.build_with(&environment)
     }
 
-    fn build_with(self, variable: impl Fn(&str) -> Option<String>) -> Result<Ollama> {
-        let variable = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
-        let address =
-            self.address.or_else(|| variable("OLLAMA_BASE_URL")).or_else(|| variable("OLLAMA_HOST"));
-        let address = address.map_or_else(|| Ok(DEFAULT.to_owned()), |address| base_url(&address))?;
-        let mut client = Client::new(NAME, &address, self.timeouts)?.classifier(classify);
-        let key = self.key.or_else(|| variable(&self.key_variable).map(Secret::new));
-        if let Some(key) = &key {
-            client = client.secret_header("authorization", "Bearer ", key)?;
+    fn build_with(self, variables: Variables<'_>) -> Result<Ollama> {
+        let settings = self.settings;
+        let mut address = settings.base_url(&BASE_URL_VARIABLES, DEFAULT, variables);
+        address.value = base_url(&address.value)
+            .map_err(|fault| Error::new(ErrorKind::Config, NAME, format!("{} {fault}", address.name)))?;
+        let mut client = settings.client(NAME, &address)?.classifier(classify);
+        if let Some(key) = settings.key(NAME, variables)? {
+            client = client.secret_header("authorization", "Bearer ", &key)?;
         }
         if self.context_tokens == Some(0) {
             return Err(Error::new(ErrorKind::Config, NAME, "`context_tokens` must be at least 1"));
         }
-        let mut cards = self.models;
+        let mut cards = settings.models;
         if let Some(most) = self.context_tokens {
             for card in &mut cards {
                 card.window.context = card.window.context.min(most);
@@ -134,11 +88,11 @@ impl OllamaBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use greenroute_core::model::{Privacy, Window};
+    use greenroute_core::model::{ModelCard, Privacy, Window};
     use greenroute_core::{ModelKey, ModelProvider};
 
     fn built(builder: OllamaBuilder, variables: &[(&str, &str)]) -> Result<Ollama> {
-        builder.build_with(|name| {
+        builder.build_with(&|name| {
             variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
         })
     }
@@ -153,7 +107,6 @@ mod tests {
         assert_eq!(shown(none(), &[host]), "ollama (http://127.0.0.1:1111)");
         assert_eq!(shown(none(), &[host, url]), "ollama (http://gpu.lan:2222)");
         assert_eq!(shown(none().base_url("here:3333"), &[host, url]), "ollama (http://here:3333)");
-        assert_eq!(shown(none(), &[("OLLAMA_HOST", " ")]), "ollama (http://localhost:11434)");
     }
 
     #[test]
@@ -179,6 +132,11 @@ mod tests {
             assert_eq!(*error.kind(), ErrorKind::Config);
             assert!(error.message().contains(says) && !error.message().contains("canary"), "{error}");
         }
+        let port = built(OllamaBuilder::default(), &[("OLLAMA_HOST", "gpu.lan:canary")]).unwrap_err();
+        assert_eq!(
+            port.to_string(),
+            "ollama: OLLAMA_HOST must have a number up to 65535 as its port, or none"
+        );
     }
 
     #[test]

@@ -34,6 +34,7 @@ use greenroute_http::{Client, Response};
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 use wire::Think;
 
 const NAME: &str = "ollama";
@@ -96,9 +97,10 @@ impl Ollama {
         let card = card_of(&self.cards, &request.model);
         check(request, &self.name(), card)?;
         let (mut body, mut notes) = convert::chat(request, card, self.standing, streamed);
-        let origin = request.model.to_string();
+        let (origin, begun) = (request.model.to_string(), Instant::now());
         loop {
-            let post = self.client.post("api/chat").origin(origin.as_str()).timeout(request.timeout);
+            let left = request.timeout.map(|left| left.saturating_sub(begun.elapsed()));
+            let post = self.client.post("api/chat").origin(origin.as_str()).timeout(left);
             match post.json(&body).send().await {
                 Ok(response) => {
                     let limit = output_limit(request, card);

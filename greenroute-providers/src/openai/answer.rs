@@ -1,10 +1,11 @@
 use super::dialect::Dialect;
+use super::replay::Replay;
 use super::wire::{Choice, Content, Part, Said, ToolCall};
 use super::{OpenAi, tally};
+use crate::hosted::calls::{arguments, made_up_id};
+use crate::hosted::estimate;
 use crate::hosted::stated::{Stated, stated};
 use greenroute_core::chat::{Block, ChatRequest, ChatResponse, FinishReason, Served};
-use greenroute_core::profile::estimate_tokens;
-use greenroute_core::units::Tokens;
 use greenroute_core::usage::{Counted, Usage};
 use greenroute_core::{Error, ErrorKind, Note, NoteCode, Result};
 use serde_json::{Map, Value, json};
@@ -31,8 +32,7 @@ pub(super) struct Heard {
     chosen: bool,
     finish: Option<String>,
     log_probabilities: Option<Vec<f64>>,
-    /// Fields that the vendor wants back.
-    replayed: Map<String, Value>,
+    replay: Replay,
     /// Everything beside the choices; what comes again takes the place of what came before.
     beside: Map<String, Value>,
     comments: Vec<String>,
@@ -68,7 +68,9 @@ impl Heard {
         let Value::Object(mut members) = piece else {
             return Err(Fault::Unreadable("it is no JSON object".to_owned()));
         };
-        if members.get("error").is_some_and(|error| !error.is_null()) {
+        // Beside `error`, vLLM and Mistral know a body that is one.
+        let is_error = members.get("object").and_then(Value::as_str) == Some("error");
+        if is_error || members.get("error").is_some_and(|error| !error.is_null()) {
             return Err(Fault::Reported(Value::Object(members)));
         }
         let choices = members.remove("choices");
@@ -79,14 +81,13 @@ impl Heard {
             Some(_) => return Err(Fault::Unreadable("`choices` is no array".to_owned())),
         };
         let mut added = Piece::default();
-        for choice in choices {
-            self.keep_replayed(&choice, dialect);
+        // Only one answer is ever asked for.
+        let is_first = |choice: &Value| choice.get("index").and_then(Value::as_u64).unwrap_or(0) == 0;
+        for choice in choices.into_iter().filter(is_first) {
+            self.replay.hear(&choice, dialect.replayed);
             let choice: Choice = serde_json::from_value(choice)
                 .map_err(|error| Fault::Unreadable(format!("a choice cannot be read: {error}")))?;
-            // Only one answer is ever asked for.
-            if choice.index == 0 {
-                self.hear_choice(choice, &mut added)?;
-            }
+            self.hear_choice(choice, &mut added)?;
         }
         Ok(added)
     }
@@ -171,7 +172,7 @@ impl Heard {
                     call.id.as_ref().is_none_or(|id| id.is_empty() || known.id.is_empty() || known.id == *id)
                 })
             }
-            None if call.function.name.is_some() => None,
+            None if call.function.name.as_ref().is_some_and(|name| !name.is_empty()) => None,
             None => self.calls.last_mut(),
         };
         let arguments = match call.function.arguments {
@@ -195,16 +196,6 @@ impl Heard {
         }
     }
 
-    fn keep_replayed(&mut self, choice: &Value, dialect: &Dialect) {
-        let said = choice.get("message").or_else(|| choice.get("delta"));
-        for name in dialect.replayed {
-            match said.and_then(|said| said.get(name)) {
-                None | Some(Value::Null) => {}
-                Some(value) => join(self.replayed.entry(*name).or_insert(Value::Null), value),
-            }
-        }
-    }
-
     /// The whole answer to `call`.
     ///
     /// # Errors
@@ -222,23 +213,32 @@ impl Heard {
         }
         let usage = match tally::usage(&body) {
             Some(usage) => Counted::Reported(usage),
-            None => Counted::Approximate(estimate(&request, &[&self.text, &self.thinking])),
+            None => {
+                let calls = self.calls.iter().flat_map(|call| [&call.name, &call.arguments]);
+                let said = [&self.text, &self.thinking].into_iter().chain(calls).map(String::as_str);
+                Counted::Approximate(Usage::new(estimate::input(&request), estimate::output(said)))
+            }
         };
         let mut blocks = Vec::new();
-        if !self.replayed.is_empty() && !self.calls.is_empty() {
-            let content = Value::Object(self.replayed);
+        // Where there are tools, also what was thought after their results is asked for again.
+        let with_tools = !(self.calls.is_empty() && request.tools.is_empty());
+        if let Some(content) = self.replay.into_content().filter(|_| with_tools) {
             blocks.push(Block::Opaque { made_by: request.model.clone(), content });
         }
         if !self.text.is_empty() {
             blocks.push(Block::Text { text: self.text });
         }
         let text_of = |field: &str| body.get(field).and_then(Value::as_str).map(str::to_owned);
-        let response_id = text_of("id");
+        let response_id = text_of("id").filter(|id| !id.is_empty());
         let calls = self.calls.len();
         for (position, heard) in self.calls.into_iter().enumerate() {
             let cut = finish_reason == FinishReason::Length && position + 1 == calls;
-            match heard.arguments() {
-                Ok(arguments) => blocks.push(heard.block(arguments, response_id.as_deref(), position)),
+            match arguments(heard.arguments.into()) {
+                Ok(arguments) => {
+                    let made_up = || made_up_id(response_id.as_deref(), &request.messages, position);
+                    let id = if heard.id.is_empty() { made_up() } else { heard.id };
+                    blocks.push(Block::ToolCall { id, name: heard.name, arguments });
+                }
                 Err(_) if cut => {
                     let text =
                         format!("the call of `{}` was cut at the output limit and left out", heard.name);
@@ -272,31 +272,6 @@ impl Heard {
     }
 }
 
-impl HeardCall {
-    /// No arguments are an empty object: servers write them as nothing, `null` or `"null"`.
-    fn arguments(&self) -> Result<Value, String> {
-        if self.arguments.trim().is_empty() {
-            return Ok(json!({}));
-        }
-        match serde_json::from_str(&self.arguments) {
-            Ok(Value::Null) => Ok(json!({})),
-            Ok(Value::Object(arguments)) => Ok(Value::Object(arguments)),
-            Ok(other) => Err(format!("`{other}`")),
-            Err(error) => Err(error.to_string()),
-        }
-    }
-
-    /// Where no id came one is made up, other than those of other answers.
-    fn block(self, arguments: Value, answer: Option<&str>, position: usize) -> Block {
-        let id = if self.id.is_empty() {
-            format!("call_{}_{position}", answer.unwrap_or_default())
-        } else {
-            self.id
-        };
-        Block::ToolCall { id, name: self.name, arguments }
-    }
-}
-
 fn finish_reason(finish: Option<&str>, refused: bool, has_calls: bool) -> FinishReason {
     match finish {
         Some("length") => FinishReason::Length,
@@ -318,28 +293,5 @@ fn adopt_usage(body: &mut Value) {
     let usage = body.pointer("/x_groq/usage").filter(|usage| usage.get("prompt_tokens").is_some()).cloned();
     if let (Some(usage), Value::Object(members)) = (usage, body) {
         members.entry("usage").or_insert(usage);
-    }
-}
-
-/// What no provider counted, by the length of the texts.
-pub(super) fn estimate(request: &ChatRequest, said: &[&str]) -> Usage {
-    let count = |text: &str| estimate_tokens(text).value();
-    let read = |block: &Block| match block {
-        Block::Text { text } => count(text),
-        Block::ToolResult { content, .. } => count(content),
-        Block::ToolCall { arguments, .. } => count(&arguments.to_string()),
-        _ => Tokens::ZERO,
-    };
-    let blocks = request.messages.iter().flat_map(|message| &message.blocks);
-    let input = blocks.map(read).fold(Tokens::ZERO, |sum, tokens| sum + tokens);
-    Usage::new(input, said.iter().map(|text| count(text)).fold(Tokens::ZERO, |sum, tokens| sum + tokens))
-}
-
-/// Texts and lists go on, anything else takes the place of what was there.
-fn join(known: &mut Value, more: &Value) {
-    match (known, more) {
-        (Value::String(known), Value::String(more)) => known.push_str(more),
-        (Value::Array(known), Value::Array(more)) => known.extend(more.iter().cloned()),
-        (known, more) => *known = more.clone(),
     }
 }

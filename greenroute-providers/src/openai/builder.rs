@@ -1,35 +1,29 @@
-use super::dialect::{Counting, Dialect, variable};
+use super::dialect::{Counting, Dialect};
 use super::effort::{Efforts, Words};
 use super::{Inner, OpenAi, fault};
 use crate::hosted::cards::cards_of;
+use crate::hosted::settings::{Setting, Settings, Variables, environment, setters};
 use greenroute_core::model::ProviderName;
-use greenroute_core::{Error, ErrorKind, ModelCard, Result};
-use greenroute_http::{Client, Secret, Timeouts};
+use greenroute_core::{Error, ErrorKind, Result};
 use std::sync::Arc;
 
 /// Settings of an [`OpenAi`] provider; what is not set comes from the dialect and the environment.
 #[derive(Debug, Clone)]
 pub struct OpenAiBuilder {
+    settings: Settings,
     dialect: Dialect,
     name: ProviderName,
-    key: Option<Secret>,
-    key_variable: String,
-    base_url: Option<String>,
-    timeouts: Timeouts,
-    models: Vec<ModelCard>,
     efforts: Vec<Words>,
 }
 
 impl OpenAiBuilder {
     pub(super) fn new(dialect: &Dialect) -> Self {
+        let key_variables = [dialect.key_variable];
+        let named = if dialect.key_variable.is_empty() { &[] } else { key_variables.as_slice() };
         Self {
+            settings: Settings::new(named),
             dialect: *dialect,
             name: ProviderName::new(dialect.name),
-            key: None,
-            key_variable: dialect.key_variable.to_owned(),
-            base_url: None,
-            timeouts: Timeouts::default(),
-            models: Vec::new(),
             efforts: Vec::new(),
         }
     }
@@ -41,54 +35,20 @@ impl OpenAiBuilder {
         self
     }
 
-    /// The key; by default that of the dialect's environment variable.
-    #[must_use]
-    pub fn key(mut self, key: impl Into<String>) -> Self {
-        self.key = Some(Secret::new(key));
-        self
-    }
-
-    /// The environment variable of the key.
-    #[must_use]
-    pub fn key_variable(mut self, name: impl Into<String>) -> Self {
-        self.key_variable = name.into();
-        self
-    }
-
-    /// Where the server is, up to what stands before `/chat/completions`; by default where the dialect's environment
-    /// variable says, or else the vendor.
-    #[must_use]
-    pub fn base_url(mut self, url: impl Into<String>) -> Self {
-        self.base_url = Some(url.into());
-        self
-    }
-
-    /// How long to wait for what.
-    #[must_use]
-    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
-        self.timeouts = timeouts;
-        self
-    }
-
-    /// Cards of more of its models, each in place of a shipped one of the same key.
-    #[must_use]
-    pub fn models(mut self, cards: Vec<ModelCard>) -> Self {
-        self.models.extend(cards);
-        self
-    }
-
-    /// The card of one more of its models.
-    #[must_use]
-    pub fn model(self, card: ModelCard) -> Self {
-        self.models(vec![card])
+    setters! {
+        /// The key; by default that of the dialect's environment variable.
+        key,
+        /// Where the server is, up to what stands before `/chat/completions`; by default where the dialect's
+        /// environment variable says, or else the vendor.
+        base_url,
     }
 
     /// The words of `reasoning_effort` that `model` knows, for off, low, medium and high, where greenroute does not know
     /// them.
     #[must_use]
     pub fn effort(mut self, model: impl Into<String>, words: [&str; 4]) -> Self {
-        let (provider, words) = (self.name.to_string(), words.map(str::to_owned).to_vec());
-        self.efforts.insert(0, Words { provider, models: vec![model.into()], words });
+        let words = words.map(str::to_owned).to_vec();
+        self.efforts.insert(0, Words { provider: self.name.to_string(), models: vec![model.into()], words });
         self
     }
 
@@ -98,36 +58,86 @@ impl OpenAiBuilder {
     /// [`ErrorKind::Config`], naming the environment variable of the key that is missing, or the setting that cannot
     /// be and what is allowed.
     pub fn build(self) -> Result<OpenAi> {
-        let (dialect, name) = (self.dialect, self.name);
-        let config = |message: String| Error::new(ErrorKind::Config, name.as_str(), message);
-        if name.as_str().trim().is_empty() {
+        self.build_with(&environment)
+    }
+
+    fn build_with(self, variables: Variables<'_>) -> Result<OpenAi> {
+        let Self { settings, dialect, name, efforts } = self;
+        let origin = name.as_str();
+        if origin.trim().is_empty() {
             return Err(Error::new(ErrorKind::Config, "openai", "the provider's `name` must not be empty"));
         }
-        let key = self.key.or_else(|| variable(&self.key_variable).map(Secret::new));
-        if key.is_none() && dialect.needs_key {
-            return Err(config(format!("{} is not set", self.key_variable)));
-        }
-        let base_url = self
-            .base_url
-            .or_else(|| variable(dialect.base_url_variable))
-            .unwrap_or_else(|| dialect.base_url.to_owned());
-        let connect = |base_url: &str| {
-            let client = Client::new(name.as_str(), base_url, self.timeouts)?.classifier(fault::classify);
+        let key = if dialect.needs_key {
+            Some(settings.needed_key(origin, variables)?)
+        } else {
+            settings.key(origin, variables)?
+        };
+        let connect = |base_url: &Setting| {
+            let client = settings.client(origin, base_url)?.classifier(fault::classify);
             match &key {
                 Some(key) => client.secret_header("authorization", "Bearer ", key),
                 None => Ok(client),
             }
         };
+        let mut base_url = settings.base_url(&[dialect.base_url_variable], dialect.base_url, variables);
         let client = connect(&base_url)?;
         let root = match dialect.counting {
             Some(Counting::Template | Counting::Conversation) => {
                 let base = client.base_url();
-                Some(connect(base.strip_suffix("/v1").unwrap_or(base))?)
+                base_url.value = base.strip_suffix("/v1").unwrap_or(base).to_owned();
+                Some(connect(&base_url)?)
             }
             None => None,
         };
-        let efforts = Efforts::of(name.as_str(), self.efforts)?;
-        let cards = cards_of(name.as_str(), self.models)?;
+        // Who has another name speaks with the same words.
+        let efforts = Efforts::of(dialect.name, efforts)?;
+        let cards = cards_of(origin, settings.models)?;
         Ok(OpenAi(Arc::new(Inner { dialect, name, client, root, cards, efforts })))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialects::{groq, llama_server};
+    use crate::openai::OPENAI;
+
+    fn built(builder: OpenAiBuilder, set: &[(&str, &str)]) -> Result<OpenAi> {
+        builder.build_with(&|name| {
+            set.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn key_and_place_come_from_the_dialects_variables_unless_they_are_given() {
+        let set = [("GROQ_API_KEY", "canary"), ("GROQ_BASE_URL", "http://here:1/v1/")];
+        let shown = |builder, set: &[_]| built(builder, set).unwrap().to_string();
+        assert_eq!(shown(OpenAi::of(&groq::DIALECT), &set), "Groq at http://here:1/v1");
+        assert_eq!(shown(OpenAi::of(&groq::DIALECT), &set[..1]), "Groq at https://api.groq.com/openai/v1");
+        let given = OpenAi::of(&groq::DIALECT).key("canary").base_url("http://there");
+        assert_eq!(shown(given, &set[1..]), "Groq at http://there");
+        let server = OpenAi::of(&llama_server::DIALECT);
+        assert_eq!(shown(server, &[]), "llama-server at http://localhost:8080/v1");
+    }
+
+    #[test]
+    fn whoever_set_what_cannot_be_is_named() {
+        let told = |builder, set: &[_]| built(builder, set).unwrap_err().to_string();
+        let key = ("OPENAI_API_KEY", "canary");
+        assert_eq!(told(OpenAi::of(&OPENAI), &[]), "openai: OPENAI_API_KEY is not set");
+        let url = told(OpenAi::of(&OPENAI), &[key, ("OPENAI_BASE_URL", "here")]);
+        assert!(url.starts_with("openai: OPENAI_BASE_URL is no URL"), "{url}");
+        let garbled = told(OpenAi::of(&OPENAI), &[("OPENAI_API_KEY", "canary\u{7}")]);
+        assert!(garbled.contains("OPENAI_API_KEY") && !garbled.contains("canary"), "{garbled}");
+        let own = Dialect { name: "own", base_url: "http://own", ..Dialect::PLAIN };
+        assert_eq!(told(OpenAi::of(&own), &[]), "own: the key is not set");
+    }
+
+    #[test]
+    fn a_second_server_of_a_vendor_is_told_effort_in_the_vendors_words() {
+        use greenroute_core::chat::Effort;
+        let second = built(OpenAi::of(&groq::DIALECT).name("groq-eu").key("canary"), &[]).unwrap();
+        let word = second.0.efforts.word(Effort::Off, "openai/gpt-oss-20b", &groq::DIALECT);
+        assert_eq!(word, Some("low"));
     }
 }

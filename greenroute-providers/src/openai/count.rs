@@ -2,38 +2,47 @@ use super::dialect::Counting;
 use super::{OpenAi, request};
 use crate::hosted::checks;
 use async_trait::async_trait;
-use greenroute_core::chat::ChatRequest;
+use greenroute_core::chat::{Block, ChatRequest};
 use greenroute_core::units::Tokens;
 use greenroute_core::{Error, ErrorKind, Result, TokenCounter};
 use serde_json::{Map, Value, json};
+use std::time::{Duration, Instant};
 
 #[async_trait]
 impl TokenCounter for OpenAi {
-    /// Images are not counted by every server; where there are any, nothing is.
+    /// The servers count text alone: where there are images, nothing is counted.
     async fn count(&self, request: &ChatRequest) -> Result<Tokens> {
         let card = checks::card_of(&self.0.cards, &request.model);
         checks::check(request, &self.0.name, card)?;
         let (Some(counting), Some(_)) = (self.0.dialect.counting, &self.0.root) else {
             return Err(self.unsupported("counts no tokens before they are sent"));
         };
+        let mut blocks = request.messages.iter().flat_map(|message| &message.blocks);
+        if blocks.any(|block| matches!(block, Block::Image { .. })) {
+            return Err(self.unsupported("counts no images"));
+        }
         let mut conversation = Map::new();
         conversation.insert("messages".to_owned(), request::messages(request, &self.0.dialect)?.into());
         if !request.tools.is_empty() {
             conversation.insert("tools".to_owned(), request.tools.iter().map(request::tool).collect());
         }
+        // Two requests at llama-server, one deadline.
+        let begun = Instant::now();
+        let left = || request.timeout.map(|left| left.saturating_sub(begun.elapsed()));
         let (answer, field) = match counting {
             Counting::Template => {
-                let written = self.ask(request, "apply-template", &Value::Object(conversation)).await?;
+                let written =
+                    self.ask(request, "apply-template", &Value::Object(conversation), left()).await?;
                 let Some(prompt) = written.get("prompt").and_then(Value::as_str) else {
                     return Err(unreadable(request, "no `prompt` came from /apply-template"));
                 };
                 let text = json!({"content": prompt, "add_special": true, "parse_special": true});
-                (self.ask(request, "tokenize", &text).await?, "tokens")
+                (self.ask(request, "tokenize", &text, left()).await?, "tokens")
             }
             Counting::Conversation => {
                 conversation.insert("model".to_owned(), request.model.model.as_str().into());
                 conversation.insert("add_generation_prompt".to_owned(), true.into());
-                (self.ask(request, "tokenize", &Value::Object(conversation)).await?, "count")
+                (self.ask(request, "tokenize", &Value::Object(conversation), left()).await?, "count")
             }
         };
         let count = match answer.get(field) {
@@ -46,9 +55,15 @@ impl TokenCounter for OpenAi {
 }
 
 impl OpenAi {
-    async fn ask(&self, request: &ChatRequest, path: &str, body: &Value) -> Result<Value> {
+    async fn ask(
+        &self,
+        request: &ChatRequest,
+        path: &str,
+        body: &Value,
+        left: Option<Duration>,
+    ) -> Result<Value> {
         let root = self.0.root.as_ref().unwrap_or(&self.0.client);
-        let sent = root.post(path).origin(request.model.to_string()).timeout(request.timeout);
+        let sent = root.post(path).origin(request.model.to_string()).timeout(left);
         sent.json(body).send().await?.json().await
     }
 }

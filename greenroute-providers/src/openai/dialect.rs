@@ -46,6 +46,8 @@ pub struct Dialect {
     /// The words of `reasoning_effort` for off, low, medium and high, where every model takes them or passes them over.
     /// Elsewhere the models that take them stand in `data/efforts.toml`.
     pub effort: Option<[&'static str; 4]>,
+    /// How a model is told not to think, where no word of `reasoning_effort` says it. It comes before the words.
+    pub no_thinking: Option<NoThinking>,
     /// In which form it takes the schema of an answer.
     pub schema: SchemaForm,
     /// Whether `stream_options.include_usage` must be sent for a stream to say its usage.
@@ -71,6 +73,15 @@ pub struct Dialect {
     pub batches: bool,
 }
 
+/// How a model is told not to think. One that cannot but think does so all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoThinking {
+    /// `thinking: {"type": "disabled"}`.
+    Disabled,
+    /// `chat_template_kwargs: {"enable_thinking": false}`, which the templates of most models that think read.
+    Template,
+}
+
 /// Whether and how a schema of the answer can be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SchemaForm {
@@ -85,7 +96,7 @@ pub enum SchemaForm {
 /// Where an answer says how long it took: JSON pointers into it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Times {
-    /// Seconds in one unit of the numbers: 1 for seconds, 0.001 for milliseconds.
+    /// What the numbers count.
     pub unit: Unit,
     /// Waiting for a slot; never part of the others.
     pub queue: &'static str,
@@ -155,6 +166,7 @@ impl Dialect {
         repetition_penalty: None,
         seed: None,
         effort: None,
+        no_thinking: None,
         schema: SchemaForm::None,
         stream_usage: true,
         log_probabilities: false,
@@ -167,24 +179,10 @@ impl Dialect {
         counting: None,
         batches: false,
     };
-
-    /// Whether the environment says that this vendor is to be used: its key is there or, where it needs none, its
-    /// base URL.
-    #[must_use]
-    pub fn is_set_up(&self) -> bool {
-        let wanted = if self.needs_key { self.key_variable } else { self.base_url_variable };
-        variable(wanted).is_some()
-    }
 }
 
 impl fmt::Display for Dialect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.display_name)
     }
-}
-
-/// An environment variable that says something.
-pub(super) fn variable(name: &str) -> Option<String> {
-    let value = if name.is_empty() { None } else { std::env::var(name).ok() };
-    value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
 }

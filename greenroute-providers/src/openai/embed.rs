@@ -1,9 +1,7 @@
 use super::{OpenAi, tally};
 use crate::hosted::stated::{Stated, stated};
+use crate::hosted::vectors;
 use async_trait::async_trait;
-use greenroute_core::profile::estimate_tokens;
-use greenroute_core::units::Tokens;
-use greenroute_core::usage::{Counted, Usage};
 use greenroute_core::{EmbedRequest, Embedded, Embedder, Error, ErrorKind, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -23,13 +21,7 @@ struct Vector {
 impl Embedder for OpenAi {
     async fn embed(&self, request: EmbedRequest) -> Result<Embedded> {
         let origin = request.model.to_string();
-        let fault = |kind, message: &str| Err(Error::new(kind, origin.as_str(), message));
-        if request.model.provider != self.0.name {
-            return fault(ErrorKind::ModelNotFound, &format!("`{}` serves no such model", self.0.name));
-        }
-        if request.texts.is_empty() || request.texts.iter().any(String::is_empty) {
-            return fault(ErrorKind::InvalidRequest, "there must be texts to embed, none of them empty");
-        }
+        vectors::check(&request, self.0.name.as_str())?;
         let Some(embeddings) = self.0.dialect.embeddings else {
             return Err(self.unsupported("embeds no texts"));
         };
@@ -51,21 +43,16 @@ impl Embedder for OpenAi {
             return Err(self.0.client.error_in(&body, &origin));
         }
         let vectors = match Vectors::deserialize(&body) {
-            Ok(Vectors { data }) => in_order(data, request.texts.len()),
+            Ok(Vectors { data }) => in_order(data).and_then(|data| vectors::hold(data, request.texts.len())),
             Err(error) => Err(format!("the vectors cannot be read: {error}")),
         };
         let vectors = vectors.map_err(|what| Error::new(ErrorKind::Decode, origin.as_str(), what))?;
         let counted = body.pointer("/usage/prompt_tokens").and_then(Value::as_u64);
-        let usage = |tokens| Usage::new(tokens, Tokens::ZERO);
-        let estimate = || {
-            let tokens = request.texts.iter().map(|text| estimate_tokens(text).value());
-            Counted::Approximate(usage(tokens.fold(Tokens::ZERO, |sum, tokens| sum + tokens)))
-        };
         let named = body.get("model").and_then(Value::as_str).filter(|model| !model.is_empty());
         Ok(Embedded {
             returned: named.map_or_else(|| request.model.clone(), |model| self.key(model)),
             vectors,
-            usage: counted.map_or_else(estimate, |tokens| Counted::Reported(usage(Tokens::new(tokens)))),
+            usage: vectors::usage(&request, counted),
             timing: tally::timing(&body, &self.0.dialect, elapsed),
             stated: match stated(&body, &[]) {
                 Stated::Reading(reading) => Some(reading),
@@ -75,26 +62,15 @@ impl Embedder for OpenAi {
     }
 }
 
-/// One vector for each of `count` texts, by their indices where there are any.
-fn in_order(mut data: Vec<Vector>, count: usize) -> Result<Vec<Vec<f32>>, String> {
-    if data.len() != count {
-        return Err(format!("{} vectors came for {count} texts", data.len()));
-    }
+/// The vectors by their indices, where there are any.
+fn in_order(mut data: Vec<Vector>) -> Result<Vec<Vec<f32>>, String> {
     if data.iter().any(|vector| vector.index.is_some()) {
         data.sort_by_key(|vector| vector.index);
-        if data.iter().map(|vector| vector.index).ne((0..count).map(Some)) {
+        if data.iter().map(|vector| vector.index).ne((0..data.len()).map(Some)) {
             return Err("the vectors' indices are not those of the texts".to_owned());
         }
     }
-    let vectors: Vec<Vec<f32>> = data.into_iter().map(|vector| vector.embedding).collect();
-    let length = vectors.first().map_or(0, Vec::len);
-    if length == 0 || vectors.iter().any(|vector| vector.len() != length) {
-        return Err("the vectors are empty or not of one length".to_owned());
-    }
-    if vectors.iter().flatten().any(|number| !number.is_finite()) {
-        return Err("a vector holds a number that is not finite".to_owned());
-    }
-    Ok(vectors)
+    Ok(data.into_iter().map(|vector| vector.embedding).collect())
 }
 
 #[cfg(test)]
@@ -108,22 +84,15 @@ mod tests {
     #[test]
     fn vectors_come_in_the_order_of_their_texts() {
         let mixed = vec![vector(Some(1), &[2.0]), vector(Some(0), &[1.0])];
-        assert_eq!(in_order(mixed, 2).unwrap(), [[1.0], [2.0]]);
+        assert_eq!(in_order(mixed).unwrap(), [[1.0], [2.0]]);
         let unnumbered = vec![vector(None, &[1.0]), vector(None, &[2.0])];
-        assert_eq!(in_order(unnumbered, 2).unwrap(), [[1.0], [2.0]]);
+        assert_eq!(in_order(unnumbered).unwrap(), [[1.0], [2.0]]);
     }
 
     #[test]
-    fn vectors_that_fit_no_text_are_refused() {
-        for (data, count) in [
-            (vec![vector(Some(0), &[1.0])], 2),
-            (vec![vector(Some(0), &[1.0]), vector(Some(0), &[1.0])], 2),
-            (vec![vector(Some(0), &[1.0]), vector(None, &[1.0])], 2),
-            (vec![vector(Some(0), &[1.0]), vector(Some(1), &[1.0, 2.0])], 2),
-            (vec![vector(Some(0), &[])], 1),
-            (vec![vector(Some(0), &[f32::INFINITY])], 1),
-        ] {
-            assert!(in_order(data, count).is_err());
+    fn vectors_whose_indices_are_no_order_are_refused() {
+        for second in [Some(0), Some(2), None] {
+            assert!(in_order(vec![vector(Some(0), &[1.0]), vector(second, &[1.0])]).is_err(), "{second:?}");
         }
     }
 }

@@ -2,13 +2,20 @@ use greenroute_core::ErrorKind;
 use greenroute_http::{Classified, Failure};
 use serde_json::Value;
 
+/// What servers without a code say of a prompt that does not fit: nearly all, vLLM, and Together.
+const OVERLONG: [&str; 3] = [
+    "maximum context length",
+    "longer than the maximum model length",
+    "`inputs` tokens + `max_new_tokens` must be",
+];
+
 /// What a failure is where its `code` or `type` says more than the status. Vendors share these words, and none uses
 /// another's for something else.
 pub(super) fn classify(failure: &Failure<'_>) -> Option<Classified> {
     let code = failure.code();
     let class = failure.error().get("type").and_then(Value::as_str);
     let by_word = [code.as_deref(), class].into_iter().flatten().find_map(by_word);
-    let kind = by_word.or_else(|| by_text(failure))?;
+    let kind = by_word.or_else(|| by_text(failure)).or_else(|| in_band(failure, class?))?;
     Some(Classified { kind, ..failure.by_status() })
 }
 
@@ -39,13 +46,31 @@ fn by_word(word: &str) -> Option<ErrorKind> {
     })
 }
 
-/// Servers without codes say it in words only: vLLM, Mistral and Together that the window is full, llama-server with
-/// the status 500 that it sees no images.
+/// What an error event says by its class, where it has neither code nor status. Beside a status the class says less
+/// than that.
+fn in_band(failure: &Failure<'_>, class: &str) -> Option<ErrorKind> {
+    Some(match class {
+        _ if failure.status != 0 => return None,
+        "invalid_request_error" | "BadRequestError" => ErrorKind::InvalidRequest,
+        "authentication_error" => ErrorKind::Authentication,
+        "permission_error" | "permissions_error" => ErrorKind::PermissionDenied,
+        "not_found_error" | "NotFoundError" => ErrorKind::ModelNotFound,
+        "rate_limit_error" => ErrorKind::RateLimited { after: None },
+        _ => return None,
+    })
+}
+
+/// Servers without codes say it in words only: that the window is full, and llama-server with the status 500 that it
+/// sees no images.
 fn by_text(failure: &Failure<'_>) -> Option<ErrorKind> {
     let message = failure.message()?;
     let refused = matches!(failure.status, 0 | 400 | 413 | 422);
-    if refused && message.contains("maximum context length") {
+    // OpenRouter, of an input that its moderation holds back: the status 403 alone would be the key's fault.
+    let flagged = failure.error().pointer("/metadata/flagged_input").is_some();
+    if refused && OVERLONG.iter().any(|text| message.contains(text)) {
         Some(ErrorKind::ContextOverflow)
+    } else if flagged {
+        Some(ErrorKind::ContentFiltered)
     } else if message.starts_with("image input is not supported") {
         Some(ErrorKind::Unsupported)
     } else {

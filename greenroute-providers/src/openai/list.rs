@@ -72,20 +72,58 @@ fn price(pricing: &Value, unit: Prices) -> Option<PriceTier> {
             Value::Number(number) => number.to_string(),
             _ => return None,
         };
-        let number: f64 = match unit {
+        let number: f64 = match (unit, said.split_once(['e', 'E'])) {
             // Shifted as text: a product would end in digits that nobody has said.
-            Prices::PerToken if !said.contains(['e', 'E']) => format!("{said}e6").parse().ok()?,
-            Prices::PerToken => said.parse::<f64>().ok()? * 1e6,
-            Prices::PerMillion => said.parse().ok()?,
+            (Prices::PerToken, None) => format!("{said}e6").parse().ok()?,
+            (Prices::PerToken, Some((digits, exponent))) => {
+                let shifted = exponent.parse::<i32>().ok()?.checked_add(6)?;
+                format!("{digits}e{shifted}").parse().ok()?
+            }
+            (Prices::PerMillion, _) => said.parse().ok()?,
         };
         Usd::try_from_usd(number).ok()
     };
+    let (input, output) = (usd(input)?, usd(output)?);
+    // Together says 0 of what runs only on machines that are rented whole. A price for cached tokens that is 0 beside
+    // one for the others is none either.
+    let is_said = |usd: &Usd| *usd != Usd::ZERO;
+    if unit == Prices::PerMillion && !is_said(&input) && !is_said(&output) {
+        return None;
+    }
     Some(PriceTier {
         above_input_tokens: 0,
-        input_usd_per_mtok: usd(input)?,
-        output_usd_per_mtok: usd(output)?,
-        cache_read_usd_per_mtok: usd(cache_read),
-        cache_write_5m_usd_per_mtok: usd(cache_write),
+        input_usd_per_mtok: input,
+        output_usd_per_mtok: output,
+        cache_read_usd_per_mtok: usd(cache_read).filter(is_said),
+        cache_write_5m_usd_per_mtok: usd(cache_write).filter(is_said),
         cache_write_1h_usd_per_mtok: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn prices_are_read_in_their_own_unit_and_no_zero_is_taken_for_one() {
+        let told = |pricing: Value, unit| {
+            let tier = price(&pricing, unit)?;
+            let usd =
+                [Some(tier.input_usd_per_mtok), Some(tier.output_usd_per_mtok), tier.cache_read_usd_per_mtok];
+            Some(usd.map(|usd| usd.map(|usd| usd.as_usd())))
+        };
+        let routed = json!({"prompt": "0.000003", "completion": "0.000015", "input_cache_read": "0.0000003"});
+        assert_eq!(told(routed, Prices::PerToken), Some([Some(3.0), Some(15.0), Some(0.3)]));
+        let exponent = json!({"prompt": 1e-7, "completion": "4e-7", "input_cache_read": "0"});
+        assert_eq!(told(exponent, Prices::PerToken), Some([Some(0.1), Some(0.4), None]));
+        let together = json!({"hourly": 0, "input": 0.88, "output": 0.88, "cached_input": 0});
+        assert_eq!(told(together, Prices::PerMillion), Some([Some(0.88), Some(0.88), None]));
+        assert_eq!(told(json!({"hourly": 2.4, "input": 0, "output": 0}), Prices::PerMillion), None);
+        let free = json!({"prompt": "0", "completion": "0"});
+        assert_eq!(told(free, Prices::PerToken), Some([Some(0.0), Some(0.0), None]), "OpenRouter's are free");
+        for unknown in [json!({"prompt": "-1", "completion": "-1"}), json!({"prompt": "0.1"}), json!(null)] {
+            assert_eq!(told(unknown, Prices::PerToken), None);
+        }
+    }
 }

@@ -12,8 +12,9 @@
 //! * Time in a queue is told apart and is never part of the time of computing.
 //! * A limit that fills up again by itself is `RateLimited` with the vendor's own wait, however long; so are Groq's
 //!   limits per day, which fill up steadily. `QuotaExhausted` is what only paying or a new month mends.
-//! * `Effort` becomes `reasoning_effort`, in the words of the dialect or of the model (`data/efforts.toml`). What a
-//!   model refuses of its settings, such as a temperature, is `Unsupported`, so that another model may be asked.
+//! * `Effort` becomes `reasoning_effort`, in the words of the dialect or of the model (`data/efforts.toml`); `Off` becomes
+//!   the vendor's switch where there is one. What a model refuses of its settings, such as a temperature, is
+//!   `Unsupported`, so that another model may be asked.
 //! * The flag of a failed tool is written before its result, as the protocol has no field for it.
 
 mod answer;
@@ -26,6 +27,7 @@ mod embed;
 mod fault;
 mod list;
 mod provider;
+mod replay;
 mod request;
 mod stream;
 mod tally;
@@ -34,7 +36,7 @@ mod tests;
 mod wire;
 
 pub use builder::OpenAiBuilder;
-pub use dialect::{Counting, Dialect, Embeddings, Prices, SchemaForm, Times, Unit};
+pub use dialect::{Counting, Dialect, Embeddings, NoThinking, Prices, SchemaForm, Times, Unit};
 
 use greenroute_core::model::{ModelCard, ProviderName};
 use greenroute_core::{Error, ErrorKind, ModelKey, Result};

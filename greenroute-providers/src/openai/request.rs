@@ -1,7 +1,7 @@
-use super::dialect::{Dialect, SchemaForm};
+use super::dialect::{Dialect, NoThinking, SchemaForm};
 use super::effort::Efforts;
 use crate::hosted::{checks, schema};
-use greenroute_core::chat::{Block, ChatRequest, Message, Role, Tool, ToolChoice};
+use greenroute_core::chat::{Block, ChatRequest, Effort, Message, Role, Tool, ToolChoice};
 use greenroute_core::{Error, ErrorKind, ModelCard, Note, NoteCode, Result};
 use serde_json::{Map, Value, json};
 
@@ -31,6 +31,13 @@ pub(super) fn write(
     writer.schema()?;
     if !request.stop.is_empty() {
         writer.put("stop", request.stop.clone());
+    }
+    let foreign =
+        |block: &&Block| matches!(block, Block::Opaque { made_by, .. } if *made_by != request.model);
+    let dropped = request.messages.iter().flat_map(|message| &message.blocks).filter(foreign).count();
+    if dropped > 0 {
+        let text = format!("{dropped} blocks that only another model can read were left out");
+        writer.notes.push(Note::new(NoteCode::OpaqueDropped, text));
     }
     if request.log_probabilities && dialect.log_probabilities {
         writer.put("logprobs", true);
@@ -73,10 +80,18 @@ impl Writer<'_> {
         self.put_if_known("repetition_penalty", dialect.repetition_penalty, sampling.repetition_penalty);
         self.put_if_known("seed", dialect.seed, sampling.seed.map(checks::seed));
         if let Some(effort) = self.request.effort {
-            match self.efforts.word(effort, self.request.model.model.as_str(), self.dialect) {
+            self.effort(effort);
+        }
+    }
+
+    fn effort(&mut self, effort: Effort) {
+        match self.dialect.no_thinking.filter(|_| effort == Effort::Off) {
+            Some(NoThinking::Disabled) => self.put("thinking", json!({"type": "disabled"})),
+            Some(NoThinking::Template) => self.put("chat_template_kwargs", json!({"enable_thinking": false})),
+            None => match self.efforts.word(effort, self.request.model.model.as_str(), self.dialect) {
                 Some(word) => self.put("reasoning_effort", word),
                 None => self.left_out("effort"),
-            }
+            },
         }
     }
 

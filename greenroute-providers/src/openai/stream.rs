@@ -42,11 +42,11 @@ impl<S: Stream<Item = Result<SseItem>> + Unpin> Listener<S> {
                 None => return self.end(None),
                 Some(Err(error)) => return self.end(Some(error)),
                 Some(Ok(SseItem::Comment(comment))) => self.heard.hear_comment(comment),
-                Some(Ok(SseItem::Event { data, .. })) => match data.trim() {
+                Some(Ok(SseItem::Event { name, data })) => match data.trim() {
                     END => return self.end(None),
                     "" => {}
                     data => {
-                        if let Err(fault) = self.hear(data) {
+                        if let Err(fault) = self.hear(&name, data) {
                             let error = self.error(fault);
                             return self.end(Some(error));
                         }
@@ -56,12 +56,15 @@ impl<S: Stream<Item = Result<SseItem>> + Unpin> Listener<S> {
         }
     }
 
-    fn hear(&mut self, data: &str) -> Result<(), Fault> {
+    fn hear(&mut self, event: &str, data: &str) -> Result<(), Fault> {
         let Some(call) = &self.call else {
             return Ok(());
         };
         let piece: Value = serde_json::from_str(data)
             .map_err(|error| Fault::Unreadable(format!("a piece of the stream is no JSON: {error}")))?;
+        if event == "error" {
+            return Err(Fault::Reported(piece));
+        }
         let added = self.heard.hear(piece, &call.provider.0.dialect)?;
         let thinking = Some(added.thinking).filter(|text| !text.is_empty()).map(ChatEvent::Thinking);
         let text = Some(added.text).filter(|text| !text.is_empty()).map(ChatEvent::Text);

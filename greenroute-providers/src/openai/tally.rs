@@ -21,7 +21,8 @@ pub(super) fn usage(body: &Value) -> Option<Usage> {
         (None, None) => return None,
     };
     let details = counted.prompt_tokens_details;
-    let read = details.cached_tokens.or(counted.prompt_cache_hit_tokens).unwrap_or(0).min(prompt);
+    let read = details.cached_tokens.or(counted.prompt_cache_hit_tokens).or(counted.cached_tokens);
+    let read = read.unwrap_or(0).min(prompt);
     let written = details.cache_write_tokens.unwrap_or(0).min(prompt - read);
     let reasoning = counted.completion_tokens_details.reasoning_tokens.unwrap_or(0);
     let beside = [prompt, completion, reasoning].into_iter().try_fold(0, u64::checked_add);
@@ -35,7 +36,7 @@ pub(super) fn usage(body: &Value) -> Option<Usage> {
     Some(Usage {
         input_uncached: Tokens::new(prompt - read - written),
         cache_read: Tokens::new(read),
-        // OpenAI, who alone tells these, keeps them for minutes.
+        // Who tells these keeps them for minutes: OpenAI, and OpenRouter for Claude.
         cache_write_5m: Tokens::new(written),
         cache_write_1h: Tokens::ZERO,
         output_visible: Tokens::new(visible),
@@ -100,6 +101,8 @@ mod tests {
             "prompt_tokens": 9, "completion_tokens": 1, "prompt_cache_hit_tokens": 8, "prompt_cache_miss_tokens": 1,
         }));
         assert_eq!(deepseek.map(|usage| usage.cache_read.get()), Some(8));
+        let together = counted(json!({"prompt_tokens": 9, "completion_tokens": 1, "cached_tokens": 7}));
+        assert_eq!(together.map(|usage| (usage.cache_read.get(), usage.input_uncached.get())), Some((7, 2)));
     }
 
     #[test]

@@ -9,8 +9,6 @@ use serde_json::Value;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Choice {
-    #[serde(deserialize_with = "lenient")]
-    pub(super) index: u64,
     /// In a piece of an answer.
     pub(super) delta: Option<Said>,
     /// In a whole one.
@@ -99,6 +97,9 @@ pub(super) struct Tokens {
     /// DeepSeek's word for the cached part of the prompt.
     #[serde(deserialize_with = "lenient")]
     pub(super) prompt_cache_hit_tokens: Option<u64>,
+    /// Together's.
+    #[serde(deserialize_with = "lenient")]
+    pub(super) cached_tokens: Option<u64>,
 }
 
 #[derive(Debug, Default, Clone, Copy, Deserialize)]

@@ -80,6 +80,40 @@ async fn a_truncated_body_ends_in_due_form_and_is_not_complete() {
 }
 
 #[tokio::test]
+async fn the_shortest_body_is_truncated_too() {
+    let server = FakeServer::start().await.unwrap();
+    for body in ["1", "12", "{}1", "12345", "123456", "123456789"] {
+        server.reply_with("openai", Reply::raw(200, "application/json", body));
+        server.fault_next("openai", Fault::Truncated);
+        let cut = post(&server, "openai", CHAT, &[], &chat("Why?")).await;
+        assert!(cut.end == End::Whole && cut.bytes().len() < body.len(), "{body}: {}", cut.text());
+    }
+}
+
+#[tokio::test]
+async fn what_befalls_streams_alone_leaves_a_whole_answer_as_it_is() {
+    let server = FakeServer::start().await.unwrap();
+    for fault in Fault::ALL.iter().filter(|fault| fault.is_harmless()) {
+        server.fault_next("openai", *fault);
+        let mut body = chat("Why?");
+        body["model"] = "gpt-4o-mini".into();
+        let url = server.url("openai");
+        let key = format!("Bearer {}", server.key());
+        let headers = [("authorization", key.as_str()), ("content-type", "application/json")];
+        let answer =
+            send("POST", &format!("{url}{CHAT}"), &headers, body.to_string().as_bytes()).await.unwrap();
+        if *fault != Fault::Gzip {
+            assert!(answer.json()["choices"].is_array(), "{fault}");
+        }
+    }
+    let befell = server.tally();
+    for stream_only in [Fault::Bom, Fault::CommentLines, Fault::CrlfLines, Fault::DuplicateUsage] {
+        assert!(!befell.contains_key(&stream_only.to_string()), "{stream_only}");
+    }
+    assert!(befell.contains_key("gzip"), "{befell:?}");
+}
+
+#[tokio::test]
 async fn an_error_comes_in_the_middle_of_a_stream() {
     let answer = stream(Some(Fault::ErrorMidway)).await;
     let events = events(&answer.text());

@@ -3,13 +3,13 @@
 mod requests;
 
 use super::answer::{Call, Heard};
-use super::{Dialect, OpenAi, request, stream};
+use super::{Dialect, OpenAi, SchemaForm, fault, request, stream};
 use crate::dialects::{self, deepseek, greenpt, groq, llama_server, melious, neuralwatt, openrouter, vllm};
 use futures_util::{FutureExt, StreamExt};
-use greenroute_core::chat::{Block, ChatEvent, ChatRequest, ChatResponse, FinishReason, Message, Role};
+use greenroute_core::chat::{Block, ChatEvent, ChatRequest, ChatResponse, FinishReason, Message, Role, Tool};
 use greenroute_core::usage::Counted;
 use greenroute_core::{Error, ErrorKind, Method, ModelKey, Result};
-use greenroute_http::{SseItem, SseReader};
+use greenroute_http::{Failure, Headers, SseItem, SseReader};
 use greenroute_testkit::{Body, Fixture};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -188,6 +188,7 @@ fn ids_are_made_up_where_none_came_and_no_arguments_are_an_empty_object() {
         ("y", "d", json!({})),
     ];
     assert_eq!(read, expected.map(|(id, name, arguments)| (id.to_owned(), name.to_owned(), arguments)));
+    assert!(answer.usage.is_approximate() && answer.usage.usage().output_tokens().get() > 0);
 }
 
 #[test]
@@ -337,6 +338,86 @@ fn every_dialect_is_complete_and_none_is_another() {
     }
     let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/dialects")).unwrap().count();
     assert_eq!(files, dialects::ALL.len() + 1, "a file in `dialects` is not in its list");
+}
+
+#[test]
+fn ids_that_are_made_up_are_new_to_the_conversation_where_the_answer_has_none() {
+    let called = || {
+        let message = json!({"tool_calls": [{"function": {"name": "a", "arguments": "{}"}}]});
+        json!({"id": "", "choices": [{"message": message, "finish_reason": "stop"}]})
+    };
+    let mut call = call(OPENAI);
+    let first = call.provider.clone().whole(called(), self::call(OPENAI)).unwrap();
+    call.request.messages.push(Message { role: Role::Assistant, blocks: first.blocks.clone() });
+    let second = call.provider.clone().whole(called(), call).unwrap();
+    let id = |answer: &ChatResponse| match &answer.blocks[0] {
+        Block::ToolCall { id, .. } => id.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((id(&first).as_str(), id(&second).as_str()), ("call_0", "call_1"));
+}
+
+#[test]
+fn what_was_thought_after_a_tools_result_goes_back_too() {
+    let message = json!({"content": "Rain.", "reasoning_content": "So."});
+    let body = json!({"choices": [{"message": message, "finish_reason": "stop"}]});
+    let plain = whole(&deepseek::DIALECT, body.clone()).unwrap();
+    assert_eq!(plain.blocks, [Block::text("Rain.")], "without tools nobody asks for it");
+    let mut call = call(&deepseek::DIALECT);
+    call.request.tools.push(Tool {
+        name: "weather".into(),
+        description: String::new(),
+        parameters: json!({"type": "object"}),
+    });
+    let answer = call.provider.clone().whole(body, call).unwrap();
+    let history = vec![Message { role: Role::Assistant, blocks: answer.blocks }];
+    let back = ChatRequest::new(ModelKey::new("deepseek", "m"), history);
+    let back = request::messages(&back, &deepseek::DIALECT).unwrap();
+    assert_eq!((&back[0]["reasoning_content"], &back[0]["content"]), (&json!("So."), &json!("Rain.")));
+}
+
+#[test]
+fn an_error_event_is_one_whatever_its_form() {
+    let kind = |event: &str| events(OPENAI, event.as_bytes(), 99).pop().unwrap().unwrap_err().kind().clone();
+    for (event, expected) in [
+        ("event: error\ndata: {\"message\": \"x\", \"code\": 503}\n\n", ErrorKind::Overloaded),
+        ("data: {\"object\": \"error\", \"message\": \"x\", \"code\": 400}\n\n", ErrorKind::InvalidRequest),
+        (
+            "data: {\"error\": {\"message\": \"x\", \"type\": \"invalid_request_error\"}}\n\n",
+            ErrorKind::InvalidRequest,
+        ),
+        ("data: {\"error\": {\"message\": \"x\", \"type\": \"server_error\"}}\n\n", ErrorKind::Server),
+    ] {
+        assert_eq!(kind(event), expected, "{event}");
+    }
+}
+
+#[test]
+fn servers_without_codes_are_understood_by_their_words() {
+    let kind = |status: u16, error: Value| {
+        let (headers, body) = (Headers::default(), json!({ "error": error }));
+        let failure = Failure { status, headers: &headers, body: &body, text: "" };
+        fault::classify(&failure).map(|classified| classified.kind)
+    };
+    for overlong in [
+        "This model's maximum context length is 4096 tokens.",
+        "The decoder prompt (length 5000) is longer than the maximum model length of 4096.",
+        "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4097.",
+    ] {
+        assert_eq!(kind(400, json!({ "message": overlong })), Some(ErrorKind::ContextOverflow), "{overlong}");
+    }
+    let flagged =
+        json!({"code": 403, "message": "x", "metadata": {"reasons": ["violence"], "flagged_input": "…"}});
+    assert_eq!(kind(403, flagged), Some(ErrorKind::ContentFiltered));
+    assert_eq!(kind(401, json!({"message": "x", "type": "invalid_request_error"})), None);
+}
+
+#[test]
+fn no_card_accepts_a_schema_that_its_dialect_cannot_say() {
+    for dialect in dialects::ALL.iter().filter(|dialect| dialect.schema == SchemaForm::None) {
+        let able = crate::cards_of(dialect.name).unwrap().into_iter().find(|card| card.accepts.schema);
+        assert_eq!(able.map(|card| card.key), None);
+    }
 }
 
 fn any_json() -> impl Strategy<Value = Value> {

@@ -96,14 +96,17 @@ fn each_dialect_says_the_same_request_in_its_own_words() {
     let strict =
         json!({"type": "json_schema", "json_schema": {"name": "answer", "strict": true, "schema": closed}});
     let plain = json!({"type": "json_schema", "json_schema": {"name": "answer", "schema": full().schema}});
-    let (body, notes) = written(&full(), OPENAI);
+    // Effort is told only to models that are known to take it, and where all models of a dialect do.
+    let of = |model: &str| ChatRequest { model: ModelKey::new("p", model), ..full() };
+    let (body, notes) = written(&of("gpt-6-luna"), OPENAI);
     let more = json!({"max_completion_tokens": 64, "seed": 7, "reasoning_effort": "low", "response_format": strict, "logprobs": true});
-    assert_eq!(body, and(common("developer"), more));
+    assert_eq!(body, and(and(common("developer"), json!({"model": "gpt-6-luna"})), more));
     assert_eq!(notes, ["top_k", "repetition_penalty", "schema"]);
-    let (body, notes) = written(&full(), &groq::DIALECT);
+    assert_eq!(written(&full(), OPENAI).1, ["top_k", "repetition_penalty", "effort", "schema"]);
+    let (body, notes) = written(&of("openai/gpt-oss-20b"), &groq::DIALECT);
     let more =
         json!({"max_completion_tokens": 64, "seed": 7, "reasoning_effort": "low", "response_format": strict});
-    assert_eq!(body, and(common("system"), more));
+    assert_eq!(body, and(and(common("system"), json!({"model": "openai/gpt-oss-20b"})), more));
     assert_eq!(notes, ["top_k", "repetition_penalty", "schema"]);
     let (body, notes) = written(&full(), &llama_server::DIALECT);
     let more = json!({"max_tokens": 64, "seed": 7, "top_k": 40, "repeat_penalty": 1.1, "response_format": plain, "logprobs": true});
@@ -134,4 +137,32 @@ fn each_dialect_says_the_same_request_in_its_own_words() {
             .is_some_and(|id| id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric())),
         "{called}"
     );
+}
+
+#[test]
+fn off_switches_thinking_off_where_no_word_of_effort_does() {
+    let written = |effort, dialect: &Dialect| {
+        let request = ChatRequest { effort: Some(effort), schema: None, ..full() };
+        let efforts = Efforts::of(dialect.name, Vec::new()).unwrap();
+        let body = request::write(&request, dialect, &efforts, None).unwrap().body;
+        ["thinking", "chat_template_kwargs", "reasoning_effort"].map(|field| body.get(field).cloned())
+    };
+    let disabled = Some(json!({"type": "disabled"}));
+    assert_eq!(written(Effort::Off, &deepseek::DIALECT), [disabled, None, None]);
+    assert_eq!(written(Effort::High, &deepseek::DIALECT), [None, None, Some(json!("max"))]);
+    let template = Some(json!({"enable_thinking": false}));
+    assert_eq!(written(Effort::Off, &llama_server::DIALECT), [None, template, None]);
+    assert_eq!(written(Effort::Off, &vllm::DIALECT), [None, None, Some(json!("none"))]);
+}
+
+#[test]
+fn blocks_that_only_another_model_can_read_are_left_out_with_a_note() {
+    let mut request = ChatRequest { effort: None, schema: None, sampling: Sampling::default(), ..full() };
+    let foreign =
+        Block::Opaque { made_by: ModelKey::new("p", "other"), content: json!({"reasoning_content": "Hm."}) };
+    request.messages[2].blocks.insert(0, foreign);
+    let efforts = Efforts::of("deepseek", Vec::new()).unwrap();
+    let written = request::write(&request, &deepseek::DIALECT, &efforts, None).unwrap();
+    assert_eq!(written.body["messages"][2].get("reasoning_content"), None);
+    assert_eq!(written.notes.iter().map(|note| note.code).collect::<Vec<_>>(), [NoteCode::OpaqueDropped]);
 }
