@@ -4,7 +4,7 @@ use super::wire::{
     Ask, Block as Wire, CacheControl, Format, Image, Marked, OutputConfig, Part, Prompt, Tool, ToolChoice,
     Turn,
 };
-use crate::hosted::{checks, schema};
+use crate::hosted::{calls, schema};
 use greenroute_core::chat::{Block, CacheFor, ChatRequest, Message, Role, ToolChoice as Choice};
 use greenroute_core::{Date, Error, ErrorKind, ModelCard, Note, NoteCode, Result};
 use serde_json::{Value, json};
@@ -197,7 +197,7 @@ fn part<'a>(block: &'a Block, request: &ChatRequest) -> Option<Part<'a>> {
             Wire::Image { source: Image { kind: "base64", media_type, data: base64 } }
         }
         Block::ToolCall { id, name, arguments } => {
-            Wire::ToolUse { id: tool_id(id), name, input: checks::arguments(arguments) }
+            Wire::ToolUse { id: tool_id(id), name, input: calls::as_object(arguments) }
         }
         Block::ToolResult { id, content, is_error } => {
             let content = if *is_error && content.trim().is_empty() { SILENT_FAILURE } else { content };

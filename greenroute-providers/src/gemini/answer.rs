@@ -3,6 +3,7 @@
 use super::history::{CALL_ID, SIGNATURE};
 use super::wire::{Candidate, FunctionCall, GenerateResponse, InlineData, Part, UsageMetadata};
 use super::{NAME, usage};
+use crate::hosted::calls::next_call;
 use greenroute_core::chat::{Block, ChatEvent, ChatRequest, ChatResponse, FinishReason};
 use greenroute_core::{Error, ErrorKind, ModelKey, Note, Result};
 use serde_json::{Map, Value, json};
@@ -17,7 +18,7 @@ pub(super) struct Answer {
     blocks: Vec<Block>,
     /// Whether more text may join the last block: a signature holds for its own part alone.
     open: bool,
-    calls: usize,
+    calls: u64,
     finish_reason: Option<String>,
     finish_message: Option<String>,
     block_reason: Option<String>,
@@ -154,7 +155,7 @@ impl Answer {
     }
 
     /// An id for a call that Gemini gave none. Two answers of one conversation must not share it, so it holds the
-    /// answer's id, or the number of calls before; other vendors take up to 40 letters, digits, `_` and `-`.
+    /// answer's id, or goes on from the made-up ids before; other vendors take up to 40 letters, digits, `_` and `-`.
     fn local_id(&self) -> String {
         let known = |letter: &char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
         let answer: String =
@@ -162,10 +163,8 @@ impl Answer {
         if !answer.is_empty() {
             return format!("call_{answer}_{}", self.calls);
         }
-        let messages = self.request.iter().flat_map(|request| &request.messages);
-        let earlier = messages.flat_map(|message| &message.blocks);
-        let earlier = earlier.filter(|block| matches!(block, Block::ToolCall { .. })).count();
-        format!("call_{}", earlier + self.calls)
+        let earlier = self.request.as_ref().map_or(0, |request| next_call(&request.messages));
+        format!("call_{}", earlier.saturating_add(self.calls))
     }
 
     /// Keeps what stands on the part whose block comes next.
@@ -413,12 +412,14 @@ mod tests {
         let answer = finish(&[ended("STOP", &parts)]).0.unwrap();
         assert_eq!(ids(&answer.blocks), ["call_r-1_0", "call_r-1_1"]);
         let mut later = asked();
-        let message = Message { role: Role::Assistant, blocks: answer.blocks };
+        let named = Block::ToolCall { id: "call_6".into(), name: "now".into(), arguments: Value::Null };
+        let blocks = answer.blocks.into_iter().chain([named]).collect();
+        let message = Message { role: Role::Assistant, blocks };
         later.request.as_mut().unwrap().messages.push(message);
         let mut unnamed = ended("STOP", &parts);
         unnamed.as_object_mut().unwrap().remove("responseId");
         later.add(serde_json::from_value(unnamed).unwrap());
-        assert_eq!(ids(&later.finish().unwrap().blocks), ["call_2", "call_3"]);
+        assert_eq!(ids(&later.finish().unwrap().blocks), ["call_7", "call_8"]);
     }
 
     #[test]
@@ -450,7 +451,7 @@ mod tests {
         assert!(answer.usage.is_approximate(), "what was not counted is not zero");
         let answer = finish(&[end]).0.unwrap();
         assert!(answer.usage.is_approximate() && answer.usage.usage().input_tokens() > Tokens::ZERO);
-        assert_eq!(answer.notes[0].code, NoteCode::UsageApproximate);
+        assert_eq!(answer.notes, [], "the usage itself says that it is approximate");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The conversation in Gemini's form: two roles, results of tools by name and order, signatures on their parts.
 
 use super::wire::{Content, FunctionCall, FunctionResponse, InlineData, Part};
-use crate::hosted::checks;
+use crate::hosted::calls;
 use greenroute_core::chat::{Block, ChatRequest, Message, Role};
 use greenroute_core::{Error, ErrorKind, ModelKey, Result};
 use serde_json::{Map, Value, json};
@@ -122,7 +122,7 @@ impl<'a> History<'a> {
                     let vendors_id = mark.call_id.take();
                     let call = Call { name, id: vendors_id.clone(), place: self.calls.len() };
                     self.calls.insert(id, call);
-                    let args = Some(checks::arguments(arguments).into_owned());
+                    let args = Some(calls::as_object(arguments).into_owned());
                     let call = FunctionCall { id: vendors_id, name: name.clone(), args };
                     parts.push(signed(Part { function_call: Some(call), ..Part::default() }, &mut mark));
                 }

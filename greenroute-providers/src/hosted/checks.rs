@@ -3,8 +3,6 @@
 use greenroute_core::chat::ChatRequest;
 use greenroute_core::model::{ModelCard, ModelKey, ProviderName};
 use greenroute_core::{Error, ErrorKind, Result};
-use serde_json::{Value, json};
-use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The card of `model` among a provider's `cards`.
@@ -30,16 +28,6 @@ pub(crate) fn check(request: &ChatRequest, provider: &ProviderName, card: Option
 pub(crate) fn output_limit(request: &ChatRequest, card: Option<&ModelCard>) -> Option<u64> {
     let most = card.and_then(|card| card.window.max_output);
     request.max_output_tokens.map(|asked| most.map_or(asked, |most| asked.min(most)))
-}
-
-/// The arguments of a tool's call as vendors want them that take an object and nothing else: another model may have
-/// called with something else, or with nothing.
-pub(crate) fn arguments(given: &Value) -> Cow<'_, Value> {
-    match given {
-        Value::Object(_) => Cow::Borrowed(given),
-        Value::Null => Cow::Owned(json!({})),
-        other => Cow::Owned(json!({ "arguments": other })),
-    }
 }
 
 /// A seed that every vendor takes: 31 bits, as the narrowest of them have it. Equal seeds stay equal.
@@ -90,14 +78,6 @@ mod tests {
         assert_eq!(output_limit(&asked(Some(50)), Some(&card())), Some(50));
         assert_eq!(output_limit(&asked(Some(500)), None), Some(500));
         assert_eq!(output_limit(&asked(None), Some(&card())), None);
-    }
-
-    #[test]
-    fn arguments_are_always_an_object() {
-        let wanted = |given: Value| arguments(&given).into_owned();
-        assert_eq!(wanted(json!({"city": "Oslo"})), json!({"city": "Oslo"}));
-        assert_eq!(wanted(Value::Null), json!({}));
-        assert_eq!(wanted(json!(["Oslo"])), json!({"arguments": ["Oslo"]}));
     }
 
     #[test]
