@@ -88,7 +88,7 @@ mod tests {
         replay.into_content()
     }
 
-    fn details(entries: Value) -> Value {
+    fn details(entries: &Value) -> Value {
         json!({ "delta": { "reasoning_details": entries } })
     }
 
@@ -101,11 +101,11 @@ mod tests {
         };
         let encrypted = json!({"type": "reasoning.encrypted", "data": "x", "index": 0});
         let pieces = [
-            details(json!([text(json!({"text": "Let", "signature": null}))])),
-            details(json!([text(json!({"text": " me see."}))])),
-            details(json!([text(json!({"signature": "s1"}))])),
-            details(json!([text(json!({"text": "Next", "signature": "s2"}))])),
-            details(json!([encrypted, encrypted])),
+            details(&json!([text(json!({"text": "Let", "signature": null}))])),
+            details(&json!([text(json!({"text": " me see."}))])),
+            details(&json!([text(json!({"signature": "s1"}))])),
+            details(&json!([text(json!({"text": "Next", "signature": "s2"}))])),
+            details(&json!([encrypted, encrypted])),
         ];
         let whole = [
             text(json!({"text": "Let me see.", "signature": "s1"})),
@@ -131,7 +131,7 @@ mod tests {
             entry("reasoning.summary", 1, "j"),
             json!("no object"),
         ];
-        assert_eq!(heard(&[details(json!(entries))]), Some(json!({ "reasoning_details": entries })));
+        assert_eq!(heard(&[details(&json!(entries))]), Some(json!({ "reasoning_details": entries })));
         let texts = [
             json!({"delta": {"reasoning_content": "H"}}),
             json!({"delta": {}}),
