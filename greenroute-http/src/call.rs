@@ -54,12 +54,13 @@ impl Call {
             self.classifier.and_then(|read| read(failure)).unwrap_or_else(|| failure.by_status());
         classified.message = self.redaction.text(&classified.message).into_owned();
         // A spent quota is not filled by the wait that stands beside it: vendors send one out of habit.
-        if !matches!(classified.kind, ErrorKind::QuotaExhausted { .. }) {
+        let spent = matches!(classified.kind, ErrorKind::QuotaExhausted { .. });
+        if !spent {
             classified.retry_after = classified.retry_after.or_else(|| failure.delay(SystemTime::now()));
         }
         let error = classified.into_error(&self.origin);
         match failure.headers.get("x-should-retry") {
-            Some("true") => error.with_retryable(true),
+            Some("true") if !spent => error.with_retryable(true),
             Some("false") => error.with_retryable(false),
             _ => error,
         }

@@ -1,6 +1,6 @@
 use crate::call::Call;
 use crate::classify::Classifier;
-use crate::pool;
+use crate::pool::Kind;
 use crate::request::Request;
 use crate::secret::{Redaction, Secret};
 use crate::timeouts::Timeouts;
@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
 
-/// One provider's HTTP client. Cheap to clone; all clients of a process share their connections.
+/// One provider's HTTP client. Cheap to clone; all clients of a tokio runtime share their connections.
 ///
 /// TLS certificates are verified against the system's and no redirect is followed. A proxy of the environment is used,
 /// but not for this machine's own addresses. Over plain http a key travels readably: that is for servers of one's own.
@@ -22,7 +22,7 @@ pub struct Client {
 
 #[derive(Clone)]
 pub(crate) struct Inner {
-    pub(crate) http: reqwest::Client,
+    pub(crate) pool: Kind,
     pub(crate) origin: String,
     pub(crate) base: Url,
     base_text: String,
@@ -44,13 +44,10 @@ impl Client {
         let base = base(base_url)
             .map_err(|fault| Error::new(ErrorKind::Config, origin.as_str(), format!("`base_url` {fault}")))?;
         timeouts.check(&origin)?;
-        let http = pool::shared(&base, timeouts.connect).map_err(|error| {
-            let message = "the HTTP client could not be set up";
-            Error::new(ErrorKind::Config, origin.as_str(), message).with_source(error.without_url())
-        })?;
+        let pool = Kind::of(&base, timeouts.connect);
         let base_text = base.as_str().trim_end_matches('/').to_owned();
         let inner = Inner {
-            http,
+            pool,
             origin,
             base,
             base_text,
@@ -59,6 +56,8 @@ impl Client {
             redaction: Arc::default(),
             classifier: None,
         };
+        // What cannot be set up is to be known now, and not at the first request.
+        inner.http()?;
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -136,6 +135,16 @@ impl Client {
     pub(crate) fn call(&self, origin: String, host: String) -> Call {
         let Inner { redaction, classifier, .. } = &*self.inner;
         Call { origin, host, redaction: redaction.clone(), classifier: *classifier }
+    }
+}
+
+impl Inner {
+    /// The connections of the runtime that asks.
+    pub(crate) fn http(&self) -> Result<reqwest::Client> {
+        self.pool.pool().map_err(|error| {
+            let message = "the HTTP client could not be set up";
+            Error::new(ErrorKind::Config, self.origin.as_str(), message).with_source(error.without_url())
+        })
     }
 }
 

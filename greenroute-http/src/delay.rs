@@ -96,8 +96,9 @@ fn go_duration(text: &str) -> Option<Duration> {
     sensible(sum)
 }
 
-/// "2026-11-21T07:41:00Z", with or without a fraction, with `Z` or an offset.
-fn rfc3339(text: &str) -> Option<SystemTime> {
+/// A moment such as "2026-11-21T07:41:00Z", with or without a fraction of a second, with `Z` or an offset.
+#[must_use]
+pub fn rfc3339(text: &str) -> Option<SystemTime> {
     let (date, time) = text.split_once(['T', 't', ' '])?;
     let date: Date = date.parse().ok()?;
     let zone = time.find(['Z', 'z', '+', '-'])?;

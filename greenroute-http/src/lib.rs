@@ -64,6 +64,7 @@ mod timeouts;
 
 pub use classify::{Classified, Classifier, Failure};
 pub use client::Client;
+pub use delay::rfc3339;
 pub use headers::Headers;
 pub use lines::LineStream;
 pub use part::Part;

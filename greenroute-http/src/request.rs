@@ -13,9 +13,9 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// Of an error's body no more is read.
-const ERROR_BODY: usize = 256 * 1024;
+pub(crate) const ERROR_BODY: usize = 256 * 1024;
 /// The status is known: for what is said beside it nobody waits long.
-const ERROR_PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const ERROR_PATIENCE: Duration = Duration::from_secs(5);
 
 /// One request, sent once by [`send`](Self::send).
 #[must_use = "a request does nothing until it is sent"]
@@ -134,7 +134,7 @@ impl Request {
         }
         let mut headers = inner.headers.clone();
         headers.extend(self.headers);
-        let request = inner.http.request(self.method, self.url).headers(headers);
+        let request = inner.http()?.request(self.method, self.url).headers(headers);
         let request = match self.content {
             Content::None => request,
             Content::Bytes(bytes) => request.body(bytes),

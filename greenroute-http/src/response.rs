@@ -1,6 +1,7 @@
 use crate::body::Body;
 use crate::headers::Headers;
 use crate::lines::LineStream;
+use crate::request::{ERROR_BODY, ERROR_PATIENCE};
 use crate::sse_stream::SseStream;
 use greenroute_core::{Error, ErrorKind, Result};
 use serde::de::DeserializeOwned;
@@ -56,10 +57,23 @@ impl Response {
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
     }
 
-    /// The body as an event stream.
+    /// The body as an event stream, whatever its content type says.
     #[must_use]
     pub fn sse(self) -> SseStream {
         SseStream::new(self.body, self.headers)
+    }
+
+    /// The body as an event stream, where its content type says that it is one.
+    ///
+    /// # Errors
+    ///
+    /// What came instead: the error that it holds, classified as if the status had said so, else `Decode`.
+    pub async fn events(mut self) -> Result<SseStream> {
+        if self.headers.media_type().as_deref() == Some("text/event-stream") {
+            return Ok(self.sse());
+        }
+        let said = self.body.some(ERROR_BODY, ERROR_PATIENCE).await;
+        Err(self.body.call.unexpected("an event stream", &self.headers, &said))
     }
 
     /// The body line by line, as of newline-delimited JSON.

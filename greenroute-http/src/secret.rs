@@ -85,7 +85,7 @@ const SHORTEST: usize = 4;
 /// Shorter keys could be a part of a code that is still to be read, such as "key" in `invalid_api_key`.
 const CERTAIN: usize = 16;
 
-/// The keys of one client, also as they stand within quotes, to be taken out of whatever a server says.
+/// The keys of one client, also as they stand within quotes or in a URL, to be taken out of whatever a server says.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Redaction(Vec<Secret>);
 
@@ -95,7 +95,12 @@ impl Redaction {
             return;
         }
         let quoted = format!("{:?}", secret.reveal());
-        self.0.extend([secret.clone(), Secret::new(quoted.get(1..quoted.len() - 1).unwrap_or_default())]);
+        let quoted = quoted.get(1..quoted.len() - 1).unwrap_or_default().to_owned();
+        for form in [secret.reveal().to_owned(), quoted, escaped(secret, false), escaped(secret, true)] {
+            if self.0.iter().all(|known| known.reveal() != form) {
+                self.0.push(Secret::new(form));
+            }
+        }
         // A key that contains another goes first, or its rest would stay.
         self.0.sort_by_key(|secret| Reverse(secret.0.len()));
     }
@@ -128,6 +133,21 @@ impl Redaction {
         }
         text
     }
+}
+
+/// As it stands in a URL, with the digits of its escapes in upper or in lower case.
+fn escaped(secret: &Secret, lower: bool) -> String {
+    let mut text = String::new();
+    for byte in secret.0.bytes() {
+        match (byte, lower) {
+            (b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~', _) => {
+                text.push(char::from(byte));
+            }
+            (_, false) => text.push_str(&format!("%{byte:02X}")),
+            (_, true) => text.push_str(&format!("%{byte:02x}")),
+        }
+    }
+    text
 }
 
 #[cfg(test)]
@@ -182,6 +202,15 @@ mod tests {
         let mut redaction = Redaction::default();
         redaction.add(&Secret::new(r#"a"b\c"#));
         assert_eq!(redaction.text(r#"a"b\c "a\"b\\c""#), r#"[secret] "[secret]""#);
+    }
+
+    #[test]
+    fn a_key_within_a_url_is_found() {
+        let mut redaction = Redaction::default();
+        redaction.add(&Secret::new("Canary+/4711="));
+        assert_eq!(redaction.text("/m?key=Canary%2B%2F4711%3D&alt=sse"), "/m?key=[secret]&alt=sse");
+        assert_eq!(redaction.text("/m?key=Canary%2b%2f4711%3d"), "/m?key=[secret]");
+        assert_eq!(redaction.text("Canary+/4711="), "[secret]");
     }
 
     #[test]

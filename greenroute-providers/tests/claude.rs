@@ -138,7 +138,12 @@ async fn an_answer_tells_under_which_names_and_where_it_was_served() {
     );
     let (_, done) = streamed(&claude, asking(HAIKU, "Why is the sky blue?")).await;
     let done = done.unwrap();
-    assert_eq!(done.served, whole.served);
+    assert_ne!(done.served.response_id, whole.served.response_id);
+    assert_eq!(
+        (&done.served.service_tier, &done.served.region),
+        (&whole.served.service_tier, &whole.served.region)
+    );
+    assert!(done.served.request_id.is_some());
     assert_eq!(
         (done.timing, done.usage),
         (None, whole.usage),
@@ -348,6 +353,22 @@ async fn a_batch_is_handed_over_and_its_results_are_fetched() {
     assert_eq!(claude.status(&batch).await.unwrap().state, BatchState::Cancelled);
     let cancelled = claude.results(&batch).await.unwrap().remove(0).1.unwrap_err();
     assert_eq!(*cancelled.kind(), ErrorKind::Cancelled);
+}
+
+#[tokio::test]
+async fn results_that_were_cut_off_are_an_error() {
+    let server = server().await;
+    let claude = claude(&server);
+    let counts = json!({"processing": 0, "succeeded": 0, "errored": 0, "canceled": 2, "expired": 0});
+    let batch = json!({"id": "msgbatch_1", "processing_status": "ended", "request_counts": counts});
+    let line = |id: &str| json!({"custom_id": id, "result": {"type": "canceled"}}).to_string();
+    let (one, two) = (line("one"), line("two"));
+    for (body, read) in [(format!("{one}\n{two}\n"), Some(2)), (format!("{one}\n{}", &two[..20]), None)] {
+        server.reply_with(VENDOR, Reply::json(200, batch.clone()));
+        server.reply_with(VENDOR, Reply::raw(200, "application/x-jsonl", body));
+        let results = claude.results(&BatchId("msgbatch_1".into())).await;
+        assert_eq!(results.as_ref().ok().map(Vec::len), read, "{results:?}");
+    }
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use greenroute_core::model::{Accepts, ModelCard, Privacy, Window};
 use greenroute_core::units::Tokens;
 use greenroute_core::{
     BatchProvider, EmbedPurpose, EmbedRequest, Embedder, Error, ErrorKind, ModelKey, ModelLister,
-    ModelProvider, NoteCode, Result, TimingSource, TokenCounter,
+    ModelProvider, Note, NoteCode, Result, TimingSource, TokenCounter,
 };
 use greenroute_http::Timeouts;
 use greenroute_providers::gemini::{Gemini, GeminiBuilder};
@@ -348,6 +348,9 @@ async fn a_batch_is_handed_over_waited_for_and_read() {
     let item = |id: &str, request| BatchItem { id: id.into(), request };
     let mut settings = asking(SIGNING, "two");
     settings.sampling.repetition_penalty = Some(1.2);
+    let foreign = Block::Opaque { made_by: key("another"), content: json!({"thoughtSignature": "theirs"}) };
+    settings.messages.insert(0, Message { role: Role::Assistant, blocks: vec![foreign, Block::text("Hm.")] });
+    settings.messages.insert(0, Message::text(Role::User, "hi"));
     let overlong = asking(SIGNING, &"word ".repeat(5000));
     let items = vec![item("a", asking(SIGNING, "one")), item("b", settings), item("c", overlong)];
     let batch = gemini.submit(items).await.unwrap();
@@ -363,11 +366,10 @@ async fn a_batch_is_handed_over_waited_for_and_read() {
     let alone = gemini.chat(asking(SIGNING, "one")).await.unwrap();
     let one = one.as_ref().unwrap();
     assert_eq!((one.text(), one.usage, &one.returned), (alone.text(), alone.usage, &alone.returned));
-    let note = &two.as_ref().unwrap().notes[0];
-    assert_eq!(
-        (note.code, note.text.as_ref()),
-        (NoteCode::Setting, "`repetition_penalty` was left out: Gemini has none")
-    );
+    let notes = &two.as_ref().unwrap().notes;
+    let penalty = Note::new(NoteCode::Setting, "`repetition_penalty` was left out: Gemini has none");
+    assert!(notes.contains(&penalty), "{notes:?}");
+    assert!(notes.iter().any(|note| note.code == NoteCode::OpaqueDropped), "{notes:?}");
     assert_eq!(*three.as_ref().unwrap_err().kind(), ErrorKind::ContextOverflow);
 }
 
@@ -538,4 +540,7 @@ async fn what_google_was_recorded_to_say_is_understood_over_the_wire() {
     server.reply_with("gemini", Reply::fixture("gemini_prompt_blocked"));
     let (_, error) = streamed(&gemini, asking(SIGNING, "hi")).await;
     assert_eq!(*error.unwrap_err().kind(), ErrorKind::Decode, "JSON is no event stream");
+    server.reply_with("gemini", Reply::json(200, json!({"error": {"code": 503, "status": "UNAVAILABLE"}})));
+    let (_, error) = streamed(&gemini, asking(SIGNING, "hi")).await;
+    assert_eq!(*error.unwrap_err().kind(), ErrorKind::Overloaded, "but an error is one");
 }

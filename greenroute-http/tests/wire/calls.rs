@@ -146,12 +146,11 @@ fn gzipped(first: &str, second: &str) -> (Vec<u8>, Vec<u8>) {
     (start, rest)
 }
 
-#[test]
-fn a_client_outlives_the_runtime_of_its_first_call() {
+/// A client, and the thread that answers two connections of its, each once; it ends when both are closed.
+fn served_elsewhere() -> (Client, std::thread::JoinHandle<()>) {
     let (tell, told) = std::sync::mpsc::channel();
-    let served = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
+    let serving = std::thread::spawn(move || {
+        runtime().block_on(async {
             let script = vec![Step::Request, Step::Send(answer("200 OK", JSON, "1")), Step::Hang];
             let mut server = Server::playing(vec![script.clone(), script]).await;
             tell.send(server.client()).unwrap();
@@ -159,15 +158,40 @@ fn a_client_outlives_the_runtime_of_its_first_call() {
             server.until_closed().await;
         });
     });
-    let client = told.recv().unwrap();
+    (told.recv().unwrap(), serving)
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+async fn called(client: &Client) -> u32 {
+    let sent = client.get("x").timeout(Some(Duration::from_secs(2))).send().await;
+    let value = sent.unwrap().json().await.unwrap();
+    // Until the connection is free for the next call.
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    value
+}
+
+#[test]
+fn a_client_outlives_the_runtime_of_its_first_call() {
+    let (client, serving) = served_elsewhere();
     for _ in 0..2 {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let value: u32 =
-            runtime.block_on(async { client.get("x").send().await.unwrap().json().await.unwrap() });
-        assert_eq!(value, 1);
+        assert_eq!(runtime().block_on(called(&client)), 1);
     }
     drop(client);
-    served.join().unwrap();
+    serving.join().unwrap();
+}
+
+#[test]
+fn a_runtime_at_rest_does_not_hold_up_anothers_call() {
+    let (client, serving) = served_elsewhere();
+    let runtimes = [runtime(), runtime()];
+    for runtime in &runtimes {
+        assert_eq!(runtime.block_on(called(&client)), 1);
+    }
+    drop(runtimes);
+    serving.join().unwrap();
 }
 
 #[test]

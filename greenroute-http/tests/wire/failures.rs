@@ -99,7 +99,8 @@ async fn a_server_says_how_long_to_wait_in_many_ways() {
 
 #[tokio::test]
 async fn a_spent_quota_is_not_filled_by_a_wait() {
-    assert_eq!(refused("402 X", "retry-after: 3\r\n", "").await.retry_after(), None);
+    let spent = refused("402 X", "retry-after: 3\r\nx-should-retry: true\r\n", "").await;
+    assert_eq!((spent.retry_after(), spent.is_retryable()), (None, false));
 }
 
 #[tokio::test]

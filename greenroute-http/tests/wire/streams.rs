@@ -131,6 +131,17 @@ async fn a_body_that_is_no_event_stream_is_named_and_shown() {
 }
 
 #[tokio::test]
+async fn what_comes_instead_of_events_is_read_for_its_error() {
+    let error = async |media: &str, body: &str| {
+        let server = Server::saying(answer("200 OK", &format!("content-type: {media}\r\n"), body)).await;
+        server.client().get("x").send().await.unwrap().events().await.map(drop).map_err(|e| e.kind().clone())
+    };
+    assert_eq!(error("Text/Event-Stream; charset=utf-8", "data: 1\n\n").await, Ok(()));
+    assert_eq!(error("application/json", r#"{"error":{"code":503}}"#).await, Err(ErrorKind::Overloaded));
+    assert_eq!(error("text/html", "data: 1\n\n").await, Err(ErrorKind::Decode));
+}
+
+#[tokio::test]
 async fn an_event_without_an_end_is_not_read_to_its_end() {
     let mebibyte = vec![b'x'; 1024 * 1024];
     let mut steps = vec![send("HTTP/1.1 200 OK\r\n\r\ndata: ")];

@@ -1,11 +1,11 @@
 use super::NAME;
 use super::usage::buckets;
 use super::wire::Answer;
-use greenroute_core::chat::{Block, ChatRequest, ChatResponse, FinishReason, Message, Served};
+use crate::hosted::estimate;
+use greenroute_core::chat::{Block, ChatRequest, ChatResponse, FinishReason, Served};
 use greenroute_core::model::ModelKey;
-use greenroute_core::profile::estimate_tokens;
 use greenroute_core::units::Tokens;
-use greenroute_core::{Counted, Error, ErrorKind, Note, Result, Usage};
+use greenroute_core::{Counted, Error, ErrorKind, Note, NoteCode, Result, Usage};
 use serde_json::{Value, json};
 
 /// What a provider remembers of a request until its answer is there.
@@ -13,18 +13,18 @@ use serde_json::{Value, json};
 pub(super) struct Asked {
     pub(super) key: ModelKey,
     pub(super) notes: Vec<Note>,
-    /// What was said, should nobody count it.
-    messages: Vec<Message>,
+    /// What was asked, should nobody count it.
+    request: Option<ChatRequest>,
 }
 
 impl Asked {
     pub(super) fn new(request: ChatRequest, notes: Vec<Note>) -> Self {
-        Self { key: request.model, notes, messages: request.messages }
+        Self { key: request.model.clone(), notes, request: Some(request) }
     }
 
     /// A request that is long gone: only the model that answered is known.
     pub(super) fn forgotten(answered_by: &str) -> Self {
-        Self { key: ModelKey::new(NAME, answered_by), notes: Vec::new(), messages: Vec::new() }
+        Self { key: ModelKey::new(NAME, answered_by), notes: Vec::new(), request: None }
     }
 
     pub(super) fn fault(&self, kind: ErrorKind, message: impl Into<String>) -> Error {
@@ -36,11 +36,17 @@ impl Asked {
     /// # Errors
     /// [`ErrorKind::ContentFiltered`] for a refusal without a word, [`ErrorKind::Decode`] for a broken block.
     pub(super) fn read(&mut self, answer: Answer) -> Result<ChatResponse> {
-        let mut blocks = Vec::new();
+        let mut blocks: Vec<Block> = Vec::new();
         for block in answer.content.unwrap_or_default() {
             blocks.extend(self.block(block)?);
         }
         let finish = finish_reason(answer.stop_reason.as_deref());
+        // Had it been whole, it would have been the reason to stop.
+        if finish == FinishReason::Length && matches!(blocks.last(), Some(Block::ToolCall { .. })) {
+            blocks.pop();
+            let text = "a call of a tool was cut off at the output limit and is left out";
+            self.notes.push(Note::new(NoteCode::Setting, text));
+        }
         let speaks = blocks.iter().any(|block| !matches!(block, Block::Opaque { .. }));
         if finish == FinishReason::Refused && !speaks {
             return Err(self.fault(ErrorKind::ContentFiltered, refusal(&answer.stop_details)));
@@ -65,15 +71,14 @@ impl Asked {
 
     /// A count without the model's tokenizer.
     fn guess(&self, answered: &[Block]) -> Usage {
-        let read = self.messages.iter().map(|message| estimate_tokens(&message.plain_text()).value());
         let written = answered.iter().map(|block| match block {
-            Block::Text { text } => estimate_tokens(text).value(),
+            Block::Text { text } => estimate::output([text.as_str()]),
             Block::ToolCall { name, arguments, .. } => {
-                estimate_tokens(&format!("{name} {arguments}")).value()
+                estimate::output([name.as_str(), &arguments.to_string()])
             }
             _ => Tokens::ZERO,
         });
-        Usage::new(read.sum(), written.sum())
+        Usage::new(self.request.as_ref().map_or(Tokens::ZERO, estimate::input), written.sum())
     }
 
     fn block(&self, block: Value) -> Result<Option<Block>> {

@@ -1,19 +1,19 @@
 use super::answer::Asked;
 use super::wire::{Batch, BatchAsk, BatchEnd, BatchEntry, BatchLine};
 use super::{Claude, NAME};
+use crate::hosted::batch::check_ids;
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use greenroute_core::batch::{BatchId, BatchItem, BatchResult, BatchState, BatchStatus};
-use greenroute_core::{BatchProvider, Date, Error, ErrorKind, Result};
-use std::collections::BTreeSet;
-use std::time::{Duration, SystemTime};
+use greenroute_core::{BatchProvider, Error, ErrorKind, Result};
+use greenroute_http::rfc3339;
 
 const BATCHES: &str = "v1/messages/batches";
 
 #[async_trait]
 impl BatchProvider for Claude {
     async fn submit(&self, items: Vec<BatchItem>) -> Result<BatchId> {
-        check_ids(&items)?;
+        check_ids(NAME, &items)?;
         let entries = items.iter().map(|BatchItem { id, request }| {
             let (params, notes) = self.ask(request, false)?;
             match notes.first() {
@@ -36,13 +36,22 @@ impl BatchProvider for Claude {
     }
 
     async fn results(&self, batch: &BatchId) -> Result<Vec<BatchResult>> {
-        let state = status(&self.batch(batch).await?).state;
+        let BatchStatus { state, total, .. } = status(&self.batch(batch).await?);
         if state == BatchState::Running {
             let message = format!("the batch {batch} is not done: there are no results yet");
             return Err(fault(ErrorKind::Unsupported, message));
         }
         let response = self.client.get(&path(batch, "/results")?).send().await.map_err(about_batch)?;
-        response.lines().and_then(async |line| self.result(&line)).try_collect().await
+        let lines = response.lines().and_then(async |line| self.result(&line));
+        let results: Vec<BatchResult> = lines.try_collect().await?;
+        // A last line that was cut off is no line.
+        match total.filter(|total| u64::try_from(results.len()).is_ok_and(|read| read < *total)) {
+            None => Ok(results),
+            Some(total) => {
+                let message = format!("of {total} results of the batch {} came", results.len());
+                Err(fault(ErrorKind::Decode, message))
+            }
+        }
     }
 
     async fn cancel(&self, batch: &BatchId) -> Result<()> {
@@ -96,24 +105,6 @@ fn path(batch: &BatchId, what: &str) -> Result<String> {
     Ok(format!("{BATCHES}/{batch}{what}"))
 }
 
-fn check_ids(items: &[BatchItem]) -> Result<()> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    let invalid = |message: String| Err(fault(ErrorKind::InvalidRequest, message));
-    if items.is_empty() {
-        return invalid("a batch must hold a request".to_owned());
-    }
-    let mut known = BTreeSet::new();
-    for BatchItem { id, .. } in items {
-        if id.is_empty() || id.len() > 64 || !id.chars().all(allowed) {
-            return invalid(format!("`{id}` is no id: 1 to 64 letters, digits, `_` and `-`"));
-        }
-        if !known.insert(id) {
-            return invalid(format!("the id `{id}` is given twice"));
-        }
-    }
-    Ok(())
-}
-
 fn status(batch: &Batch) -> BatchStatus {
     let counts = batch.request_counts;
     let all = [counts.processing, counts.succeeded, counts.errored, counts.canceled, counts.expired];
@@ -128,34 +119,13 @@ fn status(batch: &Batch) -> BatchStatus {
         total: Some(all.into_iter().fold(0, u64::saturating_add)),
         answered: counts.succeeded,
         failed: counts.errored.saturating_add(counts.canceled).saturating_add(counts.expired),
-        expires_at: batch.expires_at.as_deref().and_then(moment),
+        expires_at: batch.expires_at.as_deref().and_then(rfc3339),
     }
-}
-
-/// A moment in UTC such as `2026-11-21T10:20:30.123456Z`, to the second.
-fn moment(text: &str) -> Option<SystemTime> {
-    let (day, time) = text.strip_suffix('Z').or_else(|| text.strip_suffix("+00:00"))?.split_once('T')?;
-    let day: Date = day.parse().ok()?;
-    let mut parts = time.split('.').next()?.split(':').map(str::parse::<u64>);
-    let (hours, minutes, seconds) = (parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?);
-    let sane = hours < 24 && minutes < 60 && seconds <= 60 && parts.next().is_none();
-    sane.then(|| day.start() + Duration::from_secs(hours * 3600 + minutes * 60 + seconds))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_moment_is_read_to_the_second_and_nonsense_is_none() {
-        let day = |text: &str| text.parse::<Date>().unwrap().start();
-        let expected = day("2026-11-21") + Duration::from_secs(37_230);
-        assert_eq!(moment("2026-11-21T10:20:30.100435Z"), Some(expected));
-        assert_eq!(moment("2026-11-21T10:20:30+00:00"), Some(expected));
-        for bad in ["", "2026-11-21", "2026-11-21T25:00:00Z", "2026-11-21T10:20Z", "2026-11-21T10:20:30"] {
-            assert_eq!(moment(bad), None, "{bad}");
-        }
-    }
 
     #[test]
     fn a_batch_says_how_far_it_has_come() {

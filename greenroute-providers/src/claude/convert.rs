@@ -4,7 +4,7 @@ use super::wire::{
     Ask, Block as Wire, CacheControl, Format, Image, Marked, OutputConfig, Part, Prompt, Tool, ToolChoice,
     Turn,
 };
-use crate::hosted::schema;
+use crate::hosted::{calls, schema};
 use greenroute_core::chat::{Block, CacheFor, ChatRequest, Message, Role, ToolChoice as Choice};
 use greenroute_core::{Date, Error, ErrorKind, ModelCard, Note, NoteCode, Result};
 use serde_json::{Value, json};
@@ -13,6 +13,9 @@ use std::borrow::Cow;
 /// The output limit of a model without a card, where the request has none: the API wants a number, and every model
 /// that it serves takes this one.
 const DEFAULT_MAX_TOKENS: u64 = 4096;
+
+/// What a tool said that failed without a word: the API refuses an error that is empty.
+const SILENT_FAILURE: &str = "The tool failed and did not say why.";
 
 /// From this version on the API takes no sampling parameters at all.
 const NO_SAMPLING_SINCE: (i32, u8, u8) = (2026, 10, 21);
@@ -194,10 +197,10 @@ fn part<'a>(block: &'a Block, request: &ChatRequest) -> Option<Part<'a>> {
             Wire::Image { source: Image { kind: "base64", media_type, data: base64 } }
         }
         Block::ToolCall { id, name, arguments } => {
-            let input = if arguments.is_null() { Cow::Owned(json!({})) } else { Cow::Borrowed(arguments) };
-            Wire::ToolUse { id: tool_id(id), name, input }
+            Wire::ToolUse { id: tool_id(id), name, input: calls::as_object(arguments) }
         }
         Block::ToolResult { id, content, is_error } => {
+            let content = if *is_error && content.trim().is_empty() { SILENT_FAILURE } else { content };
             Wire::ToolResult { tool_use_id: tool_id(id), content, is_error: *is_error }
         }
         Block::Opaque { made_by, content } => {

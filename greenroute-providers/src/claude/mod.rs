@@ -25,9 +25,7 @@ use futures_core::stream::BoxStream;
 use greenroute_core::chat::{ChatEvent, ChatRequest, ChatResponse};
 use greenroute_core::model::{ModelCard, ProviderName};
 use greenroute_core::units::Tokens;
-use greenroute_core::{
-    Date, ErrorKind, ModelProvider, Note, Result, ServerTiming, TimingSource, TokenCounter,
-};
+use greenroute_core::{Date, ModelProvider, Note, Result, ServerTiming, TimingSource, TokenCounter};
 use greenroute_http::{Client, Headers, Response};
 use rules::rules_of;
 use std::fmt;
@@ -128,11 +126,8 @@ impl ModelProvider for Claude {
 
     async fn chat_stream(&self, request: ChatRequest) -> Result<BoxStream<'static, Result<ChatEvent>>> {
         let (response, asked) = self.send(request, true).await?;
-        if let Some(other) = other_than_events(response.headers()) {
-            return Err(asked.fault(ErrorKind::Decode, format!("expected an event stream, got {other}")));
-        }
         let assembly = Assembly::new(self.client.clone(), asked, request_id(response.headers()));
-        Ok(stream::events(response.sse(), assembly))
+        Ok(stream::events(response.events().await?, assembly))
     }
 }
 
@@ -165,12 +160,6 @@ impl fmt::Display for Claude {
 
 fn request_id(headers: &Headers) -> Option<String> {
     headers.get("request-id").map(str::to_owned)
-}
-
-/// What came instead of a stream: a proxy's web page, for one.
-fn other_than_events(headers: &Headers) -> Option<&str> {
-    let media = headers.get("content-type").unwrap_or("no content type");
-    (!media.to_ascii_lowercase().starts_with("text/event-stream")).then_some(media)
 }
 
 /// What the front end took, of a whole answer: a stream's headers leave before the model has begun.

@@ -4,7 +4,7 @@ use super::wire::Answer;
 use futures_core::stream::BoxStream;
 use futures_util::{StreamExt, stream};
 use greenroute_core::chat::{ChatEvent, FinishReason};
-use greenroute_core::{Error, ErrorKind, Note, NoteCode, Result};
+use greenroute_core::{Error, ErrorKind, Result};
 use greenroute_http::{Client, SseItem, SseStream};
 use serde_json::{Map, Value, json};
 
@@ -168,15 +168,15 @@ impl Assembly {
         };
         let cut = super::answer::finish_reason(answer.stop_reason.as_deref()) == FinishReason::Length;
         let mut content = Vec::with_capacity(self.blocks.len());
-        for Growing { mut block, arguments, .. } in std::mem::take(&mut self.blocks) {
+        let blocks = std::mem::take(&mut self.blocks);
+        let count = blocks.len();
+        for (place, Growing { mut block, arguments, .. }) in blocks.into_iter().enumerate() {
+            let last = place + 1 == count;
             if !arguments.trim().is_empty() {
                 match serde_json::from_str(&arguments) {
                     Ok(arguments) => drop(block.insert("input".to_owned(), arguments)),
-                    Err(_) if cut => {
-                        let text = "a call of a tool was cut off at the output limit and is left out";
-                        self.asked.notes.push(Note::new(NoteCode::Setting, text));
-                        continue;
-                    }
+                    // `read` leaves it out.
+                    Err(_) if cut && last => {}
                     Err(error) => {
                         let message = format!("the model's call of a tool has broken arguments: {error}");
                         return Err(self.asked.fault(ErrorKind::ModelFault, message));

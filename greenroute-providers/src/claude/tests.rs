@@ -120,7 +120,7 @@ fn tools_and_images_are_sent_as_blocks_with_results_first_in_one_turn() {
             blocks: vec![Block::text("\n\n"), call("toolu_1", "Bern"), call("call:2", "Oslo")],
         },
         Message { role: Role::User, blocks: vec![Block::text("Hurry."), result("toolu_1", "4C", false)] },
-        Message { role: Role::User, blocks: vec![result("call:2", "no such city", true)] },
+        Message { role: Role::User, blocks: vec![result("call:2", " ", true)] },
     ];
     let other = Tool { name: "now".into(), description: String::new(), parameters: Value::Null };
     let request = ChatRequest {
@@ -143,7 +143,8 @@ fn tools_and_images_are_sent_as_blocks_with_results_first_in_one_turn() {
             ]},
             {"role": "user", "content": [
                 {"type": "tool_result", "tool_use_id": "toolu_1", "content": "4C"},
-                {"type": "tool_result", "tool_use_id": "id_call_3a_2", "content": "no such city", "is_error": true},
+                {"type": "tool_result", "tool_use_id": "id_call_3a_2", "content": "The tool failed and did not say why.",
+                 "is_error": true},
                 {"type": "text", "text": "Hurry."},
             ]},
         ],
@@ -469,6 +470,19 @@ fn a_call_cut_at_the_limit_is_left_out_and_noted_and_a_broken_one_is_the_models_
     ));
     assert_eq!((answer.finish_reason, answer.blocks.len()), (FinishReason::Length, 1));
     assert!(answer.notes[0].text.contains("cut off"), "{:?}", answer.notes);
+}
+
+#[test]
+fn a_call_cut_before_its_arguments_is_no_call_without_arguments() {
+    let cut = "\"stop_reason\":\"max_tokens\"";
+    let frames = frames("stream_thinking_tool").replace("\"stop_reason\":\"tool_use\"", cut);
+    let silent = frames.replace("{\\\"city\\\": \\\"Os", "").replace("lo\\\"}", "");
+    let mut whole = recorded("tool_use");
+    whole["stop_reason"] = json!("max_tokens");
+    for answer in [done(streamed(silent.as_bytes(), &[])), read(whole).unwrap()] {
+        assert!(!answer.blocks.iter().any(|block| matches!(block, Block::ToolCall { .. })), "{answer:?}");
+        assert!(answer.notes[0].text.contains("cut off"), "{:?}", answer.notes);
+    }
 }
 
 #[test]

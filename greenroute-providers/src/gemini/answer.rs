@@ -3,6 +3,7 @@
 use super::history::{CALL_ID, SIGNATURE};
 use super::wire::{Candidate, FunctionCall, GenerateResponse, InlineData, Part, UsageMetadata};
 use super::{NAME, usage};
+use crate::hosted::calls::next_call;
 use greenroute_core::chat::{Block, ChatEvent, ChatRequest, ChatResponse, FinishReason};
 use greenroute_core::{Error, ErrorKind, ModelKey, Note, Result};
 use serde_json::{Map, Value, json};
@@ -17,7 +18,7 @@ pub(super) struct Answer {
     blocks: Vec<Block>,
     /// Whether more text may join the last block: a signature holds for its own part alone.
     open: bool,
-    calls: usize,
+    calls: u64,
     finish_reason: Option<String>,
     finish_message: Option<String>,
     block_reason: Option<String>,
@@ -62,8 +63,9 @@ impl Answer {
     pub(super) fn add(&mut self, more: GenerateResponse) -> Vec<ChatEvent> {
         keep(&mut self.model_version, more.model_version);
         keep(&mut self.response_id, more.response_id);
-        // Every event counts all so far; a later count may be lower, and is the right one.
-        keep(&mut self.usage, more.usage_metadata);
+        // Every event counts all so far; a later count may be lower, and is the right one. One without a prompt counts
+        // nothing: no prompt is empty.
+        keep(&mut self.usage, more.usage_metadata.filter(|usage| usage.prompt_token_count.is_some()));
         keep(&mut self.block_reason, more.prompt_feedback.and_then(|feedback| feedback.block_reason));
         // No more than one answer is ever asked for.
         let first = |candidate: &Candidate| candidate.index.unwrap_or(0) == 0;
@@ -153,7 +155,7 @@ impl Answer {
     }
 
     /// An id for a call that Gemini gave none. Two answers of one conversation must not share it, so it holds the
-    /// answer's id, or the number of calls before; other vendors take up to 40 letters, digits, `_` and `-`.
+    /// answer's id, or goes on from the made-up ids before; other vendors take up to 40 letters, digits, `_` and `-`.
     fn local_id(&self) -> String {
         let known = |letter: &char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
         let answer: String =
@@ -161,10 +163,8 @@ impl Answer {
         if !answer.is_empty() {
             return format!("call_{answer}_{}", self.calls);
         }
-        let messages = self.request.iter().flat_map(|request| &request.messages);
-        let earlier = messages.flat_map(|message| &message.blocks);
-        let earlier = earlier.filter(|block| matches!(block, Block::ToolCall { .. })).count();
-        format!("call_{}", earlier + self.calls)
+        let earlier = self.request.as_ref().map_or(0, |request| next_call(&request.messages));
+        format!("call_{}", earlier.saturating_add(self.calls))
     }
 
     /// Keeps what stands on the part whose block comes next.
@@ -412,12 +412,14 @@ mod tests {
         let answer = finish(&[ended("STOP", &parts)]).0.unwrap();
         assert_eq!(ids(&answer.blocks), ["call_r-1_0", "call_r-1_1"]);
         let mut later = asked();
-        let message = Message { role: Role::Assistant, blocks: answer.blocks };
+        let named = Block::ToolCall { id: "call_6".into(), name: "now".into(), arguments: Value::Null };
+        let blocks = answer.blocks.into_iter().chain([named]).collect();
+        let message = Message { role: Role::Assistant, blocks };
         later.request.as_mut().unwrap().messages.push(message);
         let mut unnamed = ended("STOP", &parts);
         unnamed.as_object_mut().unwrap().remove("responseId");
         later.add(serde_json::from_value(unnamed).unwrap());
-        assert_eq!(ids(&later.finish().unwrap().blocks), ["call_2", "call_3"]);
+        assert_eq!(ids(&later.finish().unwrap().blocks), ["call_7", "call_8"]);
     }
 
     #[test]
@@ -441,9 +443,15 @@ mod tests {
         let answer = finish(&[count(8, 130), end.clone()]).0.unwrap();
         let text = "Gemini counts 130 tokens in all, and its parts sum to 120 tokens";
         assert_eq!(answer.notes, [Note::new(NoteCode::UsageApproximate, text)]);
+        let nothing = json!({"usageMetadata": {"serviceTier": "standard"}});
+        let answer = finish(&[count(8, 120), end.clone(), nothing]).0.unwrap();
+        assert_eq!(answer.usage, Counted::Reported(usage), "what counts nothing replaces no count");
+        let total_alone = json!({"usageMetadata": {"totalTokenCount": 120}});
+        let answer = finish(&[end.clone(), total_alone]).0.unwrap();
+        assert!(answer.usage.is_approximate(), "what was not counted is not zero");
         let answer = finish(&[end]).0.unwrap();
         assert!(answer.usage.is_approximate() && answer.usage.usage().input_tokens() > Tokens::ZERO);
-        assert_eq!(answer.notes[0].code, NoteCode::UsageApproximate);
+        assert_eq!(answer.notes, [], "the usage itself says that it is approximate");
     }
 
     #[test]

@@ -119,7 +119,7 @@ fn thinking(request: &ChatRequest, facts: &ModelFacts, thoughts: bool) -> Option
 fn settings_left_out(request: &ChatRequest, facts: &ModelFacts) -> Vec<Note> {
     let sampling = &request.sampling;
     let mut texts = Vec::new();
-    if sampling.repetition_penalty.is_some() {
+    if sampling.repetition_penalty.is_some_and(|penalty| penalty > 1.0) {
         texts.push("`repetition_penalty` was left out: Gemini has none".to_owned());
     }
     if request.effort.is_some() && facts.effort.is_none() {

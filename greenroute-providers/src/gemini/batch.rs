@@ -1,13 +1,14 @@
 use super::answer::Answer;
 use super::wire::{GenerateRequest, GenerateResponse};
 use super::{Gemini, NAME, resource};
+use crate::hosted::batch::one_model;
 use async_trait::async_trait;
 use greenroute_core::batch::{BatchId, BatchItem, BatchResult, BatchState, BatchStatus};
-use greenroute_core::{BatchProvider, Date, Error, ErrorKind, ModelKey, Note, NoteCode, Result};
+use greenroute_core::{BatchProvider, Error, ErrorKind, ModelKey, Note, Result};
+use greenroute_http::rfc3339;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// A batch that waits or runs longer is given up: <https://ai.google.dev/gemini-api/docs/batch-api>.
 const PATIENCE: Duration = Duration::from_secs(48 * 3600);
@@ -16,20 +17,19 @@ const PATIENCE: Duration = Duration::from_secs(48 * 3600);
 #[async_trait]
 impl BatchProvider for Gemini {
     async fn submit(&self, items: Vec<BatchItem>) -> Result<BatchId> {
-        let model = one_model(&items)?;
+        let model = one_model(NAME, &items)?;
         let mut requests = Vec::with_capacity(items.len());
         for BatchItem { id, request } in &items {
             let (asked, notes) = self.ask(request)?;
-            let asked = GenerateRequest { model: Some(resource(&model)), ..asked };
+            let asked = GenerateRequest { model: Some(resource(model)), ..asked };
             // Metadata comes back beside the result: so do the notes, although only this call can know them.
-            let notes = notes.into_iter().filter(|note| note.code == NoteCode::Setting).map(|note| note.text);
-            let notes = notes.collect::<Vec<_>>().join("\n");
-            let metadata = Metadata { key: Some(id.clone()), notes: (!notes.is_empty()).then_some(notes) };
+            let notes = (!notes.is_empty()).then(|| json!(notes).to_string());
+            let metadata = Metadata { key: Some(id.clone()), notes };
             requests.push(json!({ "request": asked, "metadata": metadata }));
         }
         let config = json!({ "requests": { "requests": requests } });
         let body = json!({ "batch": { "displayName": "greenroute", "inputConfig": config } });
-        let path = self.path(&model, "batchGenerateContent")?;
+        let path = self.path(model, "batchGenerateContent")?;
         let operation: Operation =
             self.client().post(&path).origin(model.to_string()).json(&body).send().await?.json().await?;
         match operation.name {
@@ -111,9 +111,9 @@ impl Gemini {
         };
         let result = match (answer.response, answer.error) {
             (Some(response), _) => {
-                let notes = metadata.notes.iter().flat_map(|notes| notes.lines());
-                let notes = notes.map(|text| Note::new(NoteCode::Setting, text.to_owned())).collect();
-                let mut whole = Answer::of(model.clone(), notes);
+                let notes: Option<Vec<Note>> =
+                    metadata.notes.and_then(|notes| serde_json::from_str(&notes).ok());
+                let mut whole = Answer::of(model.clone(), notes.unwrap_or_default());
                 whole.add(response);
                 whole.finish()
             }
@@ -126,31 +126,6 @@ impl Gemini {
         };
         Ok((id, result))
     }
-}
-
-/// The model of all items.
-fn one_model(items: &[BatchItem]) -> Result<ModelKey> {
-    let fault = |message: String| Err(Error::new(ErrorKind::InvalidRequest, NAME, message));
-    let Some(first) = items.first() else {
-        return fault("a batch must have items".to_owned());
-    };
-    let mut ids = BTreeSet::new();
-    for BatchItem { id, request } in items {
-        let known = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
-        if id.is_empty() || id.len() > 64 || !id.chars().all(known) {
-            return fault(format!("the id `{id}` must be 1 to 64 of a-z A-Z 0-9 _ -"));
-        }
-        if !ids.insert(id) {
-            return fault(format!("the id `{id}` is given twice"));
-        }
-        if request.model != first.request.model {
-            return fault(format!(
-                "a batch of Gemini's is for one model, not for {} and {}",
-                first.request.model, request.model
-            ));
-        }
-    }
-    Ok(first.request.model.clone())
 }
 
 /// A 404 is about the batch here, not about a model.
@@ -219,6 +194,7 @@ struct InlinedResponse {
 #[derive(Default, Serialize, Deserialize)]
 struct Metadata {
     key: Option<String>,
+    /// As JSON: metadata are texts.
     #[serde(skip_serializing_if = "Option::is_none")]
     notes: Option<String>,
 }
@@ -242,43 +218,9 @@ fn count<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
     Ok(value.as_u64().or_else(|| value.as_str()?.parse().ok()))
 }
 
-/// A time in UTC such as `2026-11-21T10:20:30.123Z`, to the second.
-fn rfc3339(text: &str) -> Option<SystemTime> {
-    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
-    let clock = time.split('.').next()?;
-    let mut numbers = clock.split(':').map(|number| number.parse::<u64>().ok().filter(|number| *number < 60));
-    let (hours, minutes, seconds) = (numbers.next()??, numbers.next()??, numbers.next()??);
-    let seconds = hours * 3600 + minutes * 60 + seconds;
-    Some(date.parse::<Date>().ok()?.start() + Duration::from_secs(seconds))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use greenroute_core::chat::{ChatRequest, Message, Role};
-
-    fn item(id: &str, model: &str) -> BatchItem {
-        let request = ChatRequest::new(ModelKey::new(NAME, model), vec![Message::text(Role::User, "hi")]);
-        BatchItem { id: id.into(), request }
-    }
-
-    #[test]
-    fn a_batch_is_for_one_model_and_its_ids_are_told_apart() {
-        assert_eq!(one_model(&[item("a", "m"), item("b", "m")]).unwrap(), ModelKey::new(NAME, "m"));
-        let long = "x".repeat(65);
-        let bad: [&[BatchItem]; 6] = [
-            &[],
-            &[item("a", "m"), item("b", "n")],
-            &[item("a", "m"), item("a", "m")],
-            &[item("", "m")],
-            &[item("a b", "m")],
-            &[item(&long, "m")],
-        ];
-        for items in bad {
-            assert_eq!(*one_model(items).unwrap_err().kind(), ErrorKind::InvalidRequest, "{items:?}");
-        }
-    }
-
     #[test]
     fn states_and_counts_are_read_in_every_form() {
         let read = |value| serde_json::from_value::<Operation>(value).unwrap();
@@ -301,17 +243,5 @@ mod tests {
             assert_eq!(read(json!({"done": done, "metadata": {"state": state}})).state(), expected);
         }
         assert_eq!(read(json!({"done": true, "error": {"code": 13}})).state(), BatchState::Failed);
-    }
-
-    #[test]
-    fn a_time_is_read_to_the_second() {
-        let start = "2026-11-21".parse::<Date>().unwrap().start();
-        let read = rfc3339("2026-11-21T10:20:30.123456Z").unwrap();
-        assert_eq!(read.duration_since(start).unwrap().as_secs(), 37_230);
-        for bad in
-            ["", "2026-11-21", "2026-11-21T10:20Z", "2026-11-21T99:20:30Z", "T::Z", "2026-11-21T10:20:30"]
-        {
-            assert_eq!(rfc3339(bad), None, "{bad}");
-        }
     }
 }

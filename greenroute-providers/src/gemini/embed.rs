@@ -1,9 +1,8 @@
 use super::{Gemini, timing};
+use crate::hosted::vectors;
 use async_trait::async_trait;
-use greenroute_core::profile::estimate_tokens;
-use greenroute_core::units::Tokens;
 use greenroute_core::{
-    Counted, EmbedPurpose, EmbedRequest, Embedded, Embedder, Error, ErrorKind, Result, ServerTiming, Usage,
+    EmbedPurpose, EmbedRequest, Embedded, Embedder, Error, ErrorKind, Result, ServerTiming,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -20,13 +19,11 @@ const MOST_TEXTS: usize = 100;
 impl Embedder for Gemini {
     async fn embed(&self, request: EmbedRequest) -> Result<Embedded> {
         let origin = request.model.to_string();
-        let fault = |kind, message: &str| Error::new(kind, origin.as_str(), message);
-        if request.texts.is_empty() || request.texts.iter().any(|text| text.trim().is_empty()) {
-            return Err(fault(ErrorKind::InvalidRequest, "there must be texts, and none of them empty"));
-        }
+        let unsound = |what: String| Error::new(ErrorKind::Decode, origin.as_str(), what);
+        vectors::check(&request, super::NAME)?;
         let path = self.path(&request.model, "batchEmbedContents")?;
         let begun = std::time::Instant::now();
-        let (mut vectors, mut elapsed, mut counts) = (Vec::new(), Some(Duration::ZERO), Some(0_u64));
+        let (mut all, mut elapsed, mut counts) = (Vec::new(), Some(Duration::ZERO), Some(0_u64));
         for texts in request.texts.chunks(MOST_TEXTS) {
             let left = request.timeout.map(|left| left.saturating_sub(begun.elapsed()));
             let call = self.client().post(&path).origin(origin.as_str()).timeout(left);
@@ -34,23 +31,15 @@ impl Embedder for Gemini {
             let taken = timing(answer.headers()).and_then(|timing| timing.elapsed);
             elapsed = elapsed.zip(taken).map(|(sum, more)| sum + more);
             let Embeddings { embeddings, usage_metadata } = answer.json().await?;
-            if embeddings.len() != texts.len() {
-                let message = format!("{} vectors came for {} texts", embeddings.len(), texts.len());
-                return Err(fault(ErrorKind::Decode, &message));
-            }
+            let embedded = embeddings.into_iter().map(|vector| vector.values).collect();
+            let embedded = vectors::hold(embedded, texts.len()).map_err(unsound)?;
             let read = usage_metadata.and_then(|usage| usage.prompt_token_count);
             counts = counts.zip(read).map(|(sum, more)| sum.saturating_add(more));
-            vectors.extend(embeddings.into_iter().map(|vector| vector.values));
+            all.extend(embedded);
         }
-        let length = vectors.first().map_or(0, Vec::len);
-        if length == 0 || vectors.iter().any(|vector| vector.len() != length) {
-            return Err(fault(ErrorKind::Decode, "the vectors are empty, or of several lengths"));
-        }
-        let estimate = || request.texts.iter().map(|text| estimate_tokens(text).value()).sum();
-        let usage = counts.map_or_else(
-            || Counted::Approximate(Usage::new(estimate(), Tokens::ZERO)),
-            |count| Counted::Reported(Usage::new(Tokens::new(count), Tokens::ZERO)),
-        );
+        // Each call's were of one length; all calls' must be.
+        let vectors = vectors::hold(all, request.texts.len()).map_err(unsound)?;
+        let usage = vectors::usage(&request, counts);
         let timing = elapsed.map(|elapsed| ServerTiming { elapsed: Some(elapsed), ..super::front_end() });
         Ok(Embedded { returned: request.model, vectors, usage, timing, stated: None })
     }

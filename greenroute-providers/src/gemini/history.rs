@@ -1,8 +1,9 @@
 //! The conversation in Gemini's form: two roles, results of tools by name and order, signatures on their parts.
 
 use super::wire::{Content, FunctionCall, FunctionResponse, InlineData, Part};
+use crate::hosted::calls;
 use greenroute_core::chat::{Block, ChatRequest, Message, Role};
-use greenroute_core::{Error, ErrorKind, Result};
+use greenroute_core::{Error, ErrorKind, ModelKey, Result};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 
@@ -102,7 +103,7 @@ impl<'a> History<'a> {
         let (mut parts, mut mark) = (Vec::new(), Mark::default());
         for block in &message.blocks {
             match block {
-                Block::Opaque { made_by, .. } if *made_by != self.request.model => self.dropped += 1,
+                Block::Opaque { made_by, .. } if !self.is_asked(made_by) => self.dropped += 1,
                 Block::Opaque { content, .. } => {
                     leftover(&mut parts, std::mem::take(&mut mark));
                     match read_mark(content) {
@@ -121,8 +122,8 @@ impl<'a> History<'a> {
                     let vendors_id = mark.call_id.take();
                     let call = Call { name, id: vendors_id.clone(), place: self.calls.len() };
                     self.calls.insert(id, call);
-                    let call =
-                        FunctionCall { id: vendors_id, name: name.clone(), args: Some(arguments.clone()) };
+                    let args = Some(calls::as_object(arguments).into_owned());
+                    let call = FunctionCall { id: vendors_id, name: name.clone(), args };
                     parts.push(signed(Part { function_call: Some(call), ..Part::default() }, &mut mark));
                 }
                 other => return Err(self.fault(format!("a model cannot say a {}", other.kind()))),
@@ -158,6 +159,12 @@ impl<'a> History<'a> {
         }
     }
 
+    /// In whatever region: signatures are the model's.
+    fn is_asked(&self, made_by: &ModelKey) -> bool {
+        let asked = &self.request.model;
+        made_by.provider == asked.provider && made_by.model == asked.model
+    }
+
     fn fault(&self, message: String) -> Error {
         Error::new(ErrorKind::InvalidRequest, self.request.model.to_string(), message)
     }
@@ -191,7 +198,6 @@ fn read_mark(content: &Value) -> Option<Mark> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use greenroute_core::ModelKey;
 
     fn key() -> ModelKey {
         ModelKey::new("gemini", "m")
@@ -286,6 +292,14 @@ mod tests {
         ]);
         assert_eq!(contents, json!([{"role": "model", "parts": parts}]));
         assert_eq!(dropped, 0);
+    }
+
+    #[test]
+    fn a_signature_holds_in_every_region() {
+        let elsewhere = ModelKey { region: Some("eu".into()), ..key() };
+        let sign = Block::Opaque { made_by: elsewhere, content: json!({"thoughtSignature": "s"}) };
+        let (contents, dropped) = history(vec![said(vec![sign, Block::text("Hi")])], true).unwrap();
+        assert_eq!((&contents[0]["parts"][0]["thoughtSignature"], dropped), (&json!("s"), 0));
     }
 
     #[test]

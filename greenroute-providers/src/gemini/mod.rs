@@ -154,12 +154,7 @@ impl ModelProvider for Gemini {
         let path = self.path(&request.model, "streamGenerateContent")?;
         let call = self.client().post(&path).query("alt", "sse").origin(request.model.to_string());
         let response = call.timeout(request.timeout).json(&asked).send().await?;
-        let media = response.headers().get("content-type").unwrap_or_default().to_ascii_lowercase();
-        if !media.starts_with("text/event-stream") {
-            let message = format!("expected an event stream, got `{media}`");
-            return Err(Error::new(ErrorKind::Decode, request.model.to_string(), message));
-        }
-        Ok(stream::events(response.sse(), Answer::to(request, notes), self.client().clone()))
+        Ok(stream::events(response.events().await?, Answer::to(request, notes), self.client().clone()))
     }
 }
 

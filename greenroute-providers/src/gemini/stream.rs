@@ -89,10 +89,8 @@ fn read(data: &str) -> Result<GenerateResponse, Unread> {
     let broken =
         |error: serde_json::Error| Unread::Broken(format!("an event is not the JSON expected: {error}"));
     let body: Value = serde_json::from_str(data).map_err(broken)?;
-    let failed = |body: &Value| {
-        body.get("error").is_some() || body.get(0).is_some_and(|body| body.get("error").is_some())
-    };
-    if failed(&body) {
+    let failed = |body: &Value| body.get("error").is_some_and(|error| !error.is_null());
+    if failed(&body) || body.get(0).is_some_and(failed) {
         return Err(Unread::Reported(body));
     }
     serde_json::from_value(body).map_err(broken)
@@ -187,6 +185,10 @@ mod tests {
         let alone = report.replace("data: {", "data: [{").replace("}\n", "}]\n");
         assert_eq!(kinds(alone), ErrorKind::Overloaded, "in an array of one");
         assert_eq!(kinds(frames(PLAIN).remove(0) + report), ErrorKind::StreamError);
+        let nothing =
+            report.replace("{\"code\":503,\"message\":\"busy\",\"status\":\"UNAVAILABLE\"}", "null");
+        let truncated = ErrorKind::StreamTruncated { partial: String::new() };
+        assert_eq!(kinds(nothing), truncated, "an error that is none");
         assert_eq!(kinds("data: {not json\n\n".to_owned()), ErrorKind::Decode);
         assert_eq!(kinds(frames(PLAIN).remove(0) + "data: 7\n\n"), ErrorKind::StreamError);
     }

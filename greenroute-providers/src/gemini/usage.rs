@@ -1,10 +1,10 @@
 use super::wire::UsageMetadata;
-use greenroute_core::chat::{Block, ChatRequest};
-use greenroute_core::profile::estimate_tokens;
+use crate::hosted::estimate;
+use greenroute_core::chat::ChatRequest;
 use greenroute_core::units::Tokens;
 use greenroute_core::{Counted, Note, NoteCode, Usage};
 
-/// What Gemini counted, or what was counted here where it did not; whatever does not add up is noted.
+/// What Gemini counted, or what was counted here where it did not; what does not add up is noted.
 pub(super) fn counted(
     told: Option<&UsageMetadata>,
     request: Option<&ChatRequest>,
@@ -12,9 +12,8 @@ pub(super) fn counted(
     notes: &mut Vec<Note>,
 ) -> Counted {
     let Some(told) = told else {
-        notes.push(Note::new(NoteCode::UsageApproximate, "Gemini counted no tokens; they were estimated"));
-        let input = request.map_or(Tokens::ZERO, estimate_input);
-        return Counted::Approximate(Usage::new(input, estimate_tokens(written).value()));
+        let input = request.map_or(Tokens::ZERO, estimate::input);
+        return Counted::Approximate(Usage::new(input, estimate::output([written])));
     };
     let usage = buckets(told);
     if let Some(total) = told.total_token_count.map(Tokens::new)
@@ -38,13 +37,4 @@ pub(super) fn buckets(told: &UsageMetadata) -> Usage {
         output_reasoning: count(told.thoughts_token_count),
         ..Usage::default()
     }
-}
-
-fn estimate_input(request: &ChatRequest) -> Tokens {
-    let blocks = request.messages.iter().flat_map(|message| &message.blocks);
-    let texts = blocks.filter_map(|block| match block {
-        Block::Text { text } | Block::ToolResult { content: text, .. } => Some(estimate_tokens(text).value()),
-        _ => None,
-    });
-    texts.sum()
 }

@@ -2,6 +2,7 @@
 
 use greenroute_core::chat::{Block, Message};
 use serde_json::{Value, json};
+use std::borrow::Cow;
 
 /// The number after that of every id `call_<number>` in the conversation: ids that are made up for calls without one
 /// go on from there, and none comes twice, whatever part of the conversation was left out.
@@ -44,6 +45,16 @@ pub(crate) fn arguments(said: Value) -> Result<Value, String> {
     }
 }
 
+/// The arguments of a call in the conversation as an object, for vendors that take nothing else: another model may have
+/// called with something else, or with nothing.
+pub(crate) fn as_object(arguments: &Value) -> Cow<'_, Value> {
+    match arguments {
+        Value::Object(_) => Cow::Borrowed(arguments),
+        Value::Null => Cow::Owned(json!({})),
+        other => Cow::Owned(json!({ "arguments": other })),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,6 +71,14 @@ mod tests {
         for other in [json!([1]), json!("[1]"), json!(7), json!("{\"n\": Oslo}"), json!(true)] {
             assert!(arguments(other.clone()).is_err(), "{other}");
         }
+    }
+
+    #[test]
+    fn what_is_sent_back_is_always_an_object() {
+        let sent = |given: Value| as_object(&given).into_owned();
+        assert_eq!(sent(json!({"city": "Oslo"})), json!({"city": "Oslo"}));
+        assert_eq!(sent(Value::Null), json!({}));
+        assert_eq!(sent(json!(["Oslo"])), json!({"arguments": ["Oslo"]}));
     }
 
     #[test]

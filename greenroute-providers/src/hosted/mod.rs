@@ -1,5 +1,6 @@
 //! What providers behind an API share.
 
+pub(crate) mod batch;
 pub(crate) mod calls;
 pub(crate) mod cards;
 pub(crate) mod checks;

@@ -141,6 +141,16 @@ impl Shaper<'_> {
                 // Both are settled below, together with the properties.
                 "additionalProperties" | "required" => continue,
                 "format" => self.format(value, at)?,
+                // Of several values the one that is said to be it.
+                "enum" if given.contains_key("const") && !self.knows("const") => {
+                    let one_of = value
+                        .as_array()
+                        .is_some_and(|all| given.get("const").is_some_and(|one| all.contains(one)));
+                    if one_of {
+                        continue;
+                    }
+                    return Err(Refusal::new(at, "that no value matches: its `const` is not in its `enum`"));
+                }
                 // Every vendor knows one value as a choice of one.
                 "const" if !self.knows(keyword) => {
                     shaped.insert("enum".to_owned(), json!([value]));
@@ -396,6 +406,15 @@ mod tests {
         assert!(note.unwrap().text.ends_with("high, days"));
         // What has that form already is sent as it is, and nothing is noted.
         assert_eq!(shaped(&expected, &STRICT).unwrap(), Shaped { schema: expected, note: None });
+    }
+
+    #[test]
+    fn one_value_among_several_stays_the_only_one() {
+        let schema = |one: &str| json!({"type": "string", "const": one, "enum": ["a", "b"]});
+        let narrowed = shaped(&schema("a"), &GEMINI).unwrap();
+        assert_eq!(narrowed.schema, json!({"type": "string", "enum": ["a"]}));
+        assert!(refused(&schema("c"), &GEMINI).contains("`const`"));
+        assert_eq!(shaped(&schema("a"), &CLAUDE).unwrap().schema, schema("a"));
     }
 
     #[test]

@@ -173,6 +173,8 @@ fn tools_are_well_formed_and_every_call_is_answered_at_once() {
         talk(json!("Now."), json!([result])),
         "unexpected `tool_use_id` found in `tool_result` blocks",
     );
+    let failed = json!({"type": "tool_result", "tool_use_id": "toolu_1", "content": "", "is_error": true});
+    refuses(HAIKU, talk(json!([call]), json!([failed])), "content cannot be empty if `is_error` is true");
     let mut odd = call.clone();
     odd["id"] = json!("call:1");
     refuses(HAIKU, talk(json!([odd]), json!([result])), "should match pattern");

@@ -148,12 +148,17 @@ fn read_block(
         }
         "tool_result" => {
             let id = block.need_text("tool_use_id")?;
-            block.flag("is_error")?;
+            let failed = block.flag("is_error")? == Some(true);
             let content = match block.any("content") {
                 Some(Value::String(text)) => text.clone(),
                 Some(other) => other.to_string(),
                 None => String::new(),
             };
+            if failed && content.trim().is_empty() {
+                let message =
+                    format!("{}: content cannot be empty if `is_error` is true", block.path("tool_result"));
+                return Err(block.rule("content", message));
+            }
             add(asked, shapes, |turn, shape| {
                 turn.results.push(content);
                 shape.results.push(id.to_owned());
