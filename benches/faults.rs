@@ -197,8 +197,9 @@ fn main() -> ExitCode {
     // Connections end when their server is gone.
     std::thread::sleep(Duration::from_millis(500));
     let left = callers.metrics().num_alive_tasks();
-    println!("tasks alive at the end: {left}");
-    if sound && left == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    // hyper-util's pool of connections keeps one task that closes idle ones.
+    println!("\ntasks alive at the end: {left}, one of them the connection pool's");
+    if sound && left <= 1 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 async fn run(server: &FakeServer, title: &str, count: usize, breaker: Option<Breaker>, share: f64) -> bool {
@@ -216,9 +217,10 @@ async fn run(server: &FakeServer, title: &str, count: usize, breaker: Option<Bre
             builder.policy(policy).objective(objective).ledger(books.clone()).build()
         })
         .expect("a router");
-    // Pools and caches fill before the memory is looked at.
+    // Pools, queues and the allocator's arenas fill before the memory is looked at.
+    let at_first = resident_megabytes();
     server.faults(Faults::rate(1, share));
-    calls(&router, AT_ONCE).await;
+    calls(&router, count / 5).await;
     router.close().await;
     *books.0.lock().expect("nobody panics with it") = Totals::default();
     server.clear();
@@ -253,7 +255,9 @@ async fn run(server: &FakeServer, title: &str, count: usize, breaker: Option<Bre
         totals.receipts, totals.energy, totals.unsound
     );
     println!("requests       {seen} seen by the vendors, {attempts} on receipts");
-    println!("memory         {before:.0} MB before, {after:.0} MB after; {seconds:.1} s");
+    println!(
+        "memory         {at_first:.0} MB at first, {before:.0} MB after a fifth more calls, {after:.0} MB at the end; {seconds:.1} s"
+    );
     let known = ended.keys().all(|end| !end.contains("without") && !end.contains("panicked"));
     // Who gives up before a model was asked has spent nothing, and leaves no receipt.
     let (count, dropped) = (u64::try_from(count).unwrap_or(0), ended.get("dropped").copied().unwrap_or(0));
