@@ -18,7 +18,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / "target" / "litellm-venv"
-LITELLM = "litellm==1.109.1"
+# The newest whose dependencies can be had.
+LITELLM = "litellm<=1.109.1"
 QUESTION = "Why is the sky blue?"
 
 CLIENT = """
@@ -27,7 +28,8 @@ os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 import litellm
 litellm.telemetry = False
 url, key = sys.argv[1], sys.argv[2]
-print(json.dumps({"ready": True}), flush=True)
+from importlib.metadata import version
+print(json.dumps({"version": version("litellm")}), flush=True)
 for line in sys.stdin:
     times = []
     for _ in range(int(line)):
@@ -42,9 +44,11 @@ for line in sys.stdin:
 
 def python() -> str:
     binary = VENV / "bin" / "python"
-    if not binary.exists():
-        venv.create(VENV, with_pip=True)
+    mark = VENV / "installed"
+    if not mark.exists() or mark.read_text() != LITELLM:
+        venv.create(VENV, with_pip=True, clear=True)
         subprocess.run([str(binary), "-m", "pip", "install", "--quiet", LITELLM], check=True)
+        mark.write_text(LITELLM)
     return str(binary)
 
 
@@ -61,7 +65,7 @@ class Client:
 
     def __init__(self, command: list[str]):
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.read()
+        self.told = self.read()
 
     def read(self) -> dict:
         line = self.process.stdout.readline()
@@ -97,7 +101,7 @@ def main() -> None:
                 medians.append(client.calls(options.calls))
         ratios = [a / b for a, b in zip(theirs, ours)]
         print(f"load average {' '.join(f'{load:.2f}' for load in os.getloadavg())}")
-        print(f"{LITELLM} completion   p50 {statistics.median(theirs):8.0f} µs a call")
+        print(f"litellm {litellm.told['version']} completion p50 {statistics.median(theirs):8.0f} µs a call")
         print(f"greenroute router.chat    p50 {statistics.median(ours):8.0f} µs a call, receipt included")
         print(f"ratio {statistics.median(ratios):.1f} ({min(ratios):.1f}-{max(ratios):.1f} over {options.rounds} rounds)")
     finally:
