@@ -47,6 +47,8 @@ pub(super) struct Health {
 
 #[derive(Debug, Default)]
 struct State {
+    /// Whether it ever answered: then its key and its name are right, and a word to the contrary may be a slip.
+    worked: bool,
     /// In a row.
     failures: u32,
     /// Those that no provider named, in a row, since the last answer.
@@ -87,7 +89,7 @@ impl Health {
         let mut states = self.states();
         let asked_for = |state: &State| state.pause.as_ref().is_some_and(|pause| pause.asked_for);
         if !states.get(model).is_some_and(|state| asked_for(state) && state.is_news_from_before(began)) {
-            states.remove(model);
+            states.insert(model.clone(), State { worked: true, ..State::default() });
         }
     }
 
@@ -106,10 +108,10 @@ impl Health {
             }
             // Of many calls that were on their way together each may fail: that is one pause, not the doubled of many.
             _ if state.is_news_from_before(began) => {}
-            kind if says_the_same(kind) => {
+            kind if says_the_same(kind) && !state.worked => {
                 state.next_pause(&breaker, error, at);
             }
-            kind if counts(kind, patient) => {
+            kind if says_the_same(kind) || counts(kind, patient) => {
                 state.failures = state.failures.saturating_add(1);
                 if state.failures < breaker.failures {
                     state.give_up_trying();
@@ -382,5 +384,15 @@ mod tests {
             fail(&health, &model, ErrorKind::Authentication, seconds);
         }
         assert_eq!(open(&health, 1051), Some(1050 + 300), "and never longer than the longest pause");
+    }
+
+    #[test]
+    fn one_slip_of_a_key_that_worked_is_no_wrong_key() {
+        let (health, model) = fresh();
+        answer(&health, &model, 0);
+        (1..5).for_each(|seconds| fail(&health, &model, ErrorKind::Authentication, seconds));
+        assert_eq!(open(&health, 5), None);
+        fail(&health, &model, ErrorKind::Authentication, 5);
+        assert_eq!(open(&health, 6), Some(5 + 30));
     }
 }
