@@ -83,7 +83,8 @@ impl Call {
             place: 0,
             attempts: Vec::new(),
             live: None,
-            settled: false,
+            // There is nothing to settle before it is decided.
+            settled: true,
             prompt,
             profile,
             history,
@@ -93,6 +94,7 @@ impl Call {
         };
         call.rank()?;
         call.deciding = inner.advisor.accountant().deciding(runtime.elapsed().saturating_sub(begun));
+        call.settled = false;
         Ok(call)
     }
 
@@ -200,7 +202,7 @@ impl Call {
 /// The caller gave up: what was spent is booked and recorded all the same.
 impl Drop for Call {
     fn drop(&mut self) {
-        if self.settled || (self.live.is_none() && self.attempts.is_empty()) {
+        if self.settled {
             return;
         }
         if let Some(live) = &self.live {

@@ -47,6 +47,8 @@ pub(super) struct Health {
 
 #[derive(Debug, Default)]
 struct State {
+    /// Whether it ever answered: then its key and its name are right, and a word to the contrary may be a slip.
+    worked: bool,
     /// In a row.
     failures: u32,
     /// Those that no provider named, in a row, since the last answer.
@@ -58,6 +60,8 @@ struct State {
 #[derive(Debug)]
 struct Pause {
     until: Duration,
+    /// Whether its provider said that it has no more to give, and not only failed.
+    asked_for: bool,
     /// Whether one call tries the model afterwards, before all others: not where its provider only asked for patience.
     tried: bool,
     /// Until when that call has it for itself.
@@ -79,12 +83,13 @@ impl Health {
         Self { breaker, states: Mutex::default() }
     }
 
-    /// The answer of an attempt that `began` then clears a model's record, unless it is an old one: it knows nothing
-    /// of a pause that came after its beginning.
+    /// The answer of an attempt that `began` then clears a model's record; but one that was on its way already says
+    /// nothing of a pause that the provider itself asked for.
     pub(super) fn answered(&self, model: &ModelKey, began: Duration) {
         let mut states = self.states();
-        if !states.get(model).is_some_and(|state| state.is_news_from_before(began)) {
-            states.remove(model);
+        let asked_for = |state: &State| state.pause.as_ref().is_some_and(|pause| pause.asked_for);
+        if !states.get(model).is_some_and(|state| asked_for(state) && state.is_news_from_before(began)) {
+            states.insert(model.clone(), State { worked: true, ..State::default() });
         }
     }
 
@@ -99,14 +104,14 @@ impl Health {
                 // A moment that has passed already is no word on when it is filled.
                 let known = until.and_then(|until| until.duration_since(at.now).ok());
                 let known = known.filter(|left| !left.is_zero()).or(error.retry_after());
-                state.pause_for(known.unwrap_or(UNKNOWN_QUOTA), true, error, at);
+                state.pause_for(known.unwrap_or(UNKNOWN_QUOTA), true, true, error, at);
             }
             // Of many calls that were on their way together each may fail: that is one pause, not the doubled of many.
             _ if state.is_news_from_before(began) => {}
-            kind if says_the_same(kind) => {
+            kind if says_the_same(kind) && !state.worked => {
                 state.next_pause(&breaker, error, at);
             }
-            kind if counts(kind, patient) => {
+            kind if says_the_same(kind) || counts(kind, patient) => {
                 state.failures = state.failures.saturating_add(1);
                 if state.failures < breaker.failures {
                     state.give_up_trying();
@@ -130,7 +135,7 @@ impl Health {
     /// Leaves a model alone for as long as its provider asks, because the call that heard it does not ask again.
     pub(super) fn pause(&self, model: &ModelKey, pause: Duration, error: &Error, at: Moment) {
         if self.breaker.is_some() {
-            self.states().entry(model.clone()).or_default().pause_for(pause, false, error, at);
+            self.states().entry(model.clone()).or_default().pause_for(pause, true, false, error, at);
         }
     }
 
@@ -199,18 +204,19 @@ impl State {
     fn next_pause(&mut self, breaker: &Breaker, error: &Error, at: Moment) {
         let pause = breaker.next_pause(self.pauses);
         self.pauses = self.pauses.saturating_add(1);
-        self.pause_for(pause, true, error, at);
+        self.pause_for(pause, false, true, error, at);
     }
 
-    fn pause_for(&mut self, pause: Duration, tried: bool, error: &Error, at: Moment) {
+    fn pause_for(&mut self, pause: Duration, asked_for: bool, tried: bool, error: &Error, at: Moment) {
         let until = at.elapsed.saturating_add(pause.min(LONGEST));
         let known = self.pause.as_ref();
         // A longer pause that is known already stays.
         if known.is_none_or(|known| known.until <= until) {
             let why = format!("{} ({})", error.message(), error.kind().name());
             let tried = tried || known.is_some_and(|known| known.tried);
+            let asked_for = asked_for || known.is_some_and(|known| known.asked_for);
             let passes = !says_the_same(error.kind());
-            self.pause = Some(Pause { until, tried, tried_until: None, passes, why });
+            self.pause = Some(Pause { until, asked_for, tried, tried_until: None, passes, why });
         }
     }
 
@@ -304,11 +310,22 @@ mod tests {
         (0..50)
             .for_each(|_| health.failed(&model, &error(ErrorKind::Overloaded), true, at(1).elapsed, at(35)));
         assert_eq!(open(&health, 32), Some(33), "what comes late changes nothing");
-        let begun_before = 2;
-        answer(&health, &model, begun_before);
-        assert_eq!(open(&health, 4), Some(33), "nor does an answer to a call from before");
         fail(&health, &model, ErrorKind::Overloaded, 34);
         assert_eq!(open(&health, 35), Some(34 + 60), "the second pause is the second");
+    }
+
+    #[test]
+    fn a_late_answer_clears_failures_and_not_what_the_provider_asked_for() {
+        let (health, model) = fresh();
+        (0..5).for_each(|_| fail(&health, &model, ErrorKind::Server, 3));
+        answer(&health, &model, 1);
+        assert_eq!(open(&health, 4), None, "it does answer");
+        fail(&health, &model, ErrorKind::QuotaExhausted { until: None }, 5);
+        answer(&health, &model, 1);
+        assert_eq!(open(&health, 6), Some(5 + 3600));
+        assert!(health.admit(&model, at(4000)));
+        answer(&health, &model, 4000);
+        assert_eq!(open(&health, 4001), None);
     }
 
     #[test]
@@ -367,5 +384,15 @@ mod tests {
             fail(&health, &model, ErrorKind::Authentication, seconds);
         }
         assert_eq!(open(&health, 1051), Some(1050 + 300), "and never longer than the longest pause");
+    }
+
+    #[test]
+    fn one_slip_of_a_key_that_worked_is_no_wrong_key() {
+        let (health, model) = fresh();
+        answer(&health, &model, 0);
+        (1..5).for_each(|seconds| fail(&health, &model, ErrorKind::Authentication, seconds));
+        assert_eq!(open(&health, 5), None);
+        fail(&health, &model, ErrorKind::Authentication, 5);
+        assert_eq!(open(&health, 6), Some(5 + 30));
     }
 }

@@ -90,6 +90,29 @@ async fn where_nobody_else_is_left_the_pause_is_waited_for_if_there_is_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_gives_up_waiting_leaves_a_receipt_too() {
+    let (house, cloud) = players();
+    house.on("small", [fails(ErrorKind::Overloaded)]);
+    let ledger = Arc::new(MemoryStore::new());
+    let breaker = Some(Breaker { failures: 1, ..Breaker::default() });
+    let objective = Objective { only: Some([key("house/small")].into()), ..anybody() };
+    let policy = Policy { max_retries: 0, breaker, ..Policy::default() };
+    let router = router(&house, &cloud).objective(objective).policy(policy);
+    let router = router.ledger(Arc::clone(&ledger)).build().unwrap();
+    router.chat("Why?").await.unwrap_err();
+    assert!(tokio::time::timeout(seconds(5.0), router.chat("Why?")).await.is_err(), "it waits");
+    router.close().await;
+    let receipts = ledger.recent(9).await.unwrap();
+    assert_eq!(receipts.len(), 2);
+    let cancelled = receipts.iter().find(|receipt| receipt.has_note(NoteCode::Cancelled)).unwrap();
+    assert!(cancelled.attempts.is_empty() && cancelled.has_note(NoteCode::Paused), "{cancelled:#}");
+    // To ask for the ranking alone is no call.
+    router.route("Why?").await.unwrap();
+    router.close().await;
+    assert_eq!(ledger.recent(9).await.unwrap().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn nobody_waits_for_a_wrong_key_to_become_right() {
     let (house, cloud) = players();
     house.on("small", [fails(ErrorKind::Authentication), says("the key is in place")]);

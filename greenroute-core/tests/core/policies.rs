@@ -67,9 +67,9 @@ async fn a_policy_beats_the_callers_own_objective() {
     let note = answer.receipt.notes.iter().find(|note| note.code == NoteCode::Enforced).unwrap();
     assert_eq!(note.text, "pinned by policy for org acme: greenest 1");
     // Not even when what is left fails.
-    house.on("small", [fails(ErrorKind::Authentication)]);
+    house.on("small", [fails(ErrorKind::QuotaExhausted { until: None })]);
     let before = cloud.requests().len();
-    assert_eq!(router.chat(best()).await.unwrap_err().kind(), &ErrorKind::Authentication);
+    assert_eq!(router.chat(best()).await.unwrap_err().kind(), &ErrorKind::QuotaExhausted { until: None });
     // Nor while it is left alone because of that.
     let error = router.chat(best()).await.unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::NoCandidate);
