@@ -75,7 +75,7 @@ fn card(provider: &str, model: &str) -> ModelCard {
 fn gemini(server: &FakeServer, name: &'static str, model: &str) -> Result<Tested> {
     let card = card("gemini", model);
     let gemini = Gemini::builder().key(server.key()).base_url(server.url("gemini")).model(card.clone());
-    Ok(Tested::new(name, gemini.build()?, &card).without(["thinks_apart"]))
+    Ok(Tested::new(name, gemini.thoughts(true).build()?, &card))
 }
 
 fn claude(server: &FakeServer, name: &'static str, model: &str) -> Result<Tested> {

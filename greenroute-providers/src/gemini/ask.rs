@@ -105,8 +105,9 @@ fn tool_config(request: &ChatRequest) -> Option<ToolConfig> {
 }
 
 fn thinking(request: &ChatRequest, facts: &ModelFacts, thoughts: bool) -> Option<ThinkingConfig> {
-    let mut config =
-        ThinkingConfig { include_thoughts: thoughts.then_some(true), ..ThinkingConfig::default() };
+    // A model that cannot think refuses the wish to see its thoughts.
+    let include_thoughts = (thoughts && facts.effort.is_some()).then_some(true);
+    let mut config = ThinkingConfig { include_thoughts, ..ThinkingConfig::default() };
     match (request.effort, &facts.effort) {
         (Some(effort), Some(Thinking::Budget(by))) => config.thinking_budget = Some(*by.get(effort)),
         (Some(effort), Some(Thinking::Level(by))) => config.thinking_level = Some(by.get(effort).clone()),
