@@ -34,6 +34,12 @@ impl Faults {
         self
     }
 
+    /// The kinds that may come.
+    #[must_use]
+    pub fn kinds(&self) -> &[Fault] {
+        &self.kinds
+    }
+
     /// What befalls the request of this number: nothing, or the first of these that can.
     pub(crate) fn draw(&self, number: u64) -> impl Iterator<Item = Fault> + '_ {
         const TRIES: u64 = 64;
