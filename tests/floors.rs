@@ -11,7 +11,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// Each crate's floor, and the crates of the house below it that it may know.
 const FLOORS: &[(&str, &[&str])] = &[
     ("greenroute-core", &[]),
-    ("greenroute-energy", &["greenroute-core"]),
+    ("greenroute-energy", &["greenroute-core", "greenroute-http"]),
     ("greenroute-http", &["greenroute-core"]),
     ("greenroute-providers", &["greenroute-core", "greenroute-http"]),
     ("greenroute-testkit", &["greenroute-core"]),
