@@ -1,3 +1,4 @@
+use super::Aside;
 use crate::chat::{FinishReason, Served};
 use crate::error::ErrorKind;
 use crate::estimate::Estimate;
@@ -54,6 +55,9 @@ pub struct Attempt {
     /// Its emissions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub emissions: Option<Estimate<Emissions>>,
+    /// The same counted another way, in no sum.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aside: Vec<Aside>,
     /// Its price.
     pub cost: Cost,
     /// The grid that its emissions were computed with.

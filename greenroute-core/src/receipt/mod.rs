@@ -1,5 +1,6 @@
 //! What a call really took: every attempt, the total, and what is not known.
 
+mod aside;
 mod attempt;
 mod baseline;
 mod display;
@@ -15,6 +16,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+pub use aside::Aside;
 pub use attempt::{Attempt, Outcome, Purpose};
 pub use baseline::{Baseline, BaselineRule};
 

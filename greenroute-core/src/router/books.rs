@@ -145,6 +145,7 @@ impl Call {
             reading,
             skipped,
             emissions,
+            aside: Vec::new(),
             cost,
             grid,
         }
