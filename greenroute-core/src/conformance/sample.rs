@@ -88,6 +88,7 @@ pub(super) fn receipt(id: u128, joules: f64) -> Receipt {
         reading: Some(Reading::new(energy, Boundary::Facility, MeterId::new("conformance", 1))),
         skipped: Vec::new(),
         emissions: Some(emissions),
+        aside: Vec::new(),
         cost,
         grid: Arc::new(grid()),
     };
