@@ -3,10 +3,10 @@ mod rules;
 use crate::accountant::Accountant;
 use crate::catalog::{Catalog, CatalogSnapshot};
 use crate::caveat;
-use crate::enforce::{Enforcement, Enforcements, Scope};
+use crate::enforce::{Enforcement, Enforcements};
 use crate::error::Result;
 use crate::expect::{Expecter, HeuristicExpecter};
-use crate::grid::GridSnapshot;
+use crate::grid::{Choices, Chosen, GridChoice, GridSnapshot, GridView};
 use crate::model::ModelCard;
 use crate::note::{Note, NoteCode};
 use crate::objective::Objective;
@@ -14,6 +14,7 @@ use crate::profile::{HeuristicProfiler, PromptProfile, PromptProfiler};
 use crate::prompt::Prompt;
 use crate::rank::{Candidate, Excluded, GreenRanker, Ranker, Ranking, Rule};
 use crate::runtime::Runtime;
+use crate::scope::Scope;
 use crate::task::Task;
 use crate::time::Date;
 use crate::units::Tokens;
@@ -36,6 +37,7 @@ pub struct Advisor {
     ranker: Arc<dyn Ranker>,
     grid: RwLock<Arc<GridSnapshot>>,
     enforcements: Enforcements,
+    choices: Choices,
 }
 
 impl Advisor {
@@ -56,6 +58,7 @@ impl Advisor {
             ranker: Arc::new(GreenRanker),
             grid: RwLock::new(Arc::new(grid)),
             enforcements: Enforcements::default(),
+            choices: Choices::default(),
         }
     }
 
@@ -99,8 +102,28 @@ impl Advisor {
     }
 
     /// Replaces what is known of the grid.
-    pub fn set_grid(&self, grid: GridSnapshot) {
+    pub fn update_grid(&self, grid: GridSnapshot) {
         *self.grid.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(grid);
+    }
+
+    /// Sets the zone or the intensity that counts for one org, key, user or conversation, or ends it. It beats every
+    /// source, for every model; what a call or a narrower scope sets beats it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a choice of nothing.
+    pub fn set_grid(&self, scope: Scope, choice: Option<GridChoice>) -> Result<()> {
+        self.choices.set(scope, choice)
+    }
+
+    /// The zones and intensities that are set.
+    #[must_use]
+    pub fn grid_choices(&self) -> Arc<BTreeMap<Scope, GridChoice>> {
+        self.choices.all()
+    }
+
+    /// The zone or intensity that was set for `prompt`.
+    pub(crate) fn chosen(&self, prompt: &Prompt) -> Option<Chosen> {
+        self.choices.holding(prompt)
     }
 
     /// Sets the policy of an administrator for one org, user or conversation, or ends it. Decisions from now on obey,
@@ -144,7 +167,8 @@ impl Advisor {
         prompt.validate()?;
         let objective = prompt.objective.as_ref().unwrap_or(objective);
         objective.validate()?;
-        let rules = Rules { prompt: Some(prompt), ..Rules::default() };
+        let chosen = self.chosen(prompt);
+        let rules = Rules { prompt: Some(prompt), chosen: chosen.as_ref(), ..Rules::default() };
         self.decide(&self.profile(prompt), objective, &rules)
     }
 
@@ -165,6 +189,7 @@ impl Advisor {
     ) -> Result<Ranking> {
         let catalog = self.catalog.snapshot();
         let grid = self.grid();
+        let view = GridView::new(&grid, rules.chosen);
         let today = Date::of(self.runtime.now());
         let named = Named::resolve(objective, &catalog)?;
         let mut candidates = Vec::with_capacity(catalog.cards().len());
@@ -183,7 +208,7 @@ impl Advisor {
                 None if counts => (None, wish),
                 None => (wish, None),
             };
-            let candidate = unfit.map_or_else(|| self.candidate(card, profile, &grid, today), Err);
+            let candidate = unfit.map_or_else(|| self.candidate(card, profile, view, today), Err);
             let candidate = candidate.map(|candidate| {
                 let wish = unwanted_for.or_else(|| over_cap(&candidate.forecast, &objective.caps));
                 (candidate, wish)
@@ -210,7 +235,7 @@ impl Advisor {
             });
         }
         let count = candidates.len();
-        let zone_of = |candidate: &Candidate| grid.is_degraded(self.accountant.zone_of(&candidate.card));
+        let zone_of = |candidate: &Candidate| view.is_degraded(self.accountant.zone_of(&candidate.card));
         let without_zone = candidates.iter().filter(|candidate| zone_of(candidate)).count();
         let mut ranking = self.ranker.rank(profile, objective, candidates);
         ranking.excluded.extend(excluded);
@@ -222,7 +247,9 @@ impl Advisor {
         let paused =
             paused.map(|Excluded { model, rule }| Note::new(NoteCode::Paused, format!("{model}: {rule}")));
         ranking.notes.extend(paused.collect::<Vec<_>>());
-        if without_zone > 0 {
+        if let Some(note) = view.choice_unknown() {
+            ranking.notes.push(note);
+        } else if without_zone > 0 {
             let text = format!(
                 "no zone is known for {without_zone} of {count} candidates: the world average is used"
             );
@@ -235,7 +262,7 @@ impl Advisor {
         &self,
         card: &Arc<ModelCard>,
         profile: &PromptProfile,
-        grid: &GridSnapshot,
+        grid: GridView<'_>,
         today: Date,
     ) -> Result<Candidate, Rule> {
         let expectation = self.expecter.expect(profile, card);

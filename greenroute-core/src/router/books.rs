@@ -5,7 +5,7 @@ use crate::caveat;
 use crate::chat::{ChatResponse, Served};
 use crate::error::Error;
 use crate::estimate::{Estimate, Method};
-use crate::grid::GridReading;
+use crate::grid::{GridReading, GridSnapshot, GridView};
 use crate::meter::Work;
 use crate::model::{Cost, ModelCard, ModelKey, Pricing};
 use crate::note::{Note, NoteCode};
@@ -44,8 +44,8 @@ impl Call {
         let (timing, reading, stated) = (timing.as_ref(), reading.as_ref(), stated.as_ref());
         let work = Work { timing, reading, stated, ..Work::done(&card, usage) };
         let accounted = accountant.account(&work, usage, &grid, today);
-        self.notes_of(response);
-        self.note_gaps(&card, usage.is_approximate(), &grid, &accounted);
+        self.notes_of(&response.notes);
+        self.note_gaps(&card, usage.is_approximate(), &accounted);
         let dated = caveat::age(&card, today).into_iter().chain(caveat::retirement(&card, today));
         dated.for_each(|Note { code, text }| self.note(code, text.into_owned()));
         if self.prompt.log_probabilities && response.log_probabilities.is_none() {
@@ -114,7 +114,7 @@ impl Call {
             },
         };
         if ran || accounted.reading.is_some() {
-            self.note_gaps(&card, usage.is_some(), &grid, &accounted);
+            self.note_gaps(&card, usage.is_some(), &accounted);
         }
         let mut attempt = self.attempt(&live, outcome, &card, accounted, grid);
         attempt.usage = usage;
@@ -157,9 +157,9 @@ impl Call {
         let energy = total(parts.map(|reading| reading.energy), self.deciding.energy);
         let accountant = self.inner.advisor.accountant();
         let own = self.inner.advisor.grid();
-        let own = own.get(accountant.own_zone());
+        let own = self.view(&own).known(accountant.own_zone());
         let parts = self.attempts.iter().filter_map(|attempt| attempt.emissions);
-        let emissions = total(parts, self.deciding.energy * own.intensity);
+        let emissions = total(parts, self.deciding.energy * own.reading.intensity);
         let costs = self.attempts.iter().map(|attempt| attempt.cost);
         let nothing = Cost::Priced(Estimate::exact(Usd::ZERO, Method::Reported));
         let cost = costs.reduce(|sum, cost| sum + cost).unwrap_or(nothing);
@@ -230,22 +230,15 @@ impl Call {
         known.unwrap_or_else(|| Arc::clone(asked))
     }
 
-    fn note_gaps(&mut self, card: &ModelCard, approximate: bool, used: &GridReading, accounted: &Accounted) {
+    fn note_gaps(&mut self, card: &ModelCard, approximate: bool, accounted: &Accounted) {
         if approximate {
             let text = "the tokens were not counted by the model's own tokenizer";
             self.note(NoteCode::UsageApproximate, text.to_owned());
         }
-        if used.valid_until.is_some_and(|until| until <= self.inner.runtime.now()) {
-            let text = format!(
-                "the carbon intensity of {} is an old one: it was to be asked again before this",
-                used.zone
-            );
-            self.note(NoteCode::GridDegraded, text);
-        }
-        let grid = self.inner.advisor.grid();
-        if let (_, Some(text)) = self.inner.advisor.accountant().grid(card, &grid) {
-            self.note(NoteCode::ZoneUnknown, text);
-        }
+        let (grid, now) = (self.inner.advisor.grid(), self.inner.runtime.now());
+        let zone = self.inner.advisor.accountant().zone_of(card);
+        let notes = self.view(&grid).notes(zone, now);
+        self.notes_of(&notes);
         if accounted.reading.is_none() {
             self.note(NoteCode::Unmetered, format!("no meter could read the call to {}", card.key));
         }
@@ -258,9 +251,9 @@ impl Call {
         }
     }
 
-    /// What the provider could not do as asked.
-    fn notes_of(&mut self, response: &ChatResponse) {
-        for Note { code, text } in &response.notes {
+    /// Such as what the provider could not do as asked.
+    fn notes_of(&mut self, notes: &[Note]) {
+        for Note { code, text } in notes {
             self.note(*code, text.to_string());
         }
     }
@@ -275,7 +268,11 @@ impl Call {
 
     fn grid(&self, card: &ModelCard) -> Arc<GridReading> {
         let snapshot = self.inner.advisor.grid();
-        Arc::clone(self.inner.advisor.accountant().grid(card, &snapshot).0)
+        self.view(&snapshot).reading(self.inner.advisor.accountant().zone_of(card))
+    }
+
+    fn view<'a>(&'a self, snapshot: &'a GridSnapshot) -> GridView<'a> {
+        GridView::new(snapshot, self.chosen.as_ref())
     }
 }
 
