@@ -1,3 +1,4 @@
+mod roster;
 mod rules;
 
 use crate::accountant::Accountant;
@@ -5,9 +6,8 @@ use crate::catalog::{Catalog, CatalogSnapshot};
 use crate::caveat;
 use crate::enforce::{Enforcement, Enforcements, Scope};
 use crate::error::Result;
-use crate::expect::{Expecter, HeuristicExpecter};
+use crate::expect::{Expectation, Expecter, HeuristicExpecter};
 use crate::grid::GridSnapshot;
-use crate::model::ModelCard;
 use crate::note::{Note, NoteCode};
 use crate::objective::Objective;
 use crate::profile::{HeuristicProfiler, PromptProfile, PromptProfiler};
@@ -17,6 +17,7 @@ use crate::runtime::Runtime;
 use crate::task::Task;
 use crate::time::Date;
 use crate::units::Tokens;
+use roster::{Listed, Roster, Rosters, Standing};
 use rules::{Named, over_cap, unfit, wish};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -36,6 +37,7 @@ pub struct Advisor {
     ranker: Arc<dyn Ranker>,
     grid: RwLock<Arc<GridSnapshot>>,
     enforcements: Enforcements,
+    rosters: Rosters,
 }
 
 impl Advisor {
@@ -56,6 +58,7 @@ impl Advisor {
             ranker: Arc::new(GreenRanker),
             grid: RwLock::new(Arc::new(grid)),
             enforcements: Enforcements::default(),
+            rosters: Rosters::default(),
         }
     }
 
@@ -156,6 +159,11 @@ impl Advisor {
         self.profiler.profile(prompt, history)
     }
 
+    /// Every card of the catalog, prepared for the grid as it is known now.
+    pub(crate) fn roster(&self) -> Arc<Roster> {
+        self.rosters.of(&self.accountant, self.catalog.snapshot(), self.grid())
+    }
+
     /// The one road: every ranking is made here.
     pub(crate) fn decide(
         &self,
@@ -163,18 +171,20 @@ impl Advisor {
         objective: &Objective,
         rules: &Rules<'_>,
     ) -> Result<Ranking> {
-        let catalog = self.catalog.snapshot();
-        let grid = self.grid();
+        let roster = self.roster();
+        let catalog = roster.catalog();
         let today = Date::of(self.runtime.now());
-        let named = Named::resolve(objective, &catalog)?;
-        let mut candidates = Vec::with_capacity(catalog.cards().len());
+        let named = Named::resolve(objective, catalog)?;
+        let mut candidates = Vec::with_capacity(roster.cards().len());
         let mut excluded = Vec::new();
         // What the caller does not want, and what is left alone for a while, takes part until the policies have
         // counted: neither wishes nor failures bring in a hungrier model.
         let holding = rules.prompt.map(|prompt| self.enforcements.holding(prompt)).unwrap_or_default();
         let counts = holding.counts();
         let mut unwanted = BTreeMap::new();
-        for card in catalog.cards() {
+        let limit = rules.prompt.and_then(|prompt| prompt.max_output_tokens);
+        for listed in roster.cards() {
+            let card = &*listed.card;
             let wish = wish(card, objective, &named, rules);
             let (unfit, unwanted_for) = match unfit(card, profile, objective, rules, today) {
                 Some(Rule::Unserved) => (Some(Rule::Unserved), None),
@@ -183,7 +193,7 @@ impl Advisor {
                 None if counts => (None, wish),
                 None => (wish, None),
             };
-            let candidate = unfit.map_or_else(|| self.candidate(card, profile, &grid, today), Err);
+            let candidate = unfit.map_or_else(|| self.candidate(listed, profile, limit, today), Err);
             let candidate = candidate.map(|candidate| {
                 let wish = unwanted_for.or_else(|| over_cap(&candidate.forecast, &objective.caps));
                 (candidate, wish)
@@ -210,14 +220,14 @@ impl Advisor {
             });
         }
         let count = candidates.len();
-        let zone_of = |candidate: &Candidate| grid.is_degraded(self.accountant.zone_of(&candidate.card));
-        let without_zone = candidates.iter().filter(|candidate| zone_of(candidate)).count();
+        let without_zone = roster.count(&candidates, Standing::Unknown);
+        let assumed = roster.count(&candidates, Standing::Assumed);
         let mut ranking = self.ranker.rank(profile, objective, candidates);
         ranking.excluded.extend(excluded);
         named.put_preferred_first(&mut ranking);
         ranking.notes.extend(named.notes);
         ranking.notes.extend(enforced.iter().map(|rule| Note::new(NoteCode::Enforced, rule.to_string())));
-        ranking.notes.extend(caveats(&ranking, profile, &catalog, today));
+        ranking.notes.extend(caveats(&ranking, profile, catalog, today));
         let paused = ranking.excluded.iter().filter(|excluded| matches!(excluded.rule, Rule::Paused { .. }));
         let paused =
             paused.map(|Excluded { model, rule }| Note::new(NoteCode::Paused, format!("{model}: {rule}")));
@@ -228,26 +238,31 @@ impl Advisor {
             );
             ranking.notes.push(Note::new(NoteCode::ZoneUnknown, text));
         }
+        if assumed > 0 {
+            let text = format!(
+                "{assumed} of {count} candidates are assumed to run where their provider usually does"
+            );
+            ranking.notes.push(Note::new(NoteCode::ZoneAssumed, text));
+        }
         Ok(ranking)
     }
 
+    /// What is expected of a model, which writes no more than it can, nor than `limit` tokens.
     fn candidate(
         &self,
-        card: &Arc<ModelCard>,
+        listed: &Listed,
         profile: &PromptProfile,
-        grid: &GridSnapshot,
+        limit: Option<u64>,
         today: Date,
     ) -> Result<Candidate, Rule> {
-        let expectation = self.expecter.expect(profile, card);
-        let output = match card.window.max_output {
-            Some(limit) => expectation.output.map(|tokens| tokens.min(Tokens::new(limit))),
-            None => expectation.output,
+        let Listed { card, prepared, .. } = listed;
+        let prepared = prepared.as_ref().ok_or(Rule::Unmetered)?;
+        let Expectation { success, output } = self.expecter.expect(profile, card);
+        let output = match card.window.max_output.into_iter().chain(limit).min() {
+            Some(longest) => output.map(|tokens| tokens.min(Tokens::new(longest))),
+            None => output,
         };
-        let zone = grid.known(self.accountant.zone_of(card));
-        let forecast = self
-            .accountant
-            .forecast(card, expectation.success, profile.input, output, zone, today)
-            .ok_or(Rule::Unmetered)?;
+        let forecast = prepared.forecast(success, profile.input, output, today);
         Ok(Candidate { card: Arc::clone(card), forecast })
     }
 }

@@ -19,6 +19,8 @@ pub(super) struct GridKeeper {
     overrides: Vec<(Zone, GridReading)>,
     /// When to ask again, where the source could not give every zone.
     again: Mutex<Option<SystemTime>>,
+    /// Zones that calls were served in, beside those of the catalog.
+    served_in: Mutex<BTreeSet<Zone>>,
 }
 
 impl GridKeeper {
@@ -27,7 +29,7 @@ impl GridKeeper {
         source: Option<Arc<dyn GridIntensity>>,
         overrides: Vec<(Zone, GridReading)>,
     ) -> Self {
-        Self { world, source, overrides, again: Mutex::default() }
+        Self { world, source, overrides, again: Mutex::default(), served_in: Mutex::default() }
     }
 
     /// What is known before any source was asked.
@@ -40,9 +42,9 @@ impl GridKeeper {
     pub(super) async fn refresh(&self, inner: &Inner, left: Duration) {
         let Some(source) = &self.source else { return };
         let grid = inner.advisor.grid();
-        let catalog = inner.advisor.catalog().snapshot();
-        let own = inner.advisor.accountant().own_zone();
-        let zones = || catalog.cards().filter_map(|card| card.zone.as_ref()).chain(own);
+        let roster = inner.advisor.roster();
+        let served_in = self.served_in.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let zones = || roster.zones().iter().chain(&served_in);
         let now = inner.runtime.now();
         let fresh = grid.valid_until().is_none_or(|until| now < until);
         let due = match self.again() {
@@ -67,6 +69,11 @@ impl GridKeeper {
             gathered.set(zone.clone(), GridReading::clone(grid.get(Some(zone))));
         }
         inner.advisor.set_grid(gathered);
+    }
+
+    /// Asks for a zone too with the next refresh.
+    pub(super) fn want(&self, zone: &Zone) {
+        self.served_in.lock().unwrap_or_else(PoisonError::into_inner).insert(zone.clone());
     }
 
     fn again(&self) -> Option<SystemTime> {
