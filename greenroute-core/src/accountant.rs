@@ -147,8 +147,11 @@ impl Accountant {
         placed: &Placed<'_>,
         grid: &GridReading,
     ) -> Accounted {
-        let market = placed.site.market.map(|intensity| {
-            Aside::new(Basis::Market, reading.energy, intensity, placed.site.source.clone())
+        let market = placed.site.market.map(|intensity| Aside {
+            basis: Basis::Market,
+            emissions: reading.energy * intensity,
+            source: placed.site.source.clone(),
+            vintage: None,
         });
         Accounted {
             emissions: Some(reading.energy * grid.intensity),

@@ -94,9 +94,9 @@ pub(super) fn receipt(id: u128, joules: f64) -> Receipt {
         emissions: Some(emissions),
         aside: vec![Aside {
             basis: Basis::Market,
-            intensity: Estimate::exact(CarbonIntensity::from_grams_per_kwh(64.0), Method::Reported),
             emissions,
             source: "conformance".into(),
+            vintage: Some("2026".into()),
         }],
         impacts: Some(Impacts {
             water: Some(water),
