@@ -1,3 +1,4 @@
+mod roster;
 mod rules;
 
 use crate::accountant::Accountant;
@@ -5,9 +6,8 @@ use crate::catalog::{Catalog, CatalogSnapshot};
 use crate::caveat;
 use crate::enforce::{Enforcement, Enforcements};
 use crate::error::Result;
-use crate::expect::{Expecter, HeuristicExpecter};
+use crate::expect::{Expectation, Expecter, HeuristicExpecter};
 use crate::grid::{Choices, Chosen, GridChoice, GridSnapshot, GridView};
-use crate::model::ModelCard;
 use crate::note::{Note, NoteCode};
 use crate::objective::Objective;
 use crate::profile::{HeuristicProfiler, PromptProfile, PromptProfiler};
@@ -18,6 +18,7 @@ use crate::scope::Scope;
 use crate::task::Task;
 use crate::time::Date;
 use crate::units::Tokens;
+use roster::{Listed, Roster, Rosters, Standing};
 use rules::{Named, over_cap, unfit, wish};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -38,6 +39,7 @@ pub struct Advisor {
     grid: RwLock<Arc<GridSnapshot>>,
     enforcements: Enforcements,
     choices: Choices,
+    rosters: Rosters,
 }
 
 impl Advisor {
@@ -59,6 +61,7 @@ impl Advisor {
             grid: RwLock::new(Arc::new(grid)),
             enforcements: Enforcements::default(),
             choices: Choices::default(),
+            rosters: Rosters::default(),
         }
     }
 
@@ -180,6 +183,11 @@ impl Advisor {
         self.profiler.profile(prompt, history)
     }
 
+    /// Every card of the catalog, prepared for the grid as it is known now.
+    pub(crate) fn roster(&self) -> Arc<Roster> {
+        self.rosters.of(&self.accountant, self.catalog.snapshot(), self.grid())
+    }
+
     /// The one road: every ranking is made here.
     pub(crate) fn decide(
         &self,
@@ -187,19 +195,21 @@ impl Advisor {
         objective: &Objective,
         rules: &Rules<'_>,
     ) -> Result<Ranking> {
-        let catalog = self.catalog.snapshot();
-        let grid = self.grid();
-        let view = GridView::new(&grid, rules.chosen);
+        let roster = self.roster();
+        let catalog = roster.catalog();
+        let view = GridView::new(roster.grid(), rules.chosen);
         let today = Date::of(self.runtime.now());
-        let named = Named::resolve(objective, &catalog)?;
-        let mut candidates = Vec::with_capacity(catalog.cards().len());
+        let named = Named::resolve(objective, catalog)?;
+        let mut candidates = Vec::with_capacity(roster.cards().len());
         let mut excluded = Vec::new();
         // What the caller does not want, and what is left alone for a while, takes part until the policies have
         // counted: neither wishes nor failures bring in a hungrier model.
         let holding = rules.prompt.map(|prompt| self.enforcements.holding(prompt)).unwrap_or_default();
         let counts = holding.counts();
         let mut unwanted = BTreeMap::new();
-        for card in catalog.cards() {
+        let limit = rules.prompt.and_then(|prompt| prompt.max_output_tokens);
+        for listed in roster.cards() {
+            let card = &*listed.card;
             let wish = wish(card, objective, &named, rules);
             let (unfit, unwanted_for) = match unfit(card, profile, objective, rules, today) {
                 Some(Rule::Unserved) => (Some(Rule::Unserved), None),
@@ -208,7 +218,7 @@ impl Advisor {
                 None if counts => (None, wish),
                 None => (wish, None),
             };
-            let candidate = unfit.map_or_else(|| self.candidate(card, profile, view, today), Err);
+            let candidate = unfit.map_or_else(|| self.candidate(listed, profile, limit, view, today), Err);
             let candidate = candidate.map(|candidate| {
                 let wish = unwanted_for.or_else(|| over_cap(&candidate.forecast, &objective.caps));
                 (candidate, wish)
@@ -235,46 +245,58 @@ impl Advisor {
             });
         }
         let count = candidates.len();
-        let zone_of = |candidate: &Candidate| view.is_degraded(self.accountant.zone_of(&candidate.card));
-        let without_zone = candidates.iter().filter(|candidate| zone_of(candidate)).count();
+        // Where models run is no question where somebody has set it.
+        let stand = |standing| match rules.chosen {
+            None => roster.count(&candidates, standing),
+            Some(_) => 0,
+        };
+        let (without_zone, assumed) = (stand(Standing::Unknown), stand(Standing::Assumed));
         let mut ranking = self.ranker.rank(profile, objective, candidates);
         ranking.excluded.extend(excluded);
         named.put_preferred_first(&mut ranking);
         ranking.notes.extend(named.notes);
         ranking.notes.extend(enforced.iter().map(|rule| Note::new(NoteCode::Enforced, rule.to_string())));
-        ranking.notes.extend(caveats(&ranking, profile, &catalog, today));
+        ranking.notes.extend(caveats(&ranking, profile, catalog, today));
         let paused = ranking.excluded.iter().filter(|excluded| matches!(excluded.rule, Rule::Paused { .. }));
         let paused =
             paused.map(|Excluded { model, rule }| Note::new(NoteCode::Paused, format!("{model}: {rule}")));
         ranking.notes.extend(paused.collect::<Vec<_>>());
-        if let Some(note) = view.choice_unknown() {
-            ranking.notes.push(note);
-        } else if without_zone > 0 {
+        ranking.notes.extend(view.choice_unknown());
+        if without_zone > 0 {
             let text = format!(
                 "no zone is known for {without_zone} of {count} candidates: the world average is used"
             );
             ranking.notes.push(Note::new(NoteCode::ZoneUnknown, text));
         }
+        if assumed > 0 {
+            let text = format!(
+                "{assumed} of {count} candidates are assumed to run where their provider usually does"
+            );
+            ranking.notes.push(Note::new(NoteCode::ZoneAssumed, text));
+        }
         Ok(ranking)
     }
 
+    /// What is expected of a model, which writes no more than it can, nor than `limit` tokens.
     fn candidate(
         &self,
-        card: &Arc<ModelCard>,
+        listed: &Listed,
         profile: &PromptProfile,
-        grid: GridView<'_>,
+        limit: Option<u64>,
+        view: GridView<'_>,
         today: Date,
     ) -> Result<Candidate, Rule> {
-        let expectation = self.expecter.expect(profile, card);
-        let output = match card.window.max_output {
-            Some(limit) => expectation.output.map(|tokens| tokens.min(Tokens::new(limit))),
-            None => expectation.output,
+        let Listed { card, prepared, .. } = listed;
+        let prepared = prepared.as_ref().ok_or(Rule::Unmetered)?;
+        let Expectation { success, output } = self.expecter.expect(profile, card);
+        let output = match card.window.max_output.into_iter().chain(limit).min() {
+            Some(longest) => output.map(|tokens| tokens.min(Tokens::new(longest))),
+            None => output,
         };
-        let zone = grid.known(self.accountant.zone_of(card));
-        let forecast = self
-            .accountant
-            .forecast(card, expectation.success, profile.input, output, zone, today)
-            .ok_or(Rule::Unmetered)?;
+        let forecast = match view.chosen() {
+            None => prepared.forecast(success, profile.input, output, today),
+            Some(known) => prepared.forecast_on(known, success, profile.input, output, today),
+        };
         Ok(Candidate { card: Arc::clone(card), forecast })
     }
 }

@@ -18,12 +18,16 @@ pub struct Note {
 pub enum NoteCode {
     /// No grid zone was known; the world average stands in.
     ZoneUnknown,
+    /// No place is known for a call; where its provider usually runs stands in.
+    ZoneAssumed,
     /// A grid source failed; an older or coarser value stands in.
     GridDegraded,
     /// Nobody could meter an attempt.
     Unmetered,
     /// A better meter could not be used.
     MeterDegraded,
+    /// Water or embodied emissions of an attempt could not be told.
+    ImpactUnknown,
     /// No price is known.
     Unpriced,
     /// Tokens were not counted by the model's own tokenizer.

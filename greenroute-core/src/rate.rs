@@ -1,6 +1,6 @@
 use crate::estimate::{Estimate, Method, Spread};
 use crate::meter::Work;
-use crate::reading::{Boundary, MeterId, Reading};
+use crate::reading::{Boundary, MeterId, Overheads, Reading};
 use crate::units::{Energy, Quantity, Tokens};
 
 /// What a model takes, as a meter knows it from the card alone: a forecast is this, times tokens.
@@ -68,11 +68,14 @@ impl EnergyRate {
         let method = self.method.min(input.method()).min(cached.method()).min(output.method());
         match spread {
             Ok(spread) => Estimate::with_spread(value, spread, method),
-            Err(most) => {
-                let most = Estimate::with_spread(most, self.spread, method).high();
-                Estimate::banded(value, value, most, method)
-            }
+            Err(most) => self.at_most(most, method),
         }
+    }
+
+    /// Nothing is expected, but it may be as much as `most`.
+    pub(crate) fn at_most(&self, most: Energy, method: Method) -> Estimate<Energy> {
+        let most = Estimate::with_spread(most, self.spread, method).high();
+        Estimate::banded(Energy::ZERO, Energy::ZERO, most, method)
     }
 
     /// The same without the end points, for whoever multiplies on: the value and how far it may be off, or, where the
@@ -95,6 +98,30 @@ impl EnergyRate {
         }
         let ratio = |end: Energy| end.base() / value.base();
         (value, Ok(self.spread.and(Spread::of(ratio(low), ratio(high)))))
+    }
+
+    /// The same rate at the facility's boundary, as [`Reading::to_facility`] widens a reading: each factor once, and only
+    /// where the boundary widens.
+    #[must_use]
+    pub fn to_facility(&self, overheads: &Overheads) -> Self {
+        let (factor, spread) = match self.boundary {
+            Boundary::Device => {
+                let factor = overheads.device_to_facility();
+                (factor.value().base(), factor.spread())
+            }
+            Boundary::Server => (overheads.pue.value().base(), overheads.pue.spread()),
+            Boundary::Facility => return self.clone(),
+        };
+        Self {
+            fixed: self.fixed * factor,
+            input: self.input * factor,
+            cached: self.cached * factor,
+            output: self.output * factor,
+            output_squared: self.output_squared * factor,
+            spread: self.spread.and(spread),
+            boundary: Boundary::Facility,
+            ..self.clone()
+        }
     }
 
     /// The reading of work, as far as its tokens tell.

@@ -50,6 +50,11 @@ impl<'a> GridView<'a> {
         }
     }
 
+    /// The intensity for every model, where somebody chose.
+    pub(crate) fn chosen(self) -> Option<&'a Known> {
+        self.chosen.map(|_| self.known(None))
+    }
+
     /// Whether the world average stands in for a model that runs in `zone`.
     pub(crate) fn is_degraded(self, zone: Option<&Zone>) -> bool {
         !self.chosen.is_some_and(Chosen::is_intensity) && self.snapshot.is_degraded(self.zone(zone))
@@ -67,7 +72,7 @@ impl<'a> GridView<'a> {
         self.snapshot.marginal(self.marginal_zone(zone)?)
     }
 
-    /// The reading for a model that runs in `zone`, and everything that a receipt must say of it.
+    /// What a receipt must say of the reading for a model that runs in `zone`, beside that there is none.
     pub(crate) fn notes(self, zone: Option<&Zone>, now: SystemTime) -> Vec<Note> {
         let mut notes = Vec::new();
         let mut degraded = |text: String| notes.push(Note::new(NoteCode::GridDegraded, text));
@@ -80,10 +85,6 @@ impl<'a> GridView<'a> {
             return notes;
         }
         let zone = self.zone(zone);
-        if let Some(text) = self.snapshot.degraded(zone) {
-            notes.push(Note::new(NoteCode::ZoneUnknown, text));
-            return notes;
-        }
         let reading = self.snapshot.get(zone);
         let place = &reading.zone;
         if let Some(age) = reading.valid_until.and_then(|until| now.duration_since(until).ok()) {

@@ -34,6 +34,12 @@ fn write_table(f: &mut String, receipt: &Receipt) -> fmt::Result {
     writeln!(f, "total      {} at the facility", receipt.energy)?;
     writeln!(f, "           {}", receipt.emissions)?;
     writeln!(f, "           {}", receipt.cost)?;
+    if let Some(water) = &receipt.water {
+        writeln!(f, "water      {water}")?;
+    }
+    if let Some(embodied) = &receipt.embodied {
+        writeln!(f, "embodied   {embodied}, in making the hardware")?;
+    }
     if let Some(baseline) = &receipt.baseline {
         writeln!(f, "baseline   {baseline}")?;
     }
@@ -58,6 +64,9 @@ fn attempt_rows(f: &mut String, place: usize, attempt: &Attempt) -> fmt::Result 
         },
         Outcome::Failed { kind, message } => writeln!(f, "failed after {took}: {kind}, {message}")?,
         Outcome::Cancelled => writeln!(f, "cancelled after {took}")?,
+    }
+    if let Some(first) = attempt.time_to_first_chunk {
+        writeln!(f, "  streamed from {} on", Took(first))?;
     }
     if let Some(counted) = &attempt.usage {
         let (usage, about) = (counted.usage(), if counted.is_approximate() { "about " } else { "" });
@@ -85,6 +94,15 @@ fn attempt_rows(f: &mut String, place: usize, attempt: &Attempt) -> fmt::Result 
     writeln!(f, "  grid     {} {intensity}, {} ({}, {})", grid.zone, grid.basis, grid.source, grid.vintage)?;
     if let Some(emissions) = &attempt.emissions {
         writeln!(f, "  emitted  {emissions}")?;
+    }
+    for aside in &attempt.aside {
+        writeln!(f, "  aside    {aside}")?;
+    }
+    if let Some(water) = attempt.impacts.as_ref().and_then(|impacts| impacts.water) {
+        writeln!(f, "  water    {water}")?;
+    }
+    if let Some(embodied) = attempt.impacts.as_ref().and_then(|impacts| impacts.embodied) {
+        writeln!(f, "  embodied {embodied}")?;
     }
     writeln!(f, "  cost     {}", attempt.cost)
 }

@@ -57,6 +57,8 @@ pub(super) struct Live {
     pub(super) spent: Spent,
     /// What was streamed so far, thinking included.
     pub(super) text: String,
+    /// When the first piece of a stream had come, and the last one so far, each from the start.
+    pub(super) pieces: Option<(Duration, Duration)>,
 }
 
 impl Call {
@@ -135,7 +137,18 @@ impl Call {
 
     pub(super) fn begin(&mut self, candidate: Candidate, purpose: Purpose, spent: Spent) {
         let (started_at, started) = (self.inner.runtime.now(), self.inner.runtime.elapsed());
-        self.live = Some(Live { candidate, purpose, started_at, started, spent, text: String::new() });
+        let text = String::new();
+        self.live = Some(Live { candidate, purpose, started_at, started, spent, text, pieces: None });
+    }
+
+    /// A piece of a stream has just come.
+    pub(super) fn piece_came(&mut self) {
+        let now = self.inner.runtime.elapsed();
+        if let Some(live) = &mut self.live {
+            let took = now.saturating_sub(live.started);
+            let first = live.pieces.map_or(took, |(first, _)| first);
+            live.pieces = Some((first, took));
+        }
     }
 
     /// The model that is being asked, as errors name it.
@@ -239,8 +252,8 @@ impl Answering {
 
 /// Whether a note of a ranking is about its best candidate, or about all of them, and not about the call.
 const fn of_the_best(code: NoteCode) -> bool {
-    use NoteCode::{AbilityGuessed, CatalogStale, RetiresSoon, TooCloseToOrder, ZoneUnknown};
-    matches!(code, AbilityGuessed | CatalogStale | RetiresSoon | TooCloseToOrder | ZoneUnknown)
+    use NoteCode::{AbilityGuessed, CatalogStale, RetiresSoon, TooCloseToOrder, ZoneAssumed, ZoneUnknown};
+    matches!(code, AbilityGuessed | CatalogStale | RetiresSoon | TooCloseToOrder | ZoneAssumed | ZoneUnknown)
 }
 
 /// Everything that was said, and by which model the conversation goes on.

@@ -44,7 +44,11 @@ impl Streaming {
                 let left = self.call.left();
                 let next = self.events.rest.next();
                 let next = async { next.await.unwrap_or_else(|| Err(truncated(&self.origin, &self.text))) };
-                within(&*self.call.inner.runtime, left, &self.origin, next).await
+                let next = within(&*self.call.inner.runtime, left, &self.origin, next).await;
+                if matches!(&next, Ok(ChatEvent::Text(_) | ChatEvent::Thinking(_))) {
+                    self.call.piece_came();
+                }
+                next
             }
         };
         match event {

@@ -153,7 +153,7 @@ async fn a_receipt_is_json() {
             },
             "emissions": {
               "grams_co2e": 0.00031506666666666666,
-              "grams_co2e_low": 0.00006385780485069948,
+              "grams_co2e_low": 0.0000638578048506995,
               "grams_co2e_high": 0.0012777181076929023,
               "method": "proxy"
             },

@@ -9,14 +9,13 @@ mod flight;
 
 use super::Inner;
 use super::health::Moment;
-use crate::catalog::CatalogSnapshot;
 use crate::error::Result;
 use crate::grid::{
     Chosen, GridIntensity, GridReading, GridSnapshot, MarginalIntensity, MarginalReading, Zone,
 };
 use entry::Entry;
 use futures_util::future::select;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -47,8 +46,6 @@ enum Question {
 #[derive(Default)]
 struct State {
     entries: BTreeMap<Question, Entry>,
-    /// The zones of a catalog's cards and of this machine.
-    of_cards: Option<(Arc<CatalogSnapshot>, Arc<[Zone]>)>,
     /// Other zones, the one wanted last at the end.
     others: VecDeque<Zone>,
     /// Calls that wait for a landing.
@@ -76,15 +73,15 @@ impl GridKeeper {
         if self.average.is_none() && self.marginal.is_none() {
             return;
         }
-        let moment = inner.moment();
+        let (moment, roster) = (inner.moment(), inner.advisor.roster());
+        let of_cards = roster.zones();
         let zone = chosen.and_then(Chosen::asks_for);
         let most = PATIENCE.min(left / 2);
         let (due, awaited, patience) = self.with(|state| {
             if let Some(zone) = zone {
-                state.want(zone);
+                state.want(zone, of_cards);
             }
-            let of_cards = state.of_cards(inner);
-            let due = self.due(state, moment, false);
+            let due = self.due(state, of_cards, moment, false);
             let needed = of_cards.iter().filter(|_| chosen.is_none()).chain(zone);
             let (mut awaited, mut patience) = (Vec::new(), Duration::ZERO);
             for question in needed.cloned().map(Question::Average) {
@@ -110,10 +107,9 @@ impl GridKeeper {
 
     /// Asks for everything that is wanted, whatever is known of it, and waits for the answers.
     pub(super) async fn force(&self, inner: &Arc<Inner>, patience: Duration) {
-        let moment = inner.moment();
+        let (moment, roster) = (inner.moment(), inner.advisor.roster());
         let (due, all) = self.with(|state| {
-            state.of_cards(inner);
-            let due = self.due(state, moment, true);
+            let due = self.due(state, roster.zones(), moment, true);
             (due, state.entries.keys().cloned().collect::<Vec<_>>())
         });
         if !due.is_empty() {
@@ -128,10 +124,10 @@ impl GridKeeper {
     /// Begins to keep `zone` fresh as well, such as one that a provider said it had served from: whoever calls next
     /// finds it.
     pub(super) fn want(&self, inner: &Arc<Inner>, zone: &Zone) {
-        let moment = inner.moment();
+        let (moment, roster) = (inner.moment(), inner.advisor.roster());
         let due = self.with(|state| {
-            state.want(zone);
-            self.due(state, moment, false)
+            state.want(zone, roster.zones());
+            self.due(state, roster.zones(), moment, false)
         });
         if !due.is_empty() {
             flight::launch(inner, due);
@@ -139,9 +135,14 @@ impl GridKeeper {
     }
 
     /// Marks as asked whatever should be, and gives it.
-    fn due(&self, state: &mut State, moment: Moment, force: bool) -> Vec<Question> {
-        let State { entries, of_cards, others, .. } = state;
-        let of_cards = of_cards.as_ref().map(|(_, zones)| Arc::clone(zones));
+    fn due(
+        &self,
+        state: &mut State,
+        of_cards: &BTreeSet<Zone>,
+        moment: Moment,
+        force: bool,
+    ) -> Vec<Question> {
+        let State { entries, others, .. } = state;
         let mut due = Vec::new();
         let mut look = |question: Question| {
             let entry = entries.entry(question.clone()).or_default();
@@ -150,7 +151,7 @@ impl GridKeeper {
                 due.push(question);
             }
         };
-        for zone in of_cards.iter().flat_map(|zones| zones.iter()).chain(&*others) {
+        for zone in of_cards.iter().chain(&*others) {
             if self.asks_for(zone) {
                 look(Question::Average(zone.clone()));
             }
@@ -244,48 +245,16 @@ impl GridKeeper {
     }
 }
 
-impl Question {
-    const fn zone(&self) -> &Zone {
-        match self {
-            Self::Average(zone) | Self::Marginal(zone) => zone,
-        }
-    }
-}
-
 impl State {
-    /// The zones that cards run in and this machine's; worked out anew where the catalog has changed.
-    fn of_cards(&mut self, inner: &Inner) -> Arc<[Zone]> {
-        let catalog = inner.advisor.catalog().snapshot();
-        match &self.of_cards {
-            Some((of, zones)) if Arc::ptr_eq(of, &catalog) => Arc::clone(zones),
-            _ => {
-                let accountant = inner.advisor.accountant();
-                let zones = catalog.cards().filter_map(|card| accountant.zone_of(card));
-                let mut zones: Vec<Zone> = zones.chain(accountant.own_zone()).cloned().collect();
-                zones.sort_unstable();
-                zones.dedup();
-                let zones: Arc<[Zone]> = zones.into();
-                let others = &self.others;
-                self.entries.retain(|question, _| {
-                    zones.contains(question.zone()) || others.contains(question.zone())
-                });
-                self.of_cards = Some((catalog, Arc::clone(&zones)));
-                zones
-            }
-        }
-    }
-
     /// Moves `zone` to the end of the others; the one that was wanted longest ago may fall out.
-    fn want(&mut self, zone: &Zone) {
-        let of_cards = self.of_cards.as_ref().map(|(_, zones)| Arc::clone(zones));
-        let is_of_card = |zone: &Zone| of_cards.as_ref().is_some_and(|zones| zones.contains(zone));
-        if is_of_card(zone) {
+    fn want(&mut self, zone: &Zone, of_cards: &BTreeSet<Zone>) {
+        if of_cards.contains(zone) {
             return;
         }
         self.others.retain(|other| other != zone);
         self.others.push_back(zone.clone());
         if self.others.len() > MOST_OTHERS
-            && let Some(oldest) = self.others.pop_front().filter(|oldest| !is_of_card(oldest))
+            && let Some(oldest) = self.others.pop_front().filter(|oldest| !of_cards.contains(oldest))
         {
             self.entries.remove(&Question::Average(oldest.clone()));
             self.entries.remove(&Question::Marginal(oldest));

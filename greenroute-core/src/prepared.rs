@@ -1,0 +1,196 @@
+use crate::estimate::{Estimate, Method};
+use crate::forecast::Forecast;
+use crate::grid::Known;
+use crate::model::{Cost, ModelCard, PriceList, PriceTier, Pricing, Speed};
+use crate::rate::EnergyRate;
+use crate::time::Date;
+use crate::units::{ElectricityPrice, Energy, Probability, Quantity, Tokens, Usd};
+use std::cmp::Reverse;
+use std::time::Duration;
+
+/// A model's card with all that its forecasts share worked out once: the best meter's rate at the facility, prices per
+/// token, the speed and the grid. A forecast is then a few products.
+///
+/// Made by [`Accountant::prepare`](crate::Accountant::prepare); it holds for the card and the grid that it was made of.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    rate: EnergyRate,
+    price: Price,
+    pace: Pace,
+    grid: Known,
+}
+
+/// What tokens or joules cost.
+#[derive(Debug, Clone)]
+enum Price {
+    Unknown,
+    Electricity(ElectricityPrice),
+    /// The latest period first.
+    Listed(Vec<Period>),
+}
+
+#[derive(Debug, Clone)]
+struct Period {
+    from: Option<Date>,
+    /// The tier of the longest inputs first.
+    tiers: Vec<Tier>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Tier {
+    above_input_tokens: u64,
+    usd_per_input_token: f64,
+    usd_per_output_token: f64,
+}
+
+/// How long an answer takes.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    speed: Speed,
+    known: bool,
+}
+
+/// What hosted models of every size show their users, roughly, with a band that spans it.
+const UNKNOWN_SPEED: Speed = Speed { tokens_per_second: 60.0, time_to_first_chunk_seconds: 0.7 };
+const UNKNOWN_SPEED_BAND: (f64, f64) = (0.2, 4.0);
+
+const NO_TOKENS: Estimate<Tokens> = Estimate::exact(Tokens::ZERO, Method::Reported);
+
+impl Prepared {
+    /// Of a rate at the facility.
+    pub(crate) fn new(
+        card: &ModelCard,
+        rate: EnergyRate,
+        electricity: Option<ElectricityPrice>,
+        grid: Known,
+    ) -> Self {
+        let price = match (&card.pricing, electricity) {
+            (Pricing::Listed(list), _) => Price::Listed(Period::all(list)),
+            (Pricing::Electricity, Some(price)) => Price::Electricity(price),
+            (Pricing::Electricity | Pricing::Unpriced, _) => Price::Unknown,
+        };
+        let pace = Pace { speed: card.speed.unwrap_or(UNKNOWN_SPEED), known: card.speed.is_some() };
+        Self { rate, price, pace, grid }
+    }
+
+    /// The rate that forecasts are made by, at the facility.
+    #[must_use]
+    pub const fn rate(&self) -> &EnergyRate {
+        &self.rate
+    }
+
+    /// What a call with these tokens is expected to do and to take, at the prices of `day`.
+    #[must_use]
+    pub fn forecast(
+        &self,
+        success: Estimate<Probability>,
+        input: Estimate<Tokens>,
+        output: Estimate<Tokens>,
+        day: Date,
+    ) -> Forecast {
+        self.forecast_on(&self.grid, success, input, output, day)
+    }
+
+    /// The same on another grid.
+    pub(crate) fn forecast_on(
+        &self,
+        grid: &Known,
+        success: Estimate<Probability>,
+        input: Estimate<Tokens>,
+        output: Estimate<Tokens>,
+        day: Date,
+    ) -> Forecast {
+        let (rate, intensity) = (&self.rate, &grid.reading.intensity);
+        let method = rate.method.min(input.method()).min(output.method());
+        let known = method.min(intensity.method());
+        let (joules, spread) = rate.value_and_spread(input, NO_TOKENS, output);
+        let grams = joules * intensity.value();
+        let (energy, emissions) = match spread {
+            Ok(spread) => (
+                Estimate::with_spread(joules, spread, method),
+                Estimate::with_spread(grams, spread.and(grid.spread), known),
+            ),
+            Err(most) => {
+                let energy = rate.at_most(most, method);
+                (energy, Estimate::banded(grams, grams, energy.high() * intensity.high(), known))
+            }
+        };
+        Forecast {
+            success,
+            output,
+            energy,
+            emissions,
+            cost: self.price.cost(energy, input, output, day),
+            duration: self.pace.duration(output),
+            meter: rate.meter.clone(),
+        }
+    }
+}
+
+impl Price {
+    fn cost(
+        &self,
+        energy: Estimate<Energy>,
+        input: Estimate<Tokens>,
+        output: Estimate<Tokens>,
+        day: Date,
+    ) -> Cost {
+        match self {
+            Self::Unknown => Cost::Unpriced,
+            Self::Electricity(price) => Cost::Priced(energy.map(|joules| joules * *price)),
+            Self::Listed(periods) => {
+                let begun = periods.iter().find(|period| period.from.is_none_or(|from| from <= day));
+                let at = |input, output| begun?.cost(input, output);
+                match (
+                    at(input.low(), output.low()),
+                    at(input.value(), output.value()),
+                    at(input.high(), output.high()),
+                ) {
+                    (Some(low), Some(value), Some(high)) => {
+                        Cost::Priced(Estimate::banded(low, value, high, Method::Proxy))
+                    }
+                    _ => Cost::Unpriced,
+                }
+            }
+        }
+    }
+}
+
+impl Period {
+    fn all(list: &PriceList) -> Vec<Self> {
+        let tiers = |tiers: &[PriceTier]| {
+            let mut tiers: Vec<Tier> = tiers.iter().map(Tier::from).collect();
+            tiers.sort_by_key(|tier| Reverse(tier.above_input_tokens));
+            tiers
+        };
+        let period = |from, held: &[PriceTier]| Self { from, tiers: tiers(held) };
+        let mut periods: Vec<Self> = list.periods.iter().map(|held| period(held.from, &held.tiers)).collect();
+        periods.sort_by_key(|period| Reverse(period.from));
+        periods
+    }
+
+    fn cost(&self, input: Tokens, output: Tokens) -> Option<Usd> {
+        let reached = |tier: &&Tier| tier.above_input_tokens == 0 || input.get() > tier.above_input_tokens;
+        let tier = self.tiers.iter().find(reached)?;
+        let read = tier.usd_per_input_token * input.base();
+        Some(Usd::from_usd(tier.usd_per_output_token.mul_add(output.base(), read)))
+    }
+}
+
+impl From<&PriceTier> for Tier {
+    fn from(tier: &PriceTier) -> Self {
+        Self {
+            above_input_tokens: tier.above_input_tokens,
+            usd_per_input_token: tier.input_usd_per_mtok.as_usd() / 1e6,
+            usd_per_output_token: tier.output_usd_per_mtok.as_usd() / 1e6,
+        }
+    }
+}
+
+impl Pace {
+    fn duration(self, output: Estimate<Tokens>) -> Estimate<Duration> {
+        let took = output.map(|tokens| self.speed.duration(tokens.base()));
+        let (down, up) = UNKNOWN_SPEED_BAND;
+        if self.known { took } else { took.widened(down, up) }
+    }
+}
