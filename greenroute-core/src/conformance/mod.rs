@@ -17,6 +17,7 @@
 pub mod expecter;
 pub mod grid;
 pub mod ledger;
+pub mod marginal;
 pub mod meter;
 pub mod profiler;
 pub mod provider;

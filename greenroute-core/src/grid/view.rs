@@ -1,7 +1,9 @@
 use super::snapshot::{GridSnapshot, Known};
 use super::{Chosen, GridReading, MarginalReading, Zone};
+use crate::estimate::Estimate;
 use crate::note::{Note, NoteCode};
-use crate::units::Quantity;
+use crate::receipt::Aside;
+use crate::units::{Energy, Quantity};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -67,19 +69,46 @@ impl<'a> GridView<'a> {
             .map(|text| Note::new(NoteCode::ZoneUnknown, text))
     }
 
-    /// The marginal intensity for a model that runs in `zone`; nothing where an intensity was chosen for no place.
-    pub(crate) fn marginal(self, zone: Option<&Zone>) -> Option<&'a MarginalReading> {
-        self.snapshot.marginal(self.marginal_zone(zone)?)
+    /// The emissions of `energy` by the marginal intensity for a model that runs in `zone`, where a source gave one.
+    pub(crate) fn aside(
+        self,
+        zone: Option<&Zone>,
+        energy: Estimate<Energy>,
+        now: SystemTime,
+    ) -> Option<Aside> {
+        let MarginalReading(reading) = self.marginal(zone, now).and_then(Result::ok)?;
+        Some(Aside {
+            basis: reading.basis,
+            emissions: energy * reading.intensity,
+            source: reading.source.clone(),
+            vintage: Some(reading.vintage.clone()),
+        })
+    }
+
+    /// The marginal reading for a model that runs in `zone`, or why there is none; nothing where no source was asked, or
+    /// where an intensity was set for no place.
+    fn marginal(self, zone: Option<&Zone>, now: SystemTime) -> Option<Result<&'a MarginalReading, String>> {
+        let zone = match self.chosen {
+            Some(Chosen { zone: None, intensity: Some(_), .. }) => None,
+            Some(Chosen { zone: Some(zone), .. }) => Some(zone),
+            _ => zone,
+        }?;
+        let why = |why: &str| Err(format!("the marginal intensity of {zone} is not known: {why}"));
+        Some(match self.snapshot.marginal(zone)? {
+            Ok(MarginalReading(reading)) if reading.valid_until.is_some_and(|until| until <= now) => {
+                why("it ran out")
+            }
+            Ok(reading) => Ok(reading),
+            Err(fault) => why(fault),
+        })
     }
 
     /// What a receipt must say of the reading for a model that runs in `zone`, beside that there is none.
     pub(crate) fn notes(self, zone: Option<&Zone>, now: SystemTime) -> Vec<Note> {
         let mut notes = Vec::new();
         let mut degraded = |text: String| notes.push(Note::new(NoteCode::GridDegraded, text));
-        let marginal =
-            self.marginal_zone(zone).and_then(|zone| Some((zone, self.snapshot.no_marginal(zone)?)));
-        if let Some((zone, why)) = marginal {
-            degraded(format!("the marginal intensity of {zone} is not known: {why}"));
+        if let Some(Err(why)) = self.marginal(zone, now) {
+            degraded(why);
         }
         if self.chosen.is_some_and(Chosen::is_intensity) {
             return notes;
@@ -99,13 +128,6 @@ impl<'a> GridView<'a> {
             degraded(format!("the carbon intensity of {place} is a guess of {}", reading.source));
         }
         notes
-    }
-
-    fn marginal_zone(self, zone: Option<&'a Zone>) -> Option<&'a Zone> {
-        match self.chosen {
-            Some(Chosen { zone: None, intensity: Some(_), .. }) => None,
-            _ => self.zone(zone),
-        }
     }
 }
 

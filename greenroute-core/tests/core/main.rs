@@ -4,7 +4,9 @@
 
 mod answers;
 mod attempts;
+mod carbon;
 mod catalogs;
+mod choices;
 #[cfg(feature = "conformance")]
 mod conformance;
 mod conversations;
@@ -14,6 +16,7 @@ mod drops;
 mod grids;
 mod health;
 mod laws;
+mod margins;
 mod policies;
 mod receipts;
 mod streams;

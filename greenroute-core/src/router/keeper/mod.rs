@@ -67,6 +67,21 @@ impl GridKeeper {
         self.overridden(GridSnapshot::new(self.world.clone()))
     }
 
+    /// The source of average intensities.
+    pub(super) const fn average(&self) -> Option<&Arc<dyn GridIntensity>> {
+        self.average.as_ref()
+    }
+
+    /// The source of marginal intensities.
+    pub(super) const fn marginal(&self) -> Option<&Arc<dyn MarginalIntensity>> {
+        self.marginal.as_ref()
+    }
+
+    /// What the user set for `zone`.
+    pub(super) fn set(&self, zone: &Zone) -> Option<&GridReading> {
+        self.overrides.iter().find(|(set, _)| set == zone).map(|(_, reading)| reading)
+    }
+
     /// Asks for what a call needs and for what runs out soon, and waits only for zones that the call needs and of
     /// which nothing is known. `left` is the time that the call has left.
     pub(super) async fn refresh(&self, inner: &Arc<Inner>, left: Duration, chosen: Option<&Chosen>) {
@@ -164,8 +179,7 @@ impl GridKeeper {
 
     /// Whether the source of averages is asked for `zone`.
     fn asks_for(&self, zone: &Zone) -> bool {
-        let set = self.overrides.iter().any(|(set, _)| set == zone);
-        self.average.is_some() && !zone.is_world() && !set
+        self.average.is_some() && !zone.is_world() && self.set(zone).is_none()
     }
 
     /// Takes what sources said, shows it to the advisor, and wakes whoever waits for it.
@@ -198,13 +212,11 @@ impl GridKeeper {
                         snapshot.fault(zone.clone(), why);
                     }
                 }
-                Question::Marginal(zone) if entry.is_settled() => {
+                Question::Marginal(zone) => {
                     let reading = known.map(|known| MarginalReading(GridReading::clone(&known.reading)));
-                    let reading =
-                        reading.map(Arc::new).ok_or_else(|| entry.why().unwrap_or("too old").to_owned());
-                    snapshot.set_marginal(zone.clone(), reading);
+                    let why = || entry.why().unwrap_or("no answer yet").to_owned();
+                    snapshot.set_marginal(zone.clone(), reading.map(Arc::new).ok_or_else(why));
                 }
-                Question::Marginal(_) => {}
             }
         }
         self.overridden(snapshot)
