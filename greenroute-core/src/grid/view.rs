@@ -8,6 +8,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+/// How long after its end a reading passes for the present one, where nothing went wrong: a newer one is being fetched.
+const ON_ITS_WAY: Duration = Duration::from_secs(60);
+
 /// The grid as one call sees it: what is known, but for what was chosen.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GridView<'a> {
@@ -117,8 +120,11 @@ impl<'a> GridView<'a> {
         let reading = self.snapshot.get(zone);
         let place = &reading.zone;
         if let Some(age) = reading.valid_until.and_then(|until| now.duration_since(until).ok()) {
-            let why = zone.and_then(|zone| self.snapshot.why(zone)).unwrap_or("a newer one is on its way");
-            degraded(format!("the carbon intensity of {place} ran out {} ago: {why}", Age(age)));
+            let fault = zone.and_then(|zone| self.snapshot.why(zone));
+            let late = (age > ON_ITS_WAY).then_some("no newer one has come");
+            if let Some(why) = fault.or(late) {
+                degraded(format!("the carbon intensity of {place} ran out {} ago: {why}", Age(age)));
+            }
         }
         if !reading.passed_over.is_empty() {
             let reasons = reading.passed_over.join("; ");

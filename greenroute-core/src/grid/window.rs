@@ -40,6 +40,9 @@ pub struct Cleanest {
     pub unknown: Duration,
     /// Where the forecast was read.
     pub source: Cow<'static, str>,
+    /// Better sources that could not give it, each with its reason.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub passed_over: Vec<Cow<'static, str>>,
 }
 
 /// Why there is no cleanest time.
@@ -126,6 +129,7 @@ pub fn cleanest(
         uncertain: waits && at_once.is_some_and(|at_once| at_once.overlaps(&intensity)),
         unknown: Duration::try_from_secs_f64((length - steps.covered()).max(0.0)).unwrap_or_default(),
         source: first.source.clone(),
+        passed_over: first.passed_over.clone(),
     })
 }
 

@@ -291,6 +291,7 @@ impl Call {
 
     /// The grid of a place, unless another was set. A zone that was never asked for is from now on.
     fn grid(&self, placed: &Placed<'_>) -> Arc<GridReading> {
+        self.inner.grid.advance(&self.inner);
         let snapshot = self.inner.advisor.grid();
         let view = self.view(&snapshot);
         if let Some(zone) = placed.zone.filter(|_| self.chosen.is_none() && view.is_degraded(placed.zone)) {

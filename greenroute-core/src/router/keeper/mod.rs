@@ -20,7 +20,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// The longest that a call waits for a zone of which nothing is known; and never more than half of its time.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -93,6 +93,7 @@ impl GridKeeper {
         let zone = chosen.and_then(Chosen::asks_for);
         let most = PATIENCE.min(left / 2);
         let (due, awaited, patience) = self.with(|state| {
+            self.turn(inner, state, moment);
             if let Some(zone) = zone {
                 state.want(zone, of_cards);
             }
@@ -149,21 +150,34 @@ impl GridKeeper {
         }
     }
 
-    /// Marks as asked whatever should be, and gives it.
+    /// Goes over to readings whose time has come: whoever reads the grid now finds them.
+    pub(super) fn advance(&self, inner: &Inner) {
+        let moment = inner.moment();
+        self.with(|state| self.turn(inner, state, moment));
+    }
+
+    fn turn(&self, inner: &Inner, state: &mut State, moment: Moment) {
+        let turned = state.entries.values_mut().filter_map(|entry| entry.advance(moment.now).then_some(()));
+        if turned.count() > 0 {
+            inner.advisor.update_grid(self.picture(state, moment));
+        }
+    }
+
+    /// Marks as asked whatever should be, and gives it with the time that it is to be asked for.
     fn due(
         &self,
         state: &mut State,
         of_cards: &BTreeSet<Zone>,
         moment: Moment,
         force: bool,
-    ) -> Vec<Question> {
+    ) -> Vec<(Question, SystemTime)> {
         let State { entries, others, .. } = state;
         let mut due = Vec::new();
         let mut look = |question: Question| {
             let entry = entries.entry(question.clone()).or_default();
             if entry.is_due(moment) || (force && entry.asked().is_none()) {
-                entry.ask(moment);
-                due.push(question);
+                let at = entry.ask(moment);
+                due.push((question, at));
             }
         };
         for zone in of_cards.iter().chain(&*others) {
