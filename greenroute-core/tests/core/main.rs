@@ -9,6 +9,7 @@ mod catalogs;
 mod choices;
 #[cfg(feature = "conformance")]
 mod conformance;
+mod cleanest;
 mod conversations;
 mod decisions;
 mod display;
