@@ -4,16 +4,17 @@ mod rules;
 use crate::accountant::Accountant;
 use crate::catalog::{Catalog, CatalogSnapshot};
 use crate::caveat;
-use crate::enforce::{Enforcement, Enforcements, Scope};
+use crate::enforce::{Enforcement, Enforcements};
 use crate::error::Result;
 use crate::expect::{Expectation, Expecter, HeuristicExpecter};
-use crate::grid::GridSnapshot;
+use crate::grid::{Choices, Chosen, GridChoice, GridSnapshot, GridView};
 use crate::note::{Note, NoteCode};
 use crate::objective::Objective;
 use crate::profile::{HeuristicProfiler, PromptProfile, PromptProfiler};
 use crate::prompt::Prompt;
 use crate::rank::{Candidate, Excluded, GreenRanker, Ranker, Ranking, Rule};
 use crate::runtime::Runtime;
+use crate::scope::Scope;
 use crate::task::Task;
 use crate::time::Date;
 use crate::units::Tokens;
@@ -37,6 +38,7 @@ pub struct Advisor {
     ranker: Arc<dyn Ranker>,
     grid: RwLock<Arc<GridSnapshot>>,
     enforcements: Enforcements,
+    choices: Choices,
     rosters: Rosters,
 }
 
@@ -58,6 +60,7 @@ impl Advisor {
             ranker: Arc::new(GreenRanker),
             grid: RwLock::new(Arc::new(grid)),
             enforcements: Enforcements::default(),
+            choices: Choices::default(),
             rosters: Rosters::default(),
         }
     }
@@ -102,8 +105,28 @@ impl Advisor {
     }
 
     /// Replaces what is known of the grid.
-    pub fn set_grid(&self, grid: GridSnapshot) {
+    pub fn update_grid(&self, grid: GridSnapshot) {
         *self.grid.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(grid);
+    }
+
+    /// Sets the zone or the intensity that counts for one org, key, user or conversation, or ends it. It beats every
+    /// source, for every model; what a call or a narrower scope sets beats it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a choice of nothing.
+    pub fn set_grid(&self, scope: Scope, choice: Option<GridChoice>) -> Result<()> {
+        self.choices.set(scope, choice)
+    }
+
+    /// The zones and intensities that are set.
+    #[must_use]
+    pub fn grid_choices(&self) -> Arc<BTreeMap<Scope, GridChoice>> {
+        self.choices.all()
+    }
+
+    /// The zone or intensity that was set for `prompt`.
+    pub(crate) fn chosen(&self, prompt: &Prompt) -> Option<Chosen> {
+        self.choices.holding(prompt)
     }
 
     /// Sets the policy of an administrator for one org, user or conversation, or ends it. Decisions from now on obey,
@@ -147,7 +170,8 @@ impl Advisor {
         prompt.validate()?;
         let objective = prompt.objective.as_ref().unwrap_or(objective);
         objective.validate()?;
-        let rules = Rules { prompt: Some(prompt), ..Rules::default() };
+        let chosen = self.chosen(prompt);
+        let rules = Rules { prompt: Some(prompt), chosen: chosen.as_ref(), ..Rules::default() };
         self.decide(&self.profile(prompt), objective, &rules)
     }
 
@@ -173,6 +197,7 @@ impl Advisor {
     ) -> Result<Ranking> {
         let roster = self.roster();
         let catalog = roster.catalog();
+        let view = GridView::new(roster.grid(), rules.chosen);
         let today = Date::of(self.runtime.now());
         let named = Named::resolve(objective, catalog)?;
         let mut candidates = Vec::with_capacity(roster.cards().len());
@@ -193,7 +218,7 @@ impl Advisor {
                 None if counts => (None, wish),
                 None => (wish, None),
             };
-            let candidate = unfit.map_or_else(|| self.candidate(listed, profile, limit, today), Err);
+            let candidate = unfit.map_or_else(|| self.candidate(listed, profile, limit, view, today), Err);
             let candidate = candidate.map(|candidate| {
                 let wish = unwanted_for.or_else(|| over_cap(&candidate.forecast, &objective.caps));
                 (candidate, wish)
@@ -220,8 +245,12 @@ impl Advisor {
             });
         }
         let count = candidates.len();
-        let without_zone = roster.count(&candidates, Standing::Unknown);
-        let assumed = roster.count(&candidates, Standing::Assumed);
+        // Where models run is no question where somebody has set it.
+        let stand = |standing| match rules.chosen {
+            None => roster.count(&candidates, standing),
+            Some(_) => 0,
+        };
+        let (without_zone, assumed) = (stand(Standing::Unknown), stand(Standing::Assumed));
         let mut ranking = self.ranker.rank(profile, objective, candidates);
         ranking.excluded.extend(excluded);
         named.put_preferred_first(&mut ranking);
@@ -232,6 +261,7 @@ impl Advisor {
         let paused =
             paused.map(|Excluded { model, rule }| Note::new(NoteCode::Paused, format!("{model}: {rule}")));
         ranking.notes.extend(paused.collect::<Vec<_>>());
+        ranking.notes.extend(view.choice_unknown());
         if without_zone > 0 {
             let text = format!(
                 "no zone is known for {without_zone} of {count} candidates: the world average is used"
@@ -253,6 +283,7 @@ impl Advisor {
         listed: &Listed,
         profile: &PromptProfile,
         limit: Option<u64>,
+        view: GridView<'_>,
         today: Date,
     ) -> Result<Candidate, Rule> {
         let Listed { card, prepared, .. } = listed;
@@ -262,7 +293,10 @@ impl Advisor {
             Some(longest) => output.map(|tokens| tokens.min(Tokens::new(longest))),
             None => output,
         };
-        let forecast = prepared.forecast(success, profile.input, output, today);
+        let forecast = match view.chosen() {
+            None => prepared.forecast(success, profile.input, output, today),
+            Some(known) => prepared.forecast_on(known, success, profile.input, output, today),
+        };
         Ok(Candidate { card: Arc::clone(card), forecast })
     }
 }

@@ -47,6 +47,7 @@ pub mod receipt;
 mod registry;
 mod router;
 mod runtime;
+mod scope;
 mod site;
 mod spent;
 mod task;
@@ -62,7 +63,7 @@ pub use change::Change;
 pub use conversation::{ConversationId, ConversationStore, MemoryStore};
 pub use count::TokenCounter;
 pub use embed::{EmbedPurpose, EmbedRequest, Embedded, Embedder};
-pub use enforce::{Enforcement, Scope};
+pub use enforce::Enforcement;
 pub use error::{Error, ErrorKind, Result};
 pub use estimate::{Estimate, Method, Spread};
 pub use expect::{Expectation, Expecter, HeuristicExpecter};
@@ -93,6 +94,7 @@ pub use router::{
     RouterBuilder,
 };
 pub use runtime::Runtime;
+pub use scope::Scope;
 pub use site::{Placed, Site, Sites};
 pub use task::{Quality, Task};
 pub use time::{Date, TimeParseError};

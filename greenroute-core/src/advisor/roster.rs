@@ -44,6 +44,10 @@ impl Roster {
         &self.catalog
     }
 
+    pub(super) const fn grid(&self) -> &Arc<GridSnapshot> {
+        &self.grid
+    }
+
     /// The zones that its models and this machine are in.
     pub(crate) const fn zones(&self) -> &BTreeSet<Zone> {
         &self.zones

@@ -5,7 +5,7 @@ use crate::caveat;
 use crate::chat::{ChatResponse, Served};
 use crate::error::Error;
 use crate::estimate::{Estimate, Method};
-use crate::grid::GridReading;
+use crate::grid::{GridReading, GridSnapshot, GridView};
 use crate::impact::Impacts;
 use crate::meter::Work;
 use crate::model::{Cost, ModelCard, ModelKey, Pricing};
@@ -42,7 +42,7 @@ impl Call {
         let card = self.answering_card(&asked, &response.returned);
         let accountant = Arc::clone(self.inner.advisor.accountant());
         let placed = accountant.place(&card, response.served.region.as_deref());
-        let (grid, today) = (self.grid(&card, &placed), Date::of(self.inner.runtime.now()));
+        let (grid, today) = (self.grid(&placed), Date::of(self.inner.runtime.now()));
         let ChatResponse { usage, timing, reading, stated, .. } = response;
         let (timing, reading, stated) = (timing.as_ref(), reading.as_ref(), stated.as_ref());
         let took = self.inner.runtime.elapsed().saturating_sub(live.started);
@@ -50,8 +50,8 @@ impl Call {
         let work =
             Work { timing, duration: Some(took), first_chunk, reading, stated, ..Work::done(&card, usage) };
         let accounted = accountant.account(&work, usage, &placed, &grid, today);
-        self.notes_of(response);
-        self.note_gaps(&card, &placed, usage.is_approximate(), &grid, &accounted);
+        self.notes_of(&response.notes);
+        self.note_gaps(&card, &placed, usage.is_approximate(), &accounted);
         let dated = caveat::age(&card, today).into_iter().chain(caveat::retirement(&card, today));
         dated.for_each(|Note { code, text }| self.note(code, text.into_owned()));
         if self.prompt.log_probabilities && response.log_probabilities.is_none() {
@@ -73,7 +73,7 @@ impl Call {
         let card = Arc::clone(&live.candidate.card);
         let accountant = Arc::clone(self.inner.advisor.accountant());
         let placed = accountant.place(&card, None);
-        let (grid, today) = (self.grid(&card, &placed), Date::of(self.inner.runtime.now()));
+        let (grid, today) = (self.grid(&placed), Date::of(self.inner.runtime.now()));
         let usage = (!live.text.is_empty()).then(|| {
             Counted::Approximate(Usage::new(self.profile.input.value(), estimate_tokens(&live.text).value()))
         });
@@ -120,7 +120,7 @@ impl Call {
             (None, None) => Accounted::unmetered(Cost::Priced(Estimate::exact(Usd::ZERO, Method::Reported))),
         };
         if ran || accounted.reading.is_some() {
-            self.note_gaps(&card, &placed, usage.is_some(), &grid, &accounted);
+            self.note_gaps(&card, &placed, usage.is_some(), &accounted);
         }
         let mut attempt = self.attempt(&live, outcome, &card, accounted, grid);
         attempt.usage = usage;
@@ -165,9 +165,9 @@ impl Call {
         let energy = total(parts.map(|reading| reading.energy), self.deciding.energy);
         let accountant = self.inner.advisor.accountant();
         let own = self.inner.advisor.grid();
-        let own = own.get(accountant.own_zone());
+        let own = self.view(&own).known(accountant.own_zone());
         let parts = self.attempts.iter().filter_map(|attempt| attempt.emissions);
-        let emissions = total(parts, self.deciding.energy * own.intensity);
+        let emissions = total(parts, self.deciding.energy * own.reading.intensity);
         let costs = self.attempts.iter().map(|attempt| attempt.cost);
         let nothing = Cost::Priced(Estimate::exact(Usd::ZERO, Method::Reported));
         let cost = costs.reduce(|sum, cost| sum + cost).unwrap_or(nothing);
@@ -222,7 +222,7 @@ impl Call {
         let placed = accountant.place(card, answered.served.region.as_deref());
         let others = accountant.place(other, None);
         let ours = (&**card, &placed, &*answered.grid);
-        let theirs = (&**other, &others, &*self.grid(other, &others));
+        let theirs = (&**other, &others, &*self.grid(&others));
         accountant.baseline(rule, ours, theirs, answered.usage.as_ref()?, today)
     }
 
@@ -244,29 +244,19 @@ impl Call {
         known.unwrap_or_else(|| Arc::clone(asked))
     }
 
-    fn note_gaps(
-        &mut self,
-        card: &ModelCard,
-        placed: &Placed<'_>,
-        approximate: bool,
-        used: &GridReading,
-        accounted: &Accounted,
-    ) {
+    fn note_gaps(&mut self, card: &ModelCard, placed: &Placed<'_>, approximate: bool, accounted: &Accounted) {
         if approximate {
             let text = "the tokens were not counted by the model's own tokenizer";
             self.note(NoteCode::UsageApproximate, text.to_owned());
         }
-        if used.valid_until.is_some_and(|until| until <= self.inner.runtime.now()) {
-            let text = format!(
-                "the carbon intensity of {} is an old one: it was to be asked again before this",
-                used.zone
-            );
-            self.note(NoteCode::GridDegraded, text);
-        }
-        let grid = self.inner.advisor.grid();
-        if let (_, Some(Note { code, text })) = self.inner.advisor.accountant().grid(card, placed, &grid) {
-            self.note(code, text.into_owned());
-        }
+        let (grid, now) = (self.inner.advisor.grid(), self.inner.runtime.now());
+        let view = self.view(&grid);
+        let place = match &self.chosen {
+            Some(_) => view.choice_unknown(),
+            None => self.inner.advisor.accountant().grid(card, placed, &grid).1,
+        };
+        let notes: Vec<Note> = place.into_iter().chain(view.notes(placed.zone, now)).collect();
+        self.notes_of(&notes);
         if accounted.reading.is_none() {
             self.note(NoteCode::Unmetered, format!("no meter could read the call to {}", card.key));
         }
@@ -279,9 +269,9 @@ impl Call {
         }
     }
 
-    /// What the provider could not do as asked.
-    fn notes_of(&mut self, response: &ChatResponse) {
-        for Note { code, text } in &response.notes {
+    /// Such as what the provider could not do as asked.
+    fn notes_of(&mut self, notes: &[Note]) {
+        for Note { code, text } in notes {
             self.note(*code, text.to_string());
         }
     }
@@ -294,13 +284,18 @@ impl Call {
         }
     }
 
-    /// The grid of a place. A zone that nobody asked for yet is asked for with the next refresh.
-    fn grid(&self, card: &ModelCard, placed: &Placed<'_>) -> Arc<GridReading> {
+    /// The grid of a place, unless another was set. A zone that was never asked for is from now on.
+    fn grid(&self, placed: &Placed<'_>) -> Arc<GridReading> {
         let snapshot = self.inner.advisor.grid();
-        if let Some(zone) = placed.zone.filter(|zone| !snapshot.covers(zone)) {
-            self.inner.grid.want(zone);
+        let view = self.view(&snapshot);
+        if let Some(zone) = placed.zone.filter(|_| self.chosen.is_none() && view.is_degraded(placed.zone)) {
+            self.inner.grid.want(&self.inner, zone);
         }
-        Arc::clone(self.inner.advisor.accountant().grid(card, placed, &snapshot).0)
+        view.reading(placed.zone)
+    }
+
+    fn view<'a>(&'a self, snapshot: &'a GridSnapshot) -> GridView<'a> {
+        GridView::new(snapshot, self.chosen.as_ref())
     }
 
     /// Water and embodied emissions of all attempts that ran, and a note where not all of them tell.

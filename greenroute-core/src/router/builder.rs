@@ -9,9 +9,8 @@ use crate::advisor::Advisor;
 use crate::catalog::Catalog;
 use crate::conversation::ConversationStore;
 use crate::error::{Error, ErrorKind, Result};
-use crate::estimate::{Estimate, Method};
 use crate::expect::{Expecter, HeuristicExpecter};
-use crate::grid::{Basis, GridIntensity, GridReading, Zone};
+use crate::grid::{GridIntensity, GridReading, MarginalIntensity, Zone, set_by};
 use crate::ledger::Ledger;
 use crate::model::{ModelCard, ModelKey};
 use crate::note::Note;
@@ -34,6 +33,7 @@ pub struct RouterBuilder {
     cards: Vec<Arc<ModelCard>>,
     world: GridReading,
     grid: Option<Arc<dyn GridIntensity>>,
+    marginal: Option<Arc<dyn MarginalIntensity>>,
     overrides: Vec<(Zone, GridReading)>,
     profiler: Arc<dyn PromptProfiler>,
     expecter: Arc<dyn Expecter>,
@@ -55,6 +55,7 @@ impl RouterBuilder {
             cards: Vec::new(),
             world,
             grid: None,
+            marginal: None,
             overrides: Vec::new(),
             profiler: Arc::new(HeuristicProfiler),
             expecter: Arc::new(HeuristicExpecter),
@@ -86,6 +87,13 @@ impl RouterBuilder {
         self
     }
 
+    /// Where marginal carbon intensities come from. Receipts tell the emissions by them aside, in no sum, and
+    /// [`Router::cleanest_marginal`] asks it. By default nowhere.
+    pub fn marginal(mut self, marginal: impl MarginalIntensity) -> Self {
+        self.marginal = Some(Arc::new(marginal));
+        self
+    }
+
     /// The grid zone of this machine, for local models. By default unknown: the world average, with a note.
     pub fn zone(mut self, zone: Zone) -> Self {
         self.accountant = self.accountant.zone(zone);
@@ -94,8 +102,8 @@ impl RouterBuilder {
 
     /// A carbon intensity of the user's own for a zone. It beats every source, and is named on the receipt.
     pub fn intensity(mut self, zone: Zone, intensity: CarbonIntensity) -> Self {
-        let intensity = Estimate::exact(intensity, Method::Reported);
-        let reading = GridReading::new(zone.clone(), intensity, Basis::Average, "set by the user", "now");
+        let reading = set_by(zone.clone(), intensity, "the user");
+        self.overrides.retain(|(other, _)| *other != zone);
         self.overrides.push((zone, reading));
         self
     }
@@ -187,7 +195,7 @@ impl RouterBuilder {
             let message = format!("`baseline` must be a model of the catalog, not {key}");
             return Err(Error::new(ErrorKind::Config, "router", message));
         }
-        let keeper = GridKeeper::new(self.world, self.grid, self.overrides);
+        let keeper = GridKeeper::new(self.world, self.grid, self.marginal, self.overrides);
         let runtime = Arc::clone(&self.runtime);
         let advisor = Advisor::new(catalog, Arc::new(self.accountant), keeper.initial(), runtime);
         Ok(Router(Arc::new(Inner {

@@ -6,6 +6,7 @@ use crate::advisor::Rules;
 use crate::chat::{Block, ChatResponse, Message, Spent};
 use crate::conversation::{Conversation, ConversationId, Turn};
 use crate::error::{Error, Result};
+use crate::grid::Chosen;
 use crate::model::ModelKey;
 use crate::note::{Note, NoteCode};
 use crate::profile::PromptProfile;
@@ -27,6 +28,8 @@ pub(super) struct Call {
     pub(super) notes: Vec<Note>,
     /// The moment, on the runtime's clock, at which the call must end.
     pub(super) deadline: Duration,
+    /// The grid that was set for it, as it was when the call began.
+    pub(super) chosen: Option<Chosen>,
     head: u64,
     active: Option<ModelKey>,
     pub(super) id: ReceiptId,
@@ -72,7 +75,8 @@ impl Call {
             None => Loaded { history: told(&prompt.history, created_at), ..Loaded::default() },
         };
         let left = time.saturating_sub(runtime.elapsed().saturating_sub(started));
-        inner.grid.refresh(inner, left).await;
+        let chosen = inner.advisor.chosen(&prompt);
+        inner.grid.refresh(inner, left, chosen.as_ref()).await;
         let begun = runtime.elapsed();
         let profile = inner.advisor.profile_with(&prompt, &history);
         let mut call = Self {
@@ -88,6 +92,7 @@ impl Call {
             // There is nothing to settle before it is decided.
             settled: true,
             prompt,
+            chosen,
             profile,
             history,
             head,
@@ -105,7 +110,8 @@ impl Call {
         let Inner { advisor, registry, health, objective, .. } = &*self.inner;
         let paused = health.paused(self.inner.moment());
         let (pinned, prompt) = (pinned(&self.history), Some(&self.prompt));
-        let rules = Rules { registry: Some(registry), pinned, prompt, paused: &paused };
+        let chosen = self.chosen.as_ref();
+        let rules = Rules { registry: Some(registry), pinned, prompt, chosen, paused: &paused };
         let objective = self.prompt.objective.as_ref().unwrap_or(objective);
         self.ranking = advisor.decide(&self.profile, objective, &rules)?;
         let told = std::mem::take(&mut self.ranking.notes);
