@@ -4,7 +4,9 @@ use futures_core::future::BoxFuture;
 use greenroute_core::model::{
     EnergyProfile, PriceList, PricePeriod, PriceTier, Pricing, Privacy, Score, Window,
 };
-use greenroute_core::units::{CarbonIntensity, Energy, Factor, Probability, Pue, Usd};
+use greenroute_core::units::{
+    CarbonIntensity, Emissions, Energy, Factor, Probability, Pue, Usd, WaterIntensity,
+};
 use greenroute_core::*;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -87,6 +89,29 @@ impl EnergyMeter for PerToken {
 
     fn read(&self, work: &Work<'_>) -> Result<Reading, Skip> {
         Ok(self.rate(work.card)?.reading(work))
+    }
+}
+
+/// Two litres per kilowatt-hour, and a gram of the hardware per second of our own clock, where it ran.
+#[derive(Debug)]
+pub(crate) struct Ponds;
+
+impl ImpactModel for Ponds {
+    fn id(&self) -> MeterId {
+        MeterId::new("ponds", 1)
+    }
+
+    fn impacts(&self, work: &Work<'_>, reading: &Reading, _placed: &Placed<'_>) -> Impacts {
+        let litres = Estimate::exact(WaterIntensity::from_litres_per_kwh(2.0), Method::Modelled);
+        let grams = |time: Duration| Emissions::from_grams(time.as_secs_f64());
+        let embodied = work.duration.map(|time| Estimate::exact(grams(time), Method::Modelled));
+        let missing = embodied.is_none().then(|| Skip("nobody timed it: its hardware is not told".into()));
+        Impacts {
+            water: Some(reading.energy * litres),
+            embodied,
+            sources: vec!["test".into()],
+            missing: missing.into_iter().collect(),
+        }
     }
 }
 
