@@ -116,6 +116,12 @@ impl<T: Quantity> Estimate<T> {
         Self { low, high, ..self }
     }
 
+    /// The low end, the value and the high end in the base unit.
+    #[inline]
+    pub(crate) fn ends(&self) -> [f64; 3] {
+        [self.low, self.value, self.high].map(Quantity::base)
+    }
+
     /// What may have happened in whole, in part or not at all: from nothing to all of it, half of it in the middle.
     #[must_use]
     pub(crate) fn perhaps(self) -> Self {

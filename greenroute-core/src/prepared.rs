@@ -39,7 +39,7 @@ struct Period {
 
 #[derive(Debug, Clone, Copy)]
 struct Tier {
-    above_input_tokens: u64,
+    above_input_tokens: f64,
     usd_per_input_token: f64,
     usd_per_output_token: f64,
 }
@@ -54,8 +54,6 @@ struct Pace {
 /// What hosted models of every size show their users, roughly, with a band that spans it.
 const UNKNOWN_SPEED: Speed = Speed { tokens_per_second: 60.0, time_to_first_chunk_seconds: 0.7 };
 const UNKNOWN_SPEED_BAND: (f64, f64) = (0.2, 4.0);
-
-const NO_TOKENS: Estimate<Tokens> = Estimate::exact(Tokens::ZERO, Method::Reported);
 
 impl Prepared {
     /// Of a rate at the facility.
@@ -99,7 +97,8 @@ impl Prepared {
         let (rate, intensity) = (&self.rate, &grid.reading.intensity);
         let method = rate.method.min(input.method()).min(output.method());
         let known = method.min(intensity.method());
-        let (joules, spread) = rate.value_and_spread(input, NO_TOKENS, output);
+        let (read, written) = (input.ends(), output.ends());
+        let (joules, spread) = rate.value_and_spread(read, [0.0; 3], written);
         let grams = joules * intensity.value();
         let (energy, emissions) = match spread {
             Ok(spread) => (
@@ -116,21 +115,17 @@ impl Prepared {
             output,
             energy,
             emissions,
-            cost: self.price.cost(energy, input, output, day),
-            duration: self.pace.duration(output),
+            cost: self.price.cost(energy, read, written, day),
+            duration: self.pace.duration(written, output.method()),
             meter: rate.meter.clone(),
         }
     }
 }
 
 impl Price {
-    fn cost(
-        &self,
-        energy: Estimate<Energy>,
-        input: Estimate<Tokens>,
-        output: Estimate<Tokens>,
-        day: Date,
-    ) -> Cost {
+    /// Of tokens given by their ends.
+    #[inline]
+    fn cost(&self, energy: Estimate<Energy>, input: [f64; 3], output: [f64; 3], day: Date) -> Cost {
         match self {
             Self::Unknown => Cost::Unpriced,
             Self::Electricity(prices) => match in_force(prices, day) {
@@ -139,12 +134,9 @@ impl Price {
             },
             Self::Listed(periods) => {
                 let begun = periods.iter().find(|period| period.from.is_none_or(|from| from <= day));
+                let ([a, b, c], [x, y, z]) = (input, output);
                 let at = |input, output| begun?.cost(input, output);
-                match (
-                    at(input.low(), output.low()),
-                    at(input.value(), output.value()),
-                    at(input.high(), output.high()),
-                ) {
+                match (at(a, x), at(b, y), at(c, z)) {
                     (Some(low), Some(value), Some(high)) => {
                         Cost::Priced(Estimate::banded(low, value, high, Method::Proxy))
                     }
@@ -159,7 +151,7 @@ impl Period {
     fn all(list: &PriceList) -> Vec<Self> {
         let tiers = |tiers: &[PriceTier]| {
             let mut tiers: Vec<Tier> = tiers.iter().map(Tier::from).collect();
-            tiers.sort_by_key(|tier| Reverse(tier.above_input_tokens));
+            tiers.sort_by(|a, b| b.above_input_tokens.total_cmp(&a.above_input_tokens));
             tiers
         };
         let period = |from, held: &[PriceTier]| Self { from, tiers: tiers(held) };
@@ -168,18 +160,18 @@ impl Period {
         periods
     }
 
-    fn cost(&self, input: Tokens, output: Tokens) -> Option<Usd> {
-        let reached = |tier: &&Tier| tier.above_input_tokens == 0 || input.get() > tier.above_input_tokens;
+    #[inline]
+    fn cost(&self, input: f64, output: f64) -> Option<Usd> {
+        let reached = |tier: &&Tier| tier.above_input_tokens == 0.0 || input > tier.above_input_tokens;
         let tier = self.tiers.iter().find(reached)?;
-        let read = tier.usd_per_input_token * input.base();
-        Some(Usd::from_usd(tier.usd_per_output_token.mul_add(output.base(), read)))
+        Some(Usd::from_usd(tier.usd_per_input_token * input + tier.usd_per_output_token * output))
     }
 }
 
 impl From<&PriceTier> for Tier {
     fn from(tier: &PriceTier) -> Self {
         Self {
-            above_input_tokens: tier.above_input_tokens,
+            above_input_tokens: Tokens::new(tier.above_input_tokens).base(),
             usd_per_input_token: tier.input_usd_per_mtok.as_usd() / 1e6,
             usd_per_output_token: tier.output_usd_per_mtok.as_usd() / 1e6,
         }
@@ -187,8 +179,10 @@ impl From<&PriceTier> for Tier {
 }
 
 impl Pace {
-    fn duration(self, output: Estimate<Tokens>) -> Estimate<Duration> {
-        let took = output.map(|tokens| self.speed.duration(tokens.base()));
+    #[inline]
+    fn duration(self, output: [f64; 3], method: Method) -> Estimate<Duration> {
+        let [low, value, high] = output.map(|tokens| self.speed.duration(tokens));
+        let took = Estimate::banded(low, value, high, method);
         let (down, up) = UNKNOWN_SPEED_BAND;
         if self.known { took } else { took.widened(down, up) }
     }

@@ -16,6 +16,7 @@
 
 pub mod expecter;
 pub mod grid;
+pub mod impact;
 pub mod ledger;
 pub mod marginal;
 pub mod meter;

@@ -66,7 +66,7 @@ fn attempt_rows(f: &mut String, place: usize, attempt: &Attempt) -> fmt::Result 
         Outcome::Cancelled => writeln!(f, "cancelled after {took}")?,
     }
     if let Some(first) = attempt.time_to_first_chunk {
-        writeln!(f, "  streamed from {} on", Took(first))?;
+        writeln!(f, "  began    after {}", Took(first))?;
     }
     if let Some(counted) = &attempt.usage {
         let (usage, about) = (counted.usage(), if counted.is_approximate() { "about " } else { "" });

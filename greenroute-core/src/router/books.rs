@@ -105,7 +105,10 @@ impl Call {
                 } else {
                     accountant.cost(&card, counted.usage(), Some(reading.energy), today, Method::Proxy)
                 };
-                accountant.book(&done(&counted), reading, cost, &placed, &grid)
+                // A counter had its eye on all of it.
+                let took = self.inner.runtime.elapsed().saturating_sub(live.started);
+                let work = Work { duration: Some(took), ..done(&counted) };
+                accountant.book(&work, reading, cost, &placed, &grid)
             }
             (None, Some(counted)) => accountant.account(&done(counted), counted, &placed, &grid, today),
             (None, None) if ran => {
