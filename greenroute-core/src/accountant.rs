@@ -9,6 +9,7 @@ use crate::prepared::Prepared;
 use crate::reading::Reading;
 use crate::receipt::{Aside, Baseline, BaselineRule, Deciding};
 use crate::site::{Placed, Sites};
+use crate::tariff::ElectricityTariff;
 use crate::time::Date;
 use crate::units::{ElectricityPrice, Emissions, Energy, Power};
 use crate::usage::{Counted, Usage};
@@ -21,7 +22,7 @@ pub struct Accountant {
     ladder: Ladder,
     sites: Sites,
     impacts: Option<Arc<dyn ImpactModel>>,
-    electricity: Option<ElectricityPrice>,
+    electricity: ElectricityTariff,
     core_power: Estimate<Power>,
 }
 
@@ -52,7 +53,7 @@ impl Accountant {
             ladder,
             sites,
             impacts: None,
-            electricity: None,
+            electricity: ElectricityTariff::default(),
             core_power: Estimate::banded(low, middle, high, Method::Modelled),
         }
     }
@@ -71,10 +72,24 @@ impl Accountant {
         self
     }
 
-    /// With the price of this machine's electricity.
+    /// With a price of electricity for every zone that has none of its own.
     #[must_use]
     pub fn electricity_price(mut self, price: ElectricityPrice) -> Self {
-        self.electricity = Some(price);
+        self.electricity = self.electricity.everywhere(price);
+        self
+    }
+
+    /// With the price of electricity in `zone`.
+    #[must_use]
+    pub fn electricity_price_in(mut self, zone: Zone, price: ElectricityPrice) -> Self {
+        self.electricity = self.electricity.in_zone(zone, price);
+        self
+    }
+
+    /// With these prices of electricity, and none that were set before.
+    #[must_use]
+    pub fn electricity_tariff(mut self, tariff: ElectricityTariff) -> Self {
+        self.electricity = tariff;
         self
     }
 
@@ -107,7 +122,7 @@ impl Accountant {
     pub fn prepare(&self, card: &ModelCard, grid: &GridSnapshot) -> Option<Prepared> {
         let placed = self.place(card, None);
         let rate = self.ladder.rate(card)?.to_facility(&placed.site.overheads);
-        Some(Prepared::new(card, rate, self.electricity, grid.known(placed.zone).clone()))
+        Some(Prepared::new(card, rate, self.electricity.prices(placed.zone), grid.known(placed.zone).clone()))
     }
 
     /// Where `card`'s model runs, or ran where the provider said in which region.
@@ -161,7 +176,7 @@ impl Accountant {
         }
     }
 
-    /// The price of a model's call: by its list, or by the electricity it took.
+    /// The price of a model's call: by its list, or by the electricity it took where it runs.
     #[must_use]
     pub fn cost(
         &self,
@@ -171,17 +186,18 @@ impl Accountant {
         day: Date,
         method: Method,
     ) -> Cost {
-        match (&card.pricing, self.electricity, energy) {
-            (Pricing::Listed(list), ..) => match list.cost(usage, day, method).usd() {
+        match (&card.pricing, energy) {
+            (Pricing::Listed(list), _) => match list.cost(usage, day, method).usd() {
                 // Nobody counted, so the price of each token is certain and their number is not.
                 Some(usd) if method == Method::Proxy => Cost::Priced(usd.widened(0.6, 1.7)),
                 Some(usd) => Cost::Priced(usd),
                 None => Cost::Unpriced,
             },
-            (Pricing::Electricity, Some(price), Some(energy)) => {
-                Cost::Priced(energy.map(|joules| joules * price))
-            }
-            (Pricing::Electricity | Pricing::Unpriced, ..) => Cost::Unpriced,
+            (Pricing::Electricity, Some(energy)) => match self.electricity.price(self.zone_of(card), day) {
+                Some(dated) => Cost::Priced(energy.map(|joules| joules * dated.price)),
+                None => Cost::Unpriced,
+            },
+            (Pricing::Electricity | Pricing::Unpriced, _) => Cost::Unpriced,
         }
     }
 

@@ -1,3 +1,4 @@
+mod aware;
 mod roster;
 mod rules;
 
@@ -8,6 +9,7 @@ use crate::enforce::{Enforcement, Enforcements};
 use crate::error::Result;
 use crate::expect::{Expectation, Expecter, HeuristicExpecter};
 use crate::grid::{Choices, Chosen, GridChoice, GridSnapshot, GridView};
+use crate::model::ModelCard;
 use crate::note::{Note, NoteCode};
 use crate::objective::Objective;
 use crate::profile::{HeuristicProfiler, PromptProfile, PromptProfiler};
@@ -198,7 +200,8 @@ impl Advisor {
         let roster = self.roster();
         let catalog = roster.catalog();
         let view = GridView::new(roster.grid(), rules.chosen);
-        let today = Date::of(self.runtime.now());
+        let now = self.runtime.now();
+        let today = Date::of(now);
         let named = Named::resolve(objective, catalog)?;
         let mut candidates = Vec::with_capacity(roster.cards().len());
         let mut excluded = Vec::new();
@@ -251,9 +254,9 @@ impl Advisor {
             Some(_) => 0,
         };
         let (without_zone, assumed) = (stand(Standing::Unknown), stand(Standing::Assumed));
-        let mut ranking = self.ranker.rank(profile, objective, candidates);
+        let grid_of = |card: &ModelCard| view.reading(self.accountant.zone_of(card));
+        let mut ranking = aware::rank(&*self.ranker, profile, objective, candidates, &named, now, grid_of);
         ranking.excluded.extend(excluded);
-        named.put_preferred_first(&mut ranking);
         ranking.notes.extend(named.notes);
         ranking.notes.extend(enforced.iter().map(|rule| Note::new(NoteCode::Enforced, rule.to_string())));
         ranking.notes.extend(caveats(&ranking, profile, catalog, today));

@@ -12,6 +12,7 @@
 mod accountant;
 mod advisor;
 pub mod batch;
+mod carbon_aware;
 mod catalog;
 mod caveat;
 mod change;
@@ -50,6 +51,7 @@ mod runtime;
 mod scope;
 mod site;
 mod spent;
+mod tariff;
 mod task;
 mod time;
 pub mod units;
@@ -58,6 +60,7 @@ pub mod usage;
 pub use accountant::{Accountant, Accounted};
 pub use advisor::Advisor;
 pub use batch::BatchProvider;
+pub use carbon_aware::CarbonAware;
 pub use catalog::{Catalog, CatalogSnapshot, ListedChange, Refreshed, STALE_AFTER_DAYS};
 pub use change::Change;
 pub use conversation::{ConversationId, ConversationStore, MemoryStore};
@@ -70,8 +73,8 @@ pub use expect::{Expectation, Expecter, HeuristicExpecter};
 pub use feedback::Verdict;
 pub use forecast::Forecast;
 pub use grid::{
-    Basis, Counting, GridChoice, GridIntensity, GridReading, GridSnapshot, MarginalIntensity,
-    MarginalReading, Standing, Zone,
+    Basis, Cleanest, Counting, GridChoice, GridIntensity, GridReading, GridSnapshot, MarginalIntensity,
+    MarginalReading, Standing, WindowError, Zone, cleanest,
 };
 pub use impact::{ImpactModel, Impacts};
 pub use ledger::Ledger;
@@ -96,6 +99,7 @@ pub use router::{
 pub use runtime::Runtime;
 pub use scope::Scope;
 pub use site::{Placed, Site, Sites};
+pub use tariff::{DatedPrice, ElectricityTariff};
 pub use task::{Quality, Task};
 pub use time::{Date, TimeParseError};
 pub use usage::{Counted, ServerTiming, TimingSource, Usage};

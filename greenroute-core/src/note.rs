@@ -42,6 +42,8 @@ pub enum NoteCode {
     CatalogStale,
     /// The model retires soon.
     RetiresSoon,
+    /// The state of the grid shifted the objective, or could have.
+    CarbonAware,
     /// A policy of an administrator left only some of the models.
     Enforced,
     /// The model that answered is not the one that was asked.

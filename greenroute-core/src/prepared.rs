@@ -3,8 +3,9 @@ use crate::forecast::Forecast;
 use crate::grid::Known;
 use crate::model::{Cost, ModelCard, PriceList, PriceTier, Pricing, Speed};
 use crate::rate::EnergyRate;
+use crate::tariff::{DatedPrice, in_force};
 use crate::time::Date;
-use crate::units::{ElectricityPrice, Energy, Probability, Quantity, Tokens, Usd};
+use crate::units::{Energy, Probability, Quantity, Tokens, Usd};
 use std::cmp::Reverse;
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ pub struct Prepared {
 #[derive(Debug, Clone)]
 enum Price {
     Unknown,
-    Electricity(ElectricityPrice),
+    Electricity(Vec<DatedPrice>),
     /// The latest period first.
     Listed(Vec<Period>),
 }
@@ -56,16 +57,11 @@ const UNKNOWN_SPEED_BAND: (f64, f64) = (0.2, 4.0);
 
 impl Prepared {
     /// Of a rate at the facility.
-    pub(crate) fn new(
-        card: &ModelCard,
-        rate: EnergyRate,
-        electricity: Option<ElectricityPrice>,
-        grid: Known,
-    ) -> Self {
-        let price = match (&card.pricing, electricity) {
-            (Pricing::Listed(list), _) => Price::Listed(Period::all(list)),
-            (Pricing::Electricity, Some(price)) => Price::Electricity(price),
-            (Pricing::Electricity | Pricing::Unpriced, _) => Price::Unknown,
+    pub(crate) fn new(card: &ModelCard, rate: EnergyRate, electricity: &[DatedPrice], grid: Known) -> Self {
+        let price = match &card.pricing {
+            Pricing::Listed(list) => Price::Listed(Period::all(list)),
+            Pricing::Electricity => Price::Electricity(electricity.to_vec()),
+            Pricing::Unpriced => Price::Unknown,
         };
         let pace = Pace { speed: card.speed.unwrap_or(UNKNOWN_SPEED), known: card.speed.is_some() };
         Self { rate, price, pace, grid }
@@ -132,7 +128,10 @@ impl Price {
     fn cost(&self, energy: Estimate<Energy>, input: [f64; 3], output: [f64; 3], day: Date) -> Cost {
         match self {
             Self::Unknown => Cost::Unpriced,
-            Self::Electricity(price) => Cost::Priced(energy.map(|joules| joules * *price)),
+            Self::Electricity(prices) => match in_force(prices, day) {
+                Some(dated) => Cost::Priced(energy.map(|joules| joules * dated.price)),
+                None => Cost::Unpriced,
+            },
             Self::Listed(periods) => {
                 let begun = periods.iter().find(|period| period.from.is_none_or(|from| from <= day));
                 let ([a, b, c], [x, y, z]) = (input, output);

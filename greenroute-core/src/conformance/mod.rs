@@ -18,6 +18,7 @@ pub mod expecter;
 pub mod grid;
 pub mod impact;
 pub mod ledger;
+pub mod marginal;
 pub mod meter;
 pub mod profiler;
 pub mod provider;

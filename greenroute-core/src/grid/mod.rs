@@ -4,6 +4,7 @@ mod choice;
 mod marginal;
 mod snapshot;
 mod view;
+mod window;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::estimate::Estimate;
@@ -20,10 +21,12 @@ use std::time::SystemTime;
 pub use choice::GridChoice;
 pub use marginal::{MarginalIntensity, MarginalReading};
 pub use snapshot::GridSnapshot;
+pub use window::{Cleanest, WindowError, cleanest};
 
 pub(crate) use choice::{Choices, Chosen, set_by};
 pub(crate) use snapshot::Known;
 pub(crate) use view::GridView;
+pub(crate) use window::length;
 
 /// A part of an electricity grid: a country by ISO 3166 (`FR`), a state or province (`US-TX`), or an Electricity
 /// Maps id (`US-TEX-ERCO`).
@@ -42,6 +45,12 @@ impl Zone {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The zone around this one, by its id: `US-TX` lies in `US`. Nothing lies around a country.
+    #[must_use]
+    pub fn around(&self) -> Option<Self> {
+        self.0.rsplit_once('-').map(|(around, _)| Self(Arc::from(around)))
     }
 
     /// Whether this is [`Zone::world`].
@@ -128,6 +137,17 @@ pub enum Counting {
     Unstated,
 }
 
+/// Nothing where it is unstated, else `, lifecycle` or `, direct`: what comes after the basis.
+impl fmt::Display for Counting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Lifecycle => ", lifecycle",
+            Self::Direct => ", direct",
+            Self::Unstated => "",
+        })
+    }
+}
+
 /// The carbon intensity of a zone, where it was read and for when it holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GridReading {
@@ -170,6 +190,13 @@ pub struct Standing {
     pub samples: u32,
     /// Of which time, such as `the hours of 2022`.
     pub of: Cow<'static, str>,
+}
+
+/// `dirtier than 82.0 % of the hours of 2022`
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "dirtier than {} of {}", self.cleaner, self.of)
+    }
 }
 
 impl GridReading {

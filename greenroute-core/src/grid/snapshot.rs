@@ -85,15 +85,10 @@ impl GridSnapshot {
         &self.known(zone).reading
     }
 
-    /// The marginal intensity of `zone`, where a source gave it.
-    #[must_use]
-    pub fn marginal(&self, zone: &Zone) -> Option<&MarginalReading> {
-        self.marginal.get(zone)?.as_ref().ok().map(|reading| &**reading)
-    }
-
-    /// Why there is no marginal intensity of `zone`, where a source was asked for it.
-    pub(crate) fn no_marginal(&self, zone: &Zone) -> Option<&str> {
-        self.marginal.get(zone)?.as_ref().err().map(String::as_str)
+    /// The marginal intensity of `zone`, or why there is none; `None` where no source was asked for it.
+    pub(crate) fn marginal(&self, zone: &Zone) -> Option<Result<&MarginalReading, &str>> {
+        let held = self.marginal.get(zone)?;
+        Some(held.as_ref().map(|reading| &**reading).map_err(String::as_str))
     }
 
     pub(crate) fn known(&self, zone: Option<&Zone>) -> &Known {

@@ -1,10 +1,15 @@
 use super::snapshot::{GridSnapshot, Known};
 use super::{Chosen, GridReading, MarginalReading, Zone};
+use crate::estimate::Estimate;
 use crate::note::{Note, NoteCode};
-use crate::units::Quantity;
+use crate::receipt::Aside;
+use crate::units::{Energy, Quantity};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+
+/// How long after its end a reading passes for the present one, where nothing went wrong: a newer one is being fetched.
+const ON_ITS_WAY: Duration = Duration::from_secs(60);
 
 /// The grid as one call sees it: what is known, but for what was chosen.
 #[derive(Debug, Clone, Copy)]
@@ -67,19 +72,46 @@ impl<'a> GridView<'a> {
             .map(|text| Note::new(NoteCode::ZoneUnknown, text))
     }
 
-    /// The marginal intensity for a model that runs in `zone`; nothing where an intensity was chosen for no place.
-    pub(crate) fn marginal(self, zone: Option<&Zone>) -> Option<&'a MarginalReading> {
-        self.snapshot.marginal(self.marginal_zone(zone)?)
+    /// The emissions of `energy` by the marginal intensity for a model that runs in `zone`, where a source gave one.
+    pub(crate) fn aside(
+        self,
+        zone: Option<&Zone>,
+        energy: Estimate<Energy>,
+        now: SystemTime,
+    ) -> Option<Aside> {
+        let MarginalReading(reading) = self.marginal(zone, now).and_then(Result::ok)?;
+        Some(Aside {
+            basis: reading.basis,
+            emissions: energy * reading.intensity,
+            source: reading.source.clone(),
+            vintage: Some(reading.vintage.clone()),
+        })
+    }
+
+    /// The marginal reading for a model that runs in `zone`, or why there is none; nothing where no source was asked, or
+    /// where an intensity was set for no place.
+    fn marginal(self, zone: Option<&Zone>, now: SystemTime) -> Option<Result<&'a MarginalReading, String>> {
+        let zone = match self.chosen {
+            Some(Chosen { zone: None, intensity: Some(_), .. }) => None,
+            Some(Chosen { zone: Some(zone), .. }) => Some(zone),
+            _ => zone,
+        }?;
+        let why = |why: &str| Err(format!("the marginal intensity of {zone} is not known: {why}"));
+        Some(match self.snapshot.marginal(zone)? {
+            Ok(MarginalReading(reading)) if reading.valid_until.is_some_and(|until| until <= now) => {
+                why("it ran out")
+            }
+            Ok(reading) => Ok(reading),
+            Err(fault) => why(fault),
+        })
     }
 
     /// What a receipt must say of the reading for a model that runs in `zone`, beside that there is none.
     pub(crate) fn notes(self, zone: Option<&Zone>, now: SystemTime) -> Vec<Note> {
         let mut notes = Vec::new();
         let mut degraded = |text: String| notes.push(Note::new(NoteCode::GridDegraded, text));
-        let marginal =
-            self.marginal_zone(zone).and_then(|zone| Some((zone, self.snapshot.no_marginal(zone)?)));
-        if let Some((zone, why)) = marginal {
-            degraded(format!("the marginal intensity of {zone} is not known: {why}"));
+        if let Some(Err(why)) = self.marginal(zone, now) {
+            degraded(why);
         }
         if self.chosen.is_some_and(Chosen::is_intensity) {
             return notes;
@@ -88,8 +120,11 @@ impl<'a> GridView<'a> {
         let reading = self.snapshot.get(zone);
         let place = &reading.zone;
         if let Some(age) = reading.valid_until.and_then(|until| now.duration_since(until).ok()) {
-            let why = zone.and_then(|zone| self.snapshot.why(zone)).unwrap_or("a newer one is on its way");
-            degraded(format!("the carbon intensity of {place} ran out {} ago: {why}", Age(age)));
+            let fault = zone.and_then(|zone| self.snapshot.why(zone));
+            let late = (age > ON_ITS_WAY).then_some("no newer one has come");
+            if let Some(why) = fault.or(late) {
+                degraded(format!("the carbon intensity of {place} ran out {} ago: {why}", Age(age)));
+            }
         }
         if !reading.passed_over.is_empty() {
             let reasons = reading.passed_over.join("; ");
@@ -99,13 +134,6 @@ impl<'a> GridView<'a> {
             degraded(format!("the carbon intensity of {place} is a guess of {}", reading.source));
         }
         notes
-    }
-
-    fn marginal_zone(self, zone: Option<&'a Zone>) -> Option<&'a Zone> {
-        match self.chosen {
-            Some(Chosen { zone: None, intensity: Some(_), .. }) => None,
-            _ => self.zone(zone),
-        }
     }
 }
 

@@ -90,8 +90,12 @@ fn attempt_rows(f: &mut String, place: usize, attempt: &Attempt) -> fmt::Result 
         writeln!(f, "  device   {device}")?;
     }
     let grid = &attempt.grid;
-    let intensity = grid.intensity.value();
-    writeln!(f, "  grid     {} {intensity}, {} ({}, {})", grid.zone, grid.basis, grid.source, grid.vintage)?;
+    let (intensity, basis, counting) = (grid.intensity.value(), grid.basis, grid.counting);
+    write!(f, "  grid     {} {intensity}, {basis}{counting} ({}, {})", grid.zone, grid.source, grid.vintage)?;
+    f.push_str(if grid.estimated { ", estimated\n" } else { "\n" });
+    if let Some(standing) = &grid.standing {
+        writeln!(f, "           {standing}")?;
+    }
     if let Some(emissions) = &attempt.emissions {
         writeln!(f, "  emitted  {emissions}")?;
     }

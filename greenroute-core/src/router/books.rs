@@ -13,7 +13,7 @@ use crate::note::{Note, NoteCode};
 use crate::profile::estimate_tokens;
 use crate::rank::{Candidate, Ranked};
 use crate::reading::{Boundary, Reading};
-use crate::receipt::{Attempt, Baseline, BaselineRule, Outcome, Receipt};
+use crate::receipt::{Aside, Attempt, Baseline, BaselineRule, Outcome, Receipt};
 use crate::site::Placed;
 use crate::time::Date;
 use crate::units::{Emissions, Quantity, Usd, Water};
@@ -49,7 +49,8 @@ impl Call {
         let first_chunk = live.pieces.map(|(first, _)| first);
         let work =
             Work { timing, duration: Some(took), first_chunk, reading, stated, ..Work::done(&card, usage) };
-        let accounted = accountant.account(&work, usage, &placed, &grid, today);
+        let mut accounted = accountant.account(&work, usage, &placed, &grid, today);
+        accounted.aside.extend(self.marginal(&placed, accounted.reading.as_ref()));
         self.notes_of(&response.notes);
         self.note_gaps(&card, &placed, usage.is_approximate(), &accounted);
         let dated = caveat::age(&card, today).into_iter().chain(caveat::retirement(&card, today));
@@ -94,7 +95,7 @@ impl Call {
             let accounted = accountant.book(&expected, reading, cost, &placed, &grid);
             Accounted { impacts: accounted.impacts.map(Impacts::perhaps), ..accounted }
         };
-        let accounted = match (spent, &usage) {
+        let mut accounted = match (spent, &usage) {
             (Some(reading), usage) => {
                 let counted = usage.unwrap_or(Counted::Approximate(Usage::default()));
                 // A price list needs tokens; without them nobody knows what is billed, and that is not nothing.
@@ -122,6 +123,7 @@ impl Call {
             }
             (None, None) => Accounted::unmetered(Cost::Priced(Estimate::exact(Usd::ZERO, Method::Reported))),
         };
+        accounted.aside.extend(self.marginal(&placed, accounted.reading.as_ref()));
         if ran || accounted.reading.is_some() {
             self.note_gaps(&card, &placed, usage.is_some(), &accounted);
         }
@@ -265,7 +267,10 @@ impl Call {
         }
         if accounted.cost == Cost::Unpriced {
             let text = match card.pricing {
-                Pricing::Electricity => "the electricity is unpriced: no price per kWh is set".to_owned(),
+                Pricing::Electricity => {
+                    let place = placed.zone.map_or_else(String::new, |zone| format!(" for {zone}"));
+                    format!("the electricity is unpriced: no price per kWh is set{place}")
+                }
                 _ => format!("no price is known for {}", card.key),
             };
             self.note(NoteCode::Unpriced, text);
@@ -289,12 +294,19 @@ impl Call {
 
     /// The grid of a place, unless another was set. A zone that was never asked for is from now on.
     fn grid(&self, placed: &Placed<'_>) -> Arc<GridReading> {
+        self.inner.grid.advance(&self.inner);
         let snapshot = self.inner.advisor.grid();
         let view = self.view(&snapshot);
         if let Some(zone) = placed.zone.filter(|_| self.chosen.is_none() && view.is_degraded(placed.zone)) {
             self.inner.grid.want(&self.inner, zone);
         }
         view.reading(placed.zone)
+    }
+
+    /// The emissions of a reading by the marginal grid of its place.
+    fn marginal(&self, placed: &Placed<'_>, reading: Option<&Reading>) -> Option<Aside> {
+        let (snapshot, now) = (self.inner.advisor.grid(), self.inner.runtime.now());
+        self.view(&snapshot).aside(placed.zone, reading?.energy, now)
     }
 
     fn view<'a>(&'a self, snapshot: &'a GridSnapshot) -> GridView<'a> {

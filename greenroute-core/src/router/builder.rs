@@ -20,6 +20,7 @@ use crate::provider::ModelProvider;
 use crate::rank::{GreenRanker, Ranker};
 use crate::registry::Registry;
 use crate::runtime::Runtime;
+use crate::tariff::ElectricityTariff;
 use crate::units::{CarbonIntensity, ElectricityPrice};
 use std::fmt;
 use std::sync::Arc;
@@ -108,9 +109,21 @@ impl RouterBuilder {
         self
     }
 
-    /// The price of this machine's electricity. By default unknown: local calls are unpriced, with a note.
+    /// The price of electricity, for models that cost what they draw. By default unknown: they are unpriced, with a note.
     pub fn electricity_price(mut self, price: ElectricityPrice) -> Self {
         self.accountant = self.accountant.electricity_price(price);
+        self
+    }
+
+    /// The price of electricity in `zone`, for models that run there; it beats the one for everywhere.
+    pub fn electricity_price_in(mut self, zone: Zone, price: ElectricityPrice) -> Self {
+        self.accountant = self.accountant.electricity_price_in(zone, price);
+        self
+    }
+
+    /// All prices of electricity, with dates and sources. It replaces those set before.
+    pub fn electricity_tariff(mut self, tariff: ElectricityTariff) -> Self {
+        self.accountant = self.accountant.electricity_tariff(tariff);
         self
     }
 

@@ -6,6 +6,7 @@ mod books;
 mod budget;
 mod builder;
 mod call;
+mod cleanest;
 mod health;
 mod keeper;
 mod limited;

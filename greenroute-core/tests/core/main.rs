@@ -4,7 +4,10 @@
 
 mod answers;
 mod attempts;
+mod carbon;
 mod catalogs;
+mod choices;
+mod cleanest;
 #[cfg(feature = "conformance")]
 mod conformance;
 mod conversations;
@@ -15,6 +18,7 @@ mod grids;
 mod health;
 mod impacts;
 mod laws;
+mod margins;
 mod places;
 mod policies;
 mod prepared;

@@ -10,9 +10,10 @@ const FIRST_PAUSE: Duration = Duration::from_secs(30);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 /// How long a zone is left alone that the source does not know: sources learn zones rarely.
 const UNKNOWN_PAUSE: Duration = Duration::from_secs(6 * 3600);
-/// The part of its life before whose end a reading is renewed, and the most that this may be.
+/// The part of its life before whose end a reading is renewed, and the most that this may be: sources take a time that is
+/// not far off for now.
 const RENEWED_AHEAD: u32 = 5;
-const MOST_AHEAD: Duration = Duration::from_secs(600);
+const MOST_AHEAD: Duration = Duration::from_secs(240);
 /// How long after its end a reading still stands in for a newer one. Zones differ by a factor of a hundred, hours of one
 /// zone by two or three: what a zone had days ago is nearer to the truth than the world's average.
 const OLDEST: Duration = Duration::from_secs(7 * 86_400);
@@ -21,6 +22,8 @@ const OLDEST: Duration = Duration::from_secs(7 * 86_400);
 #[derive(Debug, Default)]
 pub(super) struct Entry {
     known: Option<Known>,
+    /// What holds after it.
+    next: Option<Known>,
     /// From when on a newer reading is wanted.
     renew: Option<SystemTime>,
     failure: Option<Failure>,
@@ -46,9 +49,22 @@ impl Entry {
         wanted && self.asked.is_none() && self.again <= moment.elapsed
     }
 
-    /// Notes that the source is being asked.
-    pub(super) fn ask(&mut self, moment: Moment) {
+    /// Notes that the source is being asked, and gives the time that it is to be asked for: now, or the end of a reading
+    /// that still holds, since asked for now it would say the same again.
+    pub(super) fn ask(&mut self, moment: Moment) -> SystemTime {
         self.asked = Some(moment.elapsed);
+        let renewed = self.renew.is_some_and(|renew| renew <= moment.now);
+        let end = self.known.as_ref().filter(|_| renewed).and_then(|known| known.reading.valid_until);
+        end.map_or(moment.now, |end| end.max(moment.now))
+    }
+
+    /// Goes over to the next reading where it is time for that.
+    pub(super) fn advance(&mut self, now: SystemTime) -> bool {
+        let begun = |next: &mut Known| next.reading.valid_from.is_none_or(|from| from <= now);
+        let next = self.next.take_if(begun);
+        let advances = next.is_some();
+        self.known = next.or_else(|| self.known.take());
+        advances
     }
 
     /// Since when the source is being asked.
@@ -72,7 +88,15 @@ impl Entry {
                     let life = until.duration_since(moment.now).unwrap_or_default();
                     until.checked_sub((life / RENEWED_AHEAD).min(MOST_AHEAD)).unwrap_or(until)
                 });
-                self.known = Some(Known::new(reading));
+                let begins = reading.valid_from.filter(|from| *from > moment.now);
+                let holds = |known: &Known| known.reading.valid_until.is_none_or(|until| until > moment.now);
+                let waits = begins.is_some() && self.known.as_ref().is_some_and(holds);
+                let known = Some(Known::new(reading));
+                if waits {
+                    self.next = known;
+                } else {
+                    (self.known, self.next) = (known, None);
+                }
             }
             Err(error) => {
                 let count = self.failure.as_ref().map_or(0, |failure| failure.count);
@@ -134,7 +158,26 @@ mod tests {
         entry.ask(at(0));
         assert!(!entry.is_due(at(0)), "it is on its way");
         entry.land(until(3600), at(0));
-        assert!(!entry.is_due(at(2999)) && entry.is_due(at(3000)));
+        assert!(!entry.is_due(at(3359)) && entry.is_due(at(3360)));
+    }
+
+    #[test]
+    fn the_next_hours_reading_waits_for_its_hour() {
+        let hour = |hour: u64| {
+            let valid_from = Some(at(3600 * hour).now);
+            Ok(GridReading { valid_from, ..until(3600 * (hour + 1)).unwrap() })
+        };
+        let end = |entry: &Entry, now: u64| entry.usable(at(now).now).unwrap().reading.valid_until.unwrap();
+        let mut entry = Entry::default();
+        assert_eq!(entry.ask(at(10)), at(10).now);
+        entry.land(hour(0), at(10));
+        assert!(entry.is_due(at(3400)));
+        assert_eq!(entry.ask(at(3400)), at(3600).now, "of the present hour it has said all");
+        entry.land(hour(1), at(3401));
+        assert!(!entry.advance(at(3599).now) && end(&entry, 3599) == at(3600).now);
+        assert!(!entry.is_due(at(3599)), "the next is at hand");
+        assert!(entry.advance(at(3600).now) && end(&entry, 3600) == at(7200).now);
+        assert!(!entry.advance(at(3600).now));
     }
 
     #[test]

@@ -4,14 +4,14 @@ use crate::grid::{GridReading, MarginalReading};
 use crate::router::Inner;
 use futures_util::future::{Either, select};
 use futures_util::{FutureExt, StreamExt, stream};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// How long a source may take over one zone.
-const LIMIT: Duration = Duration::from_secs(10);
+/// How long a source may take over one zone: it may be several, one after the other, of which only the last answers.
+const LIMIT: Duration = Duration::from_secs(30);
 /// How many zones are asked for at once.
 const AT_ONCE: usize = 16;
 
@@ -19,11 +19,12 @@ const AT_ONCE: usize = 16;
 /// waits for a task that is gone.
 struct Flight {
     inner: Arc<Inner>,
-    left: BTreeSet<Question>,
+    /// With the time that each is asked for.
+    left: BTreeMap<Question, SystemTime>,
 }
 
 /// Asks for `questions` by a task of its own, which [`Router::close`](crate::Router::close) waits for.
-pub(super) fn launch(inner: &Arc<Inner>, questions: Vec<Question>) {
+pub(super) fn launch(inner: &Arc<Inner>, questions: Vec<(Question, SystemTime)>) {
     let running = inner.pending.begin();
     let mut flight = Flight { inner: Arc::clone(inner), left: questions.into_iter().collect() };
     inner.runtime.spawn(Box::pin(async move {
@@ -35,8 +36,7 @@ pub(super) fn launch(inner: &Arc<Inner>, questions: Vec<Question>) {
 impl Flight {
     async fn run(&mut self) {
         let inner = Arc::clone(&self.inner);
-        let at = inner.runtime.now();
-        let asked = self.left.clone().into_iter().map(|question| {
+        let asked = self.left.clone().into_iter().map(|(question, at)| {
             let inner = &inner;
             async move {
                 let answer = AssertUnwindSafe(inner.grid.answer(&question, at)).catch_unwind();
@@ -60,7 +60,7 @@ impl Drop for Flight {
         let lost = || Error::new(ErrorKind::Internal, "grid", "the task that asked was given up");
         let left = std::mem::take(&mut self.left);
         if !left.is_empty() {
-            self.inner.grid.land(&self.inner, left.into_iter().map(|question| (question, Err(lost()))));
+            self.inner.grid.land(&self.inner, left.into_keys().map(|question| (question, Err(lost()))));
         }
     }
 }

@@ -20,7 +20,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// The longest that a call waits for a zone of which nothing is known; and never more than half of its time.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -67,6 +67,21 @@ impl GridKeeper {
         self.overridden(GridSnapshot::new(self.world.clone()))
     }
 
+    /// The source of average intensities.
+    pub(super) const fn average(&self) -> Option<&Arc<dyn GridIntensity>> {
+        self.average.as_ref()
+    }
+
+    /// The source of marginal intensities.
+    pub(super) const fn marginal(&self) -> Option<&Arc<dyn MarginalIntensity>> {
+        self.marginal.as_ref()
+    }
+
+    /// What the user set for `zone`.
+    pub(super) fn set(&self, zone: &Zone) -> Option<&GridReading> {
+        self.overrides.iter().find(|(set, _)| set == zone).map(|(_, reading)| reading)
+    }
+
     /// Asks for what a call needs and for what runs out soon, and waits only for zones that the call needs and of
     /// which nothing is known. `left` is the time that the call has left.
     pub(super) async fn refresh(&self, inner: &Arc<Inner>, left: Duration, chosen: Option<&Chosen>) {
@@ -78,6 +93,7 @@ impl GridKeeper {
         let zone = chosen.and_then(Chosen::asks_for);
         let most = PATIENCE.min(left / 2);
         let (due, awaited, patience) = self.with(|state| {
+            self.turn(inner, state, moment);
             if let Some(zone) = zone {
                 state.want(zone, of_cards);
             }
@@ -134,21 +150,34 @@ impl GridKeeper {
         }
     }
 
-    /// Marks as asked whatever should be, and gives it.
+    /// Goes over to readings whose time has come: whoever reads the grid now finds them.
+    pub(super) fn advance(&self, inner: &Inner) {
+        let moment = inner.moment();
+        self.with(|state| self.turn(inner, state, moment));
+    }
+
+    fn turn(&self, inner: &Inner, state: &mut State, moment: Moment) {
+        let turned = state.entries.values_mut().filter_map(|entry| entry.advance(moment.now).then_some(()));
+        if turned.count() > 0 {
+            inner.advisor.update_grid(self.picture(state, moment));
+        }
+    }
+
+    /// Marks as asked whatever should be, and gives it with the time that it is to be asked for.
     fn due(
         &self,
         state: &mut State,
         of_cards: &BTreeSet<Zone>,
         moment: Moment,
         force: bool,
-    ) -> Vec<Question> {
+    ) -> Vec<(Question, SystemTime)> {
         let State { entries, others, .. } = state;
         let mut due = Vec::new();
         let mut look = |question: Question| {
             let entry = entries.entry(question.clone()).or_default();
             if entry.is_due(moment) || (force && entry.asked().is_none()) {
-                entry.ask(moment);
-                due.push(question);
+                let at = entry.ask(moment);
+                due.push((question, at));
             }
         };
         for zone in of_cards.iter().chain(&*others) {
@@ -164,8 +193,7 @@ impl GridKeeper {
 
     /// Whether the source of averages is asked for `zone`.
     fn asks_for(&self, zone: &Zone) -> bool {
-        let set = self.overrides.iter().any(|(set, _)| set == zone);
-        self.average.is_some() && !zone.is_world() && !set
+        self.average.is_some() && !zone.is_world() && self.set(zone).is_none()
     }
 
     /// Takes what sources said, shows it to the advisor, and wakes whoever waits for it.
@@ -198,13 +226,11 @@ impl GridKeeper {
                         snapshot.fault(zone.clone(), why);
                     }
                 }
-                Question::Marginal(zone) if entry.is_settled() => {
+                Question::Marginal(zone) => {
                     let reading = known.map(|known| MarginalReading(GridReading::clone(&known.reading)));
-                    let reading =
-                        reading.map(Arc::new).ok_or_else(|| entry.why().unwrap_or("too old").to_owned());
-                    snapshot.set_marginal(zone.clone(), reading);
+                    let why = || entry.why().unwrap_or("no answer yet").to_owned();
+                    snapshot.set_marginal(zone.clone(), reading.map(Arc::new).ok_or_else(why));
                 }
-                Question::Marginal(_) => {}
             }
         }
         self.overridden(snapshot)
