@@ -8,12 +8,12 @@ use greenroute_core::{
 };
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 const SHAPES: &str = include_str!("../../data/grid/hourly.csv");
-const AREAS: &str = include_str!("../../data/grid/zones.csv");
+const ZONES: &str = include_str!("../../data/grid/zones.csv");
 
 const ORIGIN: &str = "hourly shapes";
 /// The longest forecast: nobody needs more than a year of a shape that repeats every year.
@@ -36,16 +36,19 @@ pub struct HourlyShapes;
 
 struct Area {
     zone: Zone,
+    code: &'static str,
     clock: TimeZone,
     clock_name: &'static str,
     vintage: &'static str,
     /// How far the mean of a year may be off.
     year: Spread,
     /// By month, then by the hour at which the metered hour ends.
-    cells: HashMap<(i8, i8), Cell>,
+    cells: Cells,
 }
 
-#[derive(Clone, Copy)]
+/// In order, so that sums over them are the same in every run.
+type Cells = BTreeMap<(i8, i8), Cell>;
+
 struct Cell {
     mean: f64,
     p10: f64,
@@ -60,8 +63,7 @@ impl HourlyShapes {
     /// Against all hours of 2022 in Texas and California the share is right within 0.04.
     #[must_use]
     pub fn standing(zone: &Zone, intensity: CarbonIntensity) -> Option<Standing> {
-        let area = areas().get(zone.as_str())?;
-        Some(area.standing(intensity.as_grams_per_kwh()))
+        Some(find(zone.as_str())?.standing(intensity.as_grams_per_kwh()))
     }
 }
 
@@ -120,46 +122,49 @@ impl Area {
     }
 }
 
-fn areas() -> &'static HashMap<&'static str, Area> {
-    static ROWS: OnceLock<HashMap<&'static str, Area>> = OnceLock::new();
-    ROWS.get_or_init(|| {
-        let mut cells: HashMap<&str, HashMap<(i8, i8), Cell>> = HashMap::new();
-        for row in rows(SHAPES) {
+fn areas() -> &'static [Area] {
+    static AREAS: OnceLock<Vec<Area>> = OnceLock::new();
+    AREAS.get_or_init(|| {
+        let mut shapes = shapes();
+        let area = |row: Vec<&'static str>| {
             let cell = |column: usize| row.get(column).copied().unwrap_or_default();
-            let (Ok(month), Ok(hour), Ok(hours)) = (cell(1).parse(), cell(2).parse(), cell(6).parse()) else {
-                continue;
-            };
-            let (Some(mean), Some(p10), Some(p90)) = (number(&row, 3), number(&row, 4), number(&row, 5))
-            else {
-                continue;
-            };
-            cells.entry(cell(0)).or_default().insert((month, hour), Cell { mean, p10, p90, hours });
-        }
-        let mut areas = HashMap::new();
-        for row in rows(AREAS) {
-            let cell = |column: usize| row.get(column).copied().unwrap_or_default();
-            let (id, code, clock_name) = (cell(0), cell(8), cell(9));
-            let (Ok(zone), Some(cells)) = (id.parse::<Zone>(), cells.remove(code)) else { continue };
-            let (Ok(clock), Some(year)) = (TimeZone::get(clock_name), yearly::reading(&zone)) else {
-                continue;
-            };
-            let area = || Area {
-                zone: zone.clone(),
-                clock: clock.clone(),
-                clock_name,
+            let (zone, code, clock_name) = (cell(0).parse().ok()?, cell(8), cell(9));
+            Some(Area {
+                clock: TimeZone::get(clock_name).ok()?,
+                year: yearly::reading(&zone)?.intensity.spread(),
+                cells: shapes.remove(code)?,
                 vintage: cell(4),
-                year: year.intensity.spread(),
-                cells: cells.clone(),
-            };
-            areas.insert(id, area());
-            areas.insert(code, area());
-        }
-        areas
+                clock_name,
+                code,
+                zone,
+            })
+        };
+        rows(ZONES).filter_map(area).collect()
     })
 }
 
+/// The cells of each area, by EIA's code.
+fn shapes() -> HashMap<&'static str, Cells> {
+    let mut shapes: HashMap<&str, Cells> = HashMap::new();
+    for row in rows(SHAPES) {
+        let cell = |column: usize| row.get(column).copied().unwrap_or_default();
+        let read = || {
+            let key = (cell(1).parse().ok()?, cell(2).parse().ok()?);
+            let (mean, p10, p90) = (number(&row, 3)?, number(&row, 4)?, number(&row, 5)?);
+            Some((key, Cell { mean, p10, p90, hours: cell(6).parse().ok()? }))
+        };
+        shapes.entry(cell(0)).or_default().extend(read());
+    }
+    shapes
+}
+
+/// The area of this id, be it Electricity Maps' or EIA's.
+fn find(id: &str) -> Option<&'static Area> {
+    areas().iter().find(|area| area.zone.as_str() == id || area.code == id)
+}
+
 fn area(zone: &Zone) -> Result<&'static Area> {
-    areas().get(zone.as_str()).ok_or_else(|| {
+    find(zone.as_str()).ok_or_else(|| {
         Error::new(ErrorKind::Unsupported, ORIGIN, format!("no hourly shape is known for zone {zone}"))
     })
 }
@@ -207,6 +212,7 @@ mod tests {
     use super::*;
     use crate::grid::YearlyAverages;
     use jiff::civil::date;
+    use proptest::prelude::*;
 
     fn zone(id: &str) -> Zone {
         id.parse().unwrap()
@@ -222,24 +228,25 @@ mod tests {
         HourlyShapes.intensity(&zone(id), at).await.unwrap().intensity.value().as_grams_per_kwh()
     }
 
-    fn cell(code: &str, month: i8, hour: i8) -> Cell {
-        areas()[code].cells[&(month, hour)]
+    fn cell(code: &str, month: i8, hour: i8) -> &'static Cell {
+        &find(code).unwrap().cells[&(month, hour)]
     }
 
     #[test]
     fn every_area_has_every_hour_of_every_month() {
-        assert_eq!(areas().len(), 16, "eight areas, by two names");
-        for (id, area) in areas() {
+        assert_eq!(areas().len(), 8);
+        for area in areas() {
+            let id = area.code;
             for key in (1..=12).flat_map(|month| (0..24).map(move |hour| (month, hour))) {
-                let cell = area.cells[&key];
+                let cell = &area.cells[&key];
                 assert!(5.0 < cell.p10 && cell.p10 <= cell.mean && cell.mean <= cell.p90, "{id} {key:?}");
                 assert!(cell.p90 < 900.0 && (27..=31).contains(&cell.hours), "{id} {key:?}");
             }
             // Three hours of California were not reported.
             assert!((8757..=8760).contains(&area.standing(0.0).samples), "{id}");
         }
-        let read: usize = areas().values().map(|area| area.cells.len()).sum();
-        assert_eq!(read, 2 * rows(SHAPES).count(), "a row cannot be read");
+        let read: usize = areas().iter().map(|area| area.cells.len()).sum();
+        assert_eq!(read, rows(SHAPES).count(), "a row cannot be read");
     }
 
     #[tokio::test]
@@ -248,12 +255,13 @@ mod tests {
             let hours: f64 = area.cells.values().map(|cell| f64::from(cell.hours)).sum();
             area.cells.values().map(|cell| f64::from(cell.hours) * cell.mean).sum::<f64>() / hours
         };
-        for (id, area) in areas() {
+        for area in areas() {
             let year = YearlyAverages.intensity(&area.zone, SystemTime::UNIX_EPOCH).await.unwrap();
             let year = year.intensity.value().as_grams_per_kwh();
-            assert!((mean(area) - year).abs() < 0.1, "{id}: {} {year}", mean(area));
+            assert!((mean(area) - year).abs() < 0.1, "{}: {} {year}", area.code, mean(area));
         }
-        let means = ["ERCO", "CISO", "PJM", "MISO", "NYIS", "BPAT"].map(|code| mean(&areas()[code]).round());
+        let means =
+            ["ERCO", "CISO", "PJM", "MISO", "NYIS", "BPAT"].map(|code| mean(find(code).unwrap()).round());
         assert_eq!(means, [347.0, 256.0, 363.0, 441.0, 273.0, 55.0], "the means of EIA-930 2022");
     }
 
@@ -341,6 +349,25 @@ mod tests {
             ["US-TEX-ERCO", "US-NW-BPAT"].map(|id| HourlyShapes::standing(&zone(id), grams(100.0)).unwrap());
         assert!(texas.cleaner.as_fraction() < 0.01 && oregon.cleaner.as_fraction() > 0.9);
         assert_eq!(HourlyShapes::standing(&zone("FR"), grams(100.0)), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_emits_more_never_stands_cleaner(area in 0..8_usize, a in 0.0..1000.0_f64, b in 0.0..1000.0_f64) {
+            let stands = |grams| areas()[area].standing(grams).cleaner;
+            prop_assert!(stands(a.min(b)) <= stands(a.max(b)));
+        }
+
+        #[test]
+        fn every_time_of_the_calendar_lies_in_its_hour(area in 0..8_usize, milliseconds in -40_000_000_000_000..200_000_000_000_000_i64) {
+            let offset = Duration::from_millis(milliseconds.unsigned_abs());
+            let epoch = SystemTime::UNIX_EPOCH;
+            let at = if milliseconds < 0 { epoch - offset } else { epoch + offset };
+            let reading = areas()[area].reading(at, Method::Reported).unwrap();
+            let (from, until) = (reading.valid_from.unwrap(), reading.valid_until.unwrap());
+            prop_assert!(from <= at && at < until);
+            prop_assert_eq!(until.duration_since(from).unwrap(), Duration::from_secs(3600));
+        }
     }
 
     #[tokio::test]
