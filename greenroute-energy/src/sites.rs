@@ -3,6 +3,7 @@ use crate::table::{number, rows};
 use greenroute_core::model::ProviderName;
 use greenroute_core::units::{CarbonIntensity, Factor, Pue, Quantity, WaterIntensity};
 use greenroute_core::{Estimate, Method, Overheads, Site, Sites};
+use std::sync::OnceLock;
 
 const TABLE: &str = include_str!("../data/sites.csv");
 
@@ -19,7 +20,7 @@ const WATER_BAND: (f64, f64) = (0.5, 2.0);
 #[must_use]
 pub fn sites() -> Sites {
     let mut sites = Sites::new(site("hosted"), site("local"));
-    for row in rows(TABLE) {
+    for row in table() {
         if let Some(&name) = row.first().filter(|name| !matches!(**name, "hosted" | "local")) {
             sites = sites.with_provider(ProviderName::new(name), site(name));
         }
@@ -69,30 +70,39 @@ impl CloudRegion {
     }
 }
 
+fn table() -> &'static [Vec<&'static str>] {
+    static ROWS: OnceLock<Vec<Vec<&str>>> = OnceLock::new();
+    ROWS.get_or_init(|| rows(TABLE).collect())
+}
+
+fn row(name: &str) -> &'static [&'static str] {
+    table().iter().find(|row| row.first() == Some(&name)).map_or(&[], Vec::as_slice)
+}
+
 /// The place of a row. A factor that the table lacks would count as none at all; the tests hold it to what it must have.
 fn site(name: &str) -> Site {
-    let find = |name: &str| rows(TABLE).find(|row| row.first() == Some(&name)).unwrap_or_default();
-    let (row, hosted) = (find(name), find("hosted"));
+    let (row, hosted) = (row(name), row("hosted"));
     let told = |row: &[&'static str]| row.get(15).copied().unwrap_or_default();
-    let own = estimate(&row, 1, Factor::from_ratio);
+    let own = estimate(row, 1, Factor::from_ratio);
     let source = match own {
-        Some(_) => told(&row).into(),
+        Some(_) => told(row).into(),
         // The server's factor is everybody's: its grounds come first in the text of the unknown host.
-        None => format!("{}; {}", told(&hosted).split("; ").next().unwrap_or_default(), told(&row)).into(),
+        None => format!("{}; {}", told(hosted).split("; ").next().unwrap_or_default(), told(row)).into(),
     };
-    let one = |unit: fn(f64) -> Pue| Estimate::exact(unit(1.0), Method::Proxy);
-    let server = own.or_else(|| estimate(&hosted, 1, Factor::from_ratio));
     let overheads = Overheads {
-        server: server.unwrap_or_else(|| Estimate::exact(Factor::from_ratio(1.0), Method::Proxy)),
-        pue: estimate(&row, 4, Pue::from_ratio).unwrap_or_else(|| one(Pue::from_ratio)),
+        server: own
+            .or_else(|| estimate(hosted, 1, Factor::from_ratio))
+            .unwrap_or(Estimate::exact(Factor::from_ratio(1.0), Method::Proxy)),
+        pue: estimate(row, 4, Pue::from_ratio)
+            .unwrap_or(Estimate::exact(Pue::from_ratio(1.0), Method::Proxy)),
         source,
     };
     let zone = row.get(10).and_then(|zone| zone.parse().ok());
     Site {
         zone_assumed: zone.is_some(),
         zone,
-        water: estimate(&row, 7, WaterIntensity::from_litres_per_kwh),
-        market: estimate(&row, 11, CarbonIntensity::from_grams_per_kwh),
+        water: estimate(row, 7, WaterIntensity::from_litres_per_kwh),
+        market: estimate(row, 11, CarbonIntensity::from_grams_per_kwh),
         ..Site::new(overheads)
     }
 }
@@ -120,7 +130,7 @@ mod tests {
 
     #[test]
     fn every_row_is_plausible_and_names_its_source_and_year() {
-        for row in rows(TABLE) {
+        for row in table() {
             let name = row[0];
             assert_eq!(row.len(), 16, "{name}");
             assert!((2020..=2026).contains(&row[14].parse::<i32>().unwrap()), "{name}");
@@ -132,11 +142,10 @@ mod tests {
             assert!((1.0..1.6).contains(&pue.value().as_ratio()), "{name}");
             // An end on the wrong side would have been moved to the value without a word.
             for column in [1, 4, 7, 11] {
-                let cells: Vec<f64> =
-                    (column..column + 3).filter_map(|column| number(&row, column)).collect();
+                let cells: Vec<f64> = (column..column + 3).filter_map(|column| number(row, column)).collect();
                 assert!(matches!(cells.len(), 0 | 3) && cells.is_sorted(), "{name}: {cells:?}");
             }
-            assert!(number(&row, 4).is_some(), "{name} has no PUE");
+            assert!(number(row, 4).is_some(), "{name} has no PUE");
             assert_eq!(site.water.is_some(), name != "local", "{name}");
         }
     }
@@ -154,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_region_beats_the_provider_and_is_not_assumed() {
-        assert_eq!(placed("gemini", Some("us-west1")), (Some("US-NW-BPAT".to_owned()), false, 1.07));
+        assert_eq!(placed("gemini", Some("us-west1")), (Some("US-NW-BPAT".to_owned()), false, 1.085));
         assert_eq!(placed("openai", Some("EastUS")), (Some("US-MIDA-PJM".to_owned()), false, 1.14));
         assert_eq!(placed("openai", Some("no-such-region")), (Some("US".to_owned()), true, 1.17));
         let mine = sites().with_own_zone("FR".parse().unwrap());
