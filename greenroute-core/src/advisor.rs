@@ -106,7 +106,7 @@ impl Advisor {
         Arc::clone(&self.grid.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Replaces what is known of the grid.
+    /// Replaces what is known of the grid. A [`Router`](crate::Router) with sources replaces it in turn with what they say.
     pub fn update_grid(&self, grid: GridSnapshot) {
         *self.grid.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(grid);
     }

@@ -3,8 +3,8 @@ use super::{Chosen, GridReading, MarginalReading, Zone};
 use crate::estimate::Estimate;
 use crate::note::{Note, NoteCode};
 use crate::receipt::Aside;
-use crate::units::{Energy, Quantity};
-use std::fmt;
+use crate::time::rfc3339;
+use crate::units::Energy;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -119,11 +119,14 @@ impl<'a> GridView<'a> {
         let zone = self.zone(zone);
         let reading = self.snapshot.get(zone);
         let place = &reading.zone;
-        if let Some(age) = reading.valid_until.and_then(|until| now.duration_since(until).ok()) {
+        if let Some((until, age)) =
+            reading.valid_until.and_then(|until| Some((until, now.duration_since(until).ok()?)))
+        {
             let fault = zone.and_then(|zone| self.snapshot.why(zone));
             let late = (age > ON_ITS_WAY).then_some("no newer one has come");
             if let Some(why) = fault.or(late) {
-                degraded(format!("the carbon intensity of {place} ran out {} ago: {why}", Age(age)));
+                let until = rfc3339::format(until);
+                degraded(format!("the carbon intensity of {place} ran out at {until}: {why}"));
             }
         }
         if !reading.passed_over.is_empty() {
@@ -134,14 +137,5 @@ impl<'a> GridView<'a> {
             degraded(format!("the carbon intensity of {place} is a guess of {}", reading.source));
         }
         notes
-    }
-}
-
-/// A duration for people.
-struct Age(Duration);
-
-impl fmt::Display for Age {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.write(f)
     }
 }

@@ -3,9 +3,10 @@ use crate::change::Change;
 use crate::error::{Error, ErrorKind};
 use crate::estimate::Estimate;
 use crate::time::{rfc3339, seconds};
-use crate::units::{CarbonIntensity, Emissions, Energy};
+use crate::units::{CarbonIntensity, Emissions, Energy, Quantity};
 use serde::Serialize;
 use std::borrow::Cow;
+use std::fmt;
 use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
@@ -43,6 +44,24 @@ pub struct Cleanest {
     /// Better sources that could not give it, each with its reason.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub passed_over: Vec<Cow<'static, str>>,
+}
+
+/// `FR, average: 110 gCO2e/kWh from 2026-11-21T13:00:00.000Z on, 350 gCO2e/kWh at once: 240 gCO2e saved`
+impl fmt::Display for Cleanest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (intensity, start) = (self.intensity.value(), rfc3339::format(self.start));
+        write!(f, "{}, {}: {intensity} from {start} on", self.zone, self.basis)?;
+        if let (Some(at_once), Some(avoided)) = (self.at_once, self.avoided) {
+            write!(f, ", {} at once: {avoided}", at_once.value())?;
+        }
+        f.write_str(if self.uncertain { " (bands overlap)" } else { "" })?;
+        if self.unknown.is_zero() {
+            return Ok(());
+        }
+        f.write_str("; nothing is known of ")?;
+        self.unknown.write(f)?;
+        f.write_str(" of the window")
+    }
 }
 
 /// Why there is no cleanest time.
@@ -272,6 +291,8 @@ mod tests {
         assert!((found.intensity.low().as_grams_per_kwh() - 99.0).abs() < 1e-9);
         let Some(Change::Saved(saved)) = found.avoided else { panic!("{found:?}") };
         assert!((saved.as_grams() - 240.0).abs() < 1e-9);
+        let text = "FR, average: 110 gCO2e/kWh from 2001-09-09T03:46:40.000Z on, 350 gCO2e/kWh at once: 240 gCO2e saved";
+        assert_eq!(found.to_string(), text);
         assert!(!found.uncertain && found.unknown.is_zero());
         assert_eq!(found.intensity.method(), Method::Modelled);
     }
@@ -306,6 +327,7 @@ mod tests {
         let found = find(&readings, 6.0, 2 * HOUR).unwrap();
         assert_eq!((found.start, found.unknown), (at(2.0), 2 * HOUR));
         assert_eq!((found.at_once, found.avoided, found.uncertain), (None, None, false));
+        assert!(found.to_string().ends_with(" on; nothing is known of 2.0 h of the window"), "{found}");
         assert_eq!(find(&readings, 6.0, 3 * HOUR), Err(WindowError::Gaps { duration: 3 * HOUR }));
         assert_eq!(find(&[], 6.0, HOUR), Err(WindowError::Gaps { duration: HOUR }));
         let undated = [GridReading { valid_from: None, ..step(0.0, 6.0, 1.0) }];

@@ -208,7 +208,7 @@ async fn an_old_reading_stands_in_for_none_says_so_and_not_for_ever() {
     wait(0).await;
     let (old, receipt) = chat(&router).await;
     assert_eq!(old, 50.0, "better than the world's");
-    let text = "the carbon intensity of FR ran out 60.0 min ago: FR is not in it today";
+    let text = "the carbon intensity of FR ran out at 2026-11-21T11:00:00.000Z: FR is not in it today";
     assert_eq!(note(&receipt, NoteCode::GridDegraded).as_deref(), Some(text));
     wait(7 * 86_400).await;
     grams(&router).await;

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 type Says = dyn Fn(&Zone, usize) -> Said + Send + Sync;
 
 /// One answer of an [`Atlas`].
+#[expect(clippy::large_enum_variant, reason = "it is read once, where it is made")]
 pub(crate) enum Said {
     /// After so many seconds.
     After(f64, Result<GridReading, ErrorKind>),
