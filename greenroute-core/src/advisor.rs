@@ -221,20 +221,25 @@ impl Advisor {
                 None if counts => (None, wish),
                 None => (wish, None),
             };
-            let candidate = unfit.map_or_else(|| self.candidate(listed, profile, limit, view, today), Err);
-            let candidate = candidate.map(|candidate| {
-                let wish = unwanted_for.or_else(|| over_cap(&candidate.forecast, &objective.caps));
-                (candidate, wish)
-            });
-            match candidate {
-                Ok((candidate, None)) => candidates.push(candidate),
-                Ok((candidate, Some(rule))) if counts => {
+            let mut exclude = |rule| excluded.push(Excluded { model: card.key.clone(), rule });
+            if let Some(rule) = unfit {
+                exclude(rule);
+                continue;
+            }
+            let candidate = match self.candidate(listed, profile, limit, view, today) {
+                Ok(candidate) => candidate,
+                Err(rule) => {
+                    exclude(rule);
+                    continue;
+                }
+            };
+            match unwanted_for.or_else(|| over_cap(&candidate.forecast, &objective.caps)) {
+                None => candidates.push(candidate),
+                Some(rule) if counts => {
                     unwanted.insert(card.key.clone(), rule);
                     candidates.push(candidate);
                 }
-                Ok((_, Some(rule))) | Err(rule) => {
-                    excluded.push(Excluded { model: card.key.clone(), rule });
-                }
+                Some(rule) => exclude(rule),
             }
         }
         let enforced = holding.apply(&mut candidates, &mut excluded);
