@@ -4,6 +4,7 @@ mod bracket;
 mod cpu;
 mod process;
 mod rapl;
+mod steps;
 mod zones;
 
 use crate::Machine;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 pub(crate) use bracket::{Bracket, Brackets};
 pub use cpu::CpuTime;
 pub use rapl::Rapl;
+pub use steps::{CounterSteps, Step, wrapped_step};
 
 /// What a counter shows: energy that this process has used since the counter was opened.
 #[derive(Debug, Clone, Copy, PartialEq)]

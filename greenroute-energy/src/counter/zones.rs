@@ -1,6 +1,7 @@
 //! The energy counters of the processor packages, as Linux shows them under `/sys/class/powercap`.
 
 use super::process::fault;
+use super::steps::wrapped_step;
 use greenroute_core::units::{Energy, Power};
 use greenroute_core::{Boundary, Result};
 use std::collections::BTreeMap;
@@ -50,8 +51,7 @@ impl Zone {
         if most.zip(range).is_some_and(|(most, range)| most > range) {
             return None;
         }
-        let microjoules = now.checked_sub(last).or_else(|| now.checked_add(self.max?)?.checked_sub(last))?;
-        Some(Energy::from_microjoules(microjoules))
+        wrapped_step(last, now, self.max).map(Energy::from_microjoules)
     }
 }
 
