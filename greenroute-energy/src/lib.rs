@@ -5,6 +5,7 @@
 
 mod blind;
 pub mod counter;
+pub mod ecologits;
 pub mod grid;
 mod instrument;
 mod ladder;
