@@ -14,10 +14,12 @@ pub(crate) fn number(row: &[&str], column: usize) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     /// Every data file of the crate, and the plausible range of its first number.
-    const FILES: [&str; 7] = [
+    const FILES: [&str; 9] = [
         include_str!("../data/grid/yearly.csv"),
         include_str!("../data/cpu/tdp.csv"),
         include_str!("../data/overheads.csv"),
+        include_str!("../data/codecarbon/clouds.csv"),
+        include_str!("../data/codecarbon/places.csv"),
         include_str!("../data/ecologits/coefficients.csv"),
         include_str!("../data/ecologits/mixes.csv"),
         include_str!("../data/ecologits/models.csv"),
