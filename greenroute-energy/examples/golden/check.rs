@@ -11,9 +11,6 @@ struct Kind {
     name: &'static str,
     /// Relative difference that is allowed.
     tolerance: f64,
-    /// Difference that is too small to mean anything, in the unit of the number: the resolution of sums and differences
-    /// of large floating-point numbers.
-    floor: f64,
     compare: fn(&Value, &mut Comparison) -> Result<(), Fault>,
 }
 
@@ -21,21 +18,19 @@ const EXACT: f64 = 1e-12;
 const CLOSE: f64 = 1e-9;
 /// Codecarbon's kilowatt-hour has 8 · 10⁻⁷ joules more than there are.
 const COUNTER: f64 = 1e-6;
-/// Kilowatt-hours: a ten-thousandth of a microjoule is below every counter's step.
-const KWH_FLOOR: f64 = 1e-15;
 
 const KINDS: &[Kind] = &[
-    Kind { name: "llm_impacts", tolerance: EXACT, floor: 0.0, compare: ecologits::impacts },
-    Kind { name: "dag", tolerance: EXACT, floor: 0.0, compare: ecologits::dag },
-    Kind { name: "country_emissions", tolerance: CLOSE, floor: 0.0, compare: codecarbon::country },
-    Kind { name: "region_emissions", tolerance: CLOSE, floor: 0.0, compare: codecarbon::region },
-    Kind { name: "cloud_emissions", tolerance: CLOSE, floor: 0.0, compare: codecarbon::cloud },
-    Kind { name: "cpu_tdp", tolerance: CLOSE, floor: 0.0, compare: codecarbon::processor },
-    Kind { name: "cpu_load_power", tolerance: CLOSE, floor: 0.0, compare: codecarbon::load },
-    Kind { name: "ram_power", tolerance: CLOSE, floor: 0.0, compare: codecarbon::memory },
-    Kind { name: "rapl_sequence", tolerance: COUNTER, floor: KWH_FLOOR, compare: codecarbon::rapl },
-    Kind { name: "gpu_counter_sequence", tolerance: COUNTER, floor: KWH_FLOOR, compare: codecarbon::gpu },
-    Kind { name: "power_time", tolerance: CLOSE, floor: 0.0, compare: codecarbon::power_time },
+    Kind { name: "llm_impacts", tolerance: EXACT, compare: ecologits::impacts },
+    Kind { name: "dag", tolerance: EXACT, compare: ecologits::dag },
+    Kind { name: "country_emissions", tolerance: CLOSE, compare: codecarbon::country },
+    Kind { name: "region_emissions", tolerance: CLOSE, compare: codecarbon::region },
+    Kind { name: "cloud_emissions", tolerance: CLOSE, compare: codecarbon::cloud },
+    Kind { name: "cpu_tdp", tolerance: CLOSE, compare: codecarbon::processor },
+    Kind { name: "cpu_load_power", tolerance: CLOSE, compare: codecarbon::load },
+    Kind { name: "ram_power", tolerance: CLOSE, compare: codecarbon::memory },
+    Kind { name: "rapl_sequence", tolerance: COUNTER, compare: codecarbon::rapl },
+    Kind { name: "gpu_counter_sequence", tolerance: COUNTER, compare: codecarbon::gpu },
+    Kind { name: "power_time", tolerance: CLOSE, compare: codecarbon::power_time },
 ];
 
 /// Kinds of the same files that are another product's.
@@ -89,7 +84,7 @@ pub(crate) fn check_file(text: &str) -> Result<BTreeMap<String, Tally>, String> 
             tally.failures.push(format!("{id}: of an unknown kind"));
             continue;
         };
-        let mut comparison = Comparison::new(kind.tolerance, kind.floor);
+        let mut comparison = Comparison::new(kind.tolerance);
         match (kind.compare)(case, &mut comparison) {
             Err(fault) => tally.failures.push(format!("{id}: malformed: {fault}")),
             Ok(()) if comparison.compared() == 0 => {

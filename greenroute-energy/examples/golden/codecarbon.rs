@@ -102,6 +102,8 @@ pub(crate) fn rapl(case: &Value, comparison: &mut Comparison) -> Result<(), Faul
     let inputs = field(case, "inputs")?;
     let (shown, interval) = (counts(inputs, "readings_uj")?, number(inputs, "interval_s")?);
     let range = field(inputs, "max_energy_range_uj")?.as_u64();
+    let largest = shown.iter().flatten().copied().chain(range).max().unwrap_or_default();
+    resolution(comparison, Energy::from_microjoules(largest), interval);
     let (mut total, mut deltas) = (Energy::ZERO, Vec::new());
     for pair in shown.windows(2) {
         let step = match pair {
@@ -123,9 +125,11 @@ pub(crate) fn rapl(case: &Value, comparison: &mut Comparison) -> Result<(), Faul
 /// `gpu_counter_sequence`: with failures, returns and resets. The first two looks are those of opening and starting.
 pub(crate) fn gpu(case: &Value, comparison: &mut Comparison) -> Result<(), Fault> {
     let inputs = field(case, "inputs")?;
-    let shown = counts(inputs, "counter_mj")?.into_iter();
-    let mut shown = shown
-        .map(|look| look.map(|millijoules| counted(Energy::from_microjoules(millijoules).as_joules() * 1e3)));
+    let looks = counts(inputs, "counter_mj")?;
+    let theirs = |millijoules| counted(Energy::from_microjoules(millijoules).as_joules() * 1e3);
+    let largest = looks.iter().flatten().copied().max().map_or(Energy::ZERO, theirs);
+    resolution(comparison, largest, number(inputs, "interval_s")?);
+    let mut shown = looks.into_iter().map(|look| look.map(theirs));
     let power =
         optional(inputs, "power_fallback_w")?.map(|_| watts(inputs, "power_fallback_w")).transpose()?;
     let interval = seconds(inputs, "interval_s")?;
@@ -143,6 +147,13 @@ pub(crate) fn gpu(case: &Value, comparison: &mut Comparison) -> Result<(), Fault
         field(case, "expect")?,
     );
     Ok(())
+}
+
+/// Codecarbon takes differences of a counter in floating-point kWh: their last digits are those of the counter.
+fn resolution(comparison: &mut Comparison, largest: Energy, interval: f64) {
+    let kwh = 8.0 * f64::EPSILON * largest.as_kwh();
+    comparison.floor("_kwh", kwh);
+    comparison.floor("power_w", Energy::from_kwh(kwh).as_joules() / interval);
 }
 
 fn delta(energy: Energy, watts: f64, mut with: Value) -> Value {

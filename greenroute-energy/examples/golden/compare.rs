@@ -9,16 +9,21 @@ pub(crate) type Fault = String;
 #[derive(Debug)]
 pub(crate) struct Comparison {
     tolerance: f64,
-    floor: f64,
+    floors: Vec<(&'static str, f64)>,
     compared: usize,
     worst: f64,
     failures: Vec<String>,
 }
 
 impl Comparison {
-    /// Numbers may differ by `tolerance` of the expected one, or by `floor`.
-    pub(crate) fn new(tolerance: f64, floor: f64) -> Self {
-        Self { tolerance, floor, compared: 0, worst: 0.0, failures: Vec::new() }
+    /// Numbers may differ by `tolerance` of the expected one.
+    pub(crate) fn new(tolerance: f64) -> Self {
+        Self { tolerance, floors: Vec::new(), compared: 0, worst: 0.0, failures: Vec::new() }
+    }
+
+    /// Numbers whose name ends so may also differ by `floor`: differences of large floating-point numbers.
+    pub(crate) fn floor(&mut self, ending: &'static str, floor: f64) {
+        self.floors.push((ending, floor));
     }
 
     /// How many answers were compared.
@@ -70,10 +75,10 @@ impl Comparison {
     fn number(&mut self, name: &str, ours: f64, theirs: f64) {
         self.compared += 1;
         let difference = (ours - theirs).abs();
-        if difference <= self.floor {
+        if self.floors.iter().any(|(ending, floor)| name.ends_with(ending) && difference <= *floor) {
             return;
         }
-        let relative = difference / theirs.abs();
+        let relative = if difference == 0.0 { 0.0 } else { difference / theirs.abs() };
         self.worst = self.worst.max(relative);
         // A number that is none must fail too.
         if relative.is_nan() || relative > self.tolerance {

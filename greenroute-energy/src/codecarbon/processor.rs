@@ -64,10 +64,8 @@ fn without_clock(text: &str) -> Option<&str> {
     unit.strip_prefix("GHz").filter(|_| unit.len() < after_point.len())
 }
 
-/// Letters, digits and underscores are of words, as in rapidfuzz.
 fn words(text: &str) -> HashSet<String> {
-    let spaced: String =
-        text.chars().map(|c| if c.is_alphanumeric() || c == '_' { c } else { ' ' }).collect();
+    let spaced: String = text.chars().map(|c| if c.is_alphanumeric() { c } else { ' ' }).collect();
     spaced.to_lowercase().split_whitespace().map(str::to_owned).collect()
 }
 
