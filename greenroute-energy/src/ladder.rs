@@ -1,9 +1,10 @@
-use crate::{Blind, Instrument, Machine, Profile, Reported, RuntimePower};
+use crate::{Blind, Instrument, Machine, Profile, Reported, Roofline, RuntimePower, Throughput};
 use greenroute_core::Ladder;
 use std::sync::Arc;
 
-/// The meters of this crate, best first: what an instrument bracketed, what the provider reported, the card's own energy profile, power times time
-/// on this machine, and the blind band.
+/// The meters of this crate, best first: what an instrument bracketed, what the provider reported, the card's own
+/// energy profile, power times time on this machine, power over throughput, the roofline of a known deployment, and
+/// the blind band.
 #[must_use]
 pub fn ladder(machine: &Machine) -> Ladder {
     Ladder::new(vec![
@@ -11,6 +12,8 @@ pub fn ladder(machine: &Machine) -> Ladder {
         Arc::new(Reported),
         Arc::new(Profile),
         Arc::new(RuntimePower::of(machine)),
+        Arc::new(Throughput),
+        Arc::new(Roofline::new()),
         Arc::new(Blind::of(machine)),
     ])
 }

@@ -3,8 +3,10 @@
 //! [`ladder`] gives the meters best first; [`Metered`] puts a counter around a provider whose models run on this
 //! machine; [`grid::YearlyAverages`] knows the carbon intensity of countries, states and provinces.
 
+mod accelerator;
 mod blind;
 pub mod codecarbon;
+mod coefficients;
 pub mod counter;
 pub mod ecologits;
 pub mod grid;
@@ -12,12 +14,17 @@ mod instrument;
 mod ladder;
 mod machine;
 mod metered;
+mod offset;
 mod overheads;
 mod profile;
 mod reported;
+pub mod roofline;
 mod runtime_power;
+mod sizes;
 mod table;
+mod throughput;
 
+pub use accelerator::Accelerator;
 pub use blind::Blind;
 pub use instrument::Instrument;
 pub use ladder::ladder;
@@ -26,4 +33,6 @@ pub use metered::Metered;
 pub use overheads::{hosted_overheads, local_overheads, sites};
 pub use profile::Profile;
 pub use reported::Reported;
+pub use roofline::Roofline;
 pub use runtime_power::RuntimePower;
+pub use throughput::Throughput;

@@ -1,7 +1,7 @@
 //! Which case is compared how, and what came of it.
 
 use super::compare::{Comparison, Fault};
-use super::{codecarbon, ecologits};
+use super::{codecarbon, ecologits, phys5};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -31,6 +31,7 @@ const KINDS: &[Kind] = &[
     Kind { name: "rapl_sequence", tolerance: COUNTER, compare: codecarbon::rapl },
     Kind { name: "gpu_counter_sequence", tolerance: COUNTER, compare: codecarbon::gpu },
     Kind { name: "power_time", tolerance: CLOSE, compare: codecarbon::power_time },
+    Kind { name: "phys5", tolerance: CLOSE, compare: phys5::per_token },
 ];
 
 /// Kinds of the same files that are another product's.

@@ -11,6 +11,7 @@ mod check;
 mod codecarbon;
 mod compare;
 mod ecologits;
+mod phys5;
 
 use check::check_file;
 use std::process::ExitCode;
