@@ -88,7 +88,7 @@ pub(crate) fn check_file(text: &str) -> Result<BTreeMap<String, Tally>, String> 
         let mut comparison = Comparison::new(kind.tolerance);
         match (kind.compare)(case, &mut comparison) {
             Err(fault) => tally.failures.push(format!("{id}: malformed: {fault}")),
-            Ok(()) if comparison.compared() == 0 => {
+            Ok(()) if comparison.compared() == 0 && comparison.failures().is_empty() => {
                 tally.failures.push(format!("{id}: malformed: nothing to compare with"));
             }
             Ok(()) => match comparison.failures() {
