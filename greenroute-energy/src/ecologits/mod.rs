@@ -15,12 +15,14 @@
 //! ```
 
 mod dag;
+mod meter;
 mod method;
 mod range;
 mod repository;
 mod status;
 
 pub use dag::{Dag, Inputs, Mix};
+pub use meter::EcoLogits;
 pub use method::{Coefficients, Footprint};
 pub use range::Range;
 pub use repository::{Model, Provider, ZoneMix, mix, model, provider, providers};
@@ -119,7 +121,13 @@ pub fn impacts(
 
 impl Model {
     /// The formula at both ends of every range.
-    fn dags(&self, site: &Provider, mix: Mix, output_tokens: f64, request_latency: f64) -> [Dag; 2] {
+    pub(super) fn dags(
+        &self,
+        site: &Provider,
+        mix: Mix,
+        output_tokens: f64,
+        request_latency: f64,
+    ) -> [Dag; 2] {
         let end = |at: fn(&Range) -> f64| {
             let inputs = Inputs {
                 active: at(&self.active),
