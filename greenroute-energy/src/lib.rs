@@ -5,6 +5,7 @@
 
 mod accelerator;
 mod blind;
+mod board_power;
 pub mod codecarbon;
 mod coefficients;
 pub mod counter;

@@ -136,7 +136,7 @@ mod tests {
             if it.as_grams_per_kwh() == 56.039 && year == "2023"));
         assert_eq!(of("DEU", Some("SE1")), of("DEU", None));
         assert_eq!(of("SWE", Some("se9")), of("SWE", None));
-        assert_eq!(grams(&of("CHN", Some("  Guangxi   Zhuang Autonomous Region "))), 532.3);
+        assert_eq!(grams(&of("CHN", Some("  Guangxi   Zhuang Autonomous Region "))), 447.6);
         assert_eq!(grams(&of("USA", Some("usa"))), 770.884 * 0.45359237);
         for nowhere in ["XXX", "FR", "US-TX", "WORLD", "", "Ünbekannt"] {
             assert!(matches!(of(nowhere, None), Answer::World(_)), "{nowhere}");
