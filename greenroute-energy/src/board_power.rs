@@ -76,7 +76,7 @@ fn has_rhythm(work: &Work<'_>) -> bool {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Time {
     pub(crate) length: Duration,
-    waiting: bool,
+    pub(crate) waiting: bool,
 }
 
 impl Time {

@@ -71,8 +71,8 @@ impl Dag {
         let expected = inputs.output_tokens * seconds_per_token + inputs.ttft.unwrap_or(0.0);
         let generation_latency =
             if inputs.request_latency < expected { inputs.request_latency } else { expected };
-        let model_required_memory = 1.2 * inputs.total * by.model_quantization_bits / 8.0;
-        let gpus = power_of_two((model_required_memory / by.gpu_memory).ceil());
+        let model_required_memory = by.memory(inputs.total);
+        let gpus = by.boards(inputs.total);
         let servers = gpus / by.server_gpu_count;
         let server_energy = (generation_latency / 3600.0) * by.server_power * servers * (1.0 / by.batch_size);
         let request_it_energy = server_energy + gpus * gpu_energy;
@@ -99,6 +99,19 @@ impl Dag {
             request_embodied_adpe: embodied(hardware.adpe),
             request_embodied_pe: embodied(hardware.pe),
         }
+    }
+}
+
+impl Coefficients {
+    /// GB that a model of so many billion parameters takes: its weights and a fifth more.
+    fn memory(&self, billions: f64) -> f64 {
+        1.2 * billions * self.model_quantization_bits / 8.0
+    }
+
+    /// GPUs that hold it, in a power of two.
+    #[must_use]
+    pub fn boards(&self, billions: f64) -> f64 {
+        power_of_two((self.memory(billions) / self.gpu_memory).ceil())
     }
 }
 

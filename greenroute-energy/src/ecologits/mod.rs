@@ -25,6 +25,7 @@ pub use dag::{Dag, Inputs, Mix};
 pub use meter::EcoLogits;
 pub use method::{Coefficients, Footprint};
 pub use range::Range;
+pub(crate) use repository::zone_code;
 pub use repository::{Model, Provider, ZoneMix, mix, model, provider, providers};
 pub use status::{Refusal, Warning};
 

@@ -48,6 +48,14 @@ pub struct ZoneMix {
     pub warnings: Vec<Warning>,
 }
 
+impl ZoneMix {
+    /// Whether its water is the world's, since nobody told its own.
+    #[must_use]
+    pub fn has_world_water(&self) -> bool {
+        self.warnings.contains(&Warning::WorldWue)
+    }
+}
+
 /// The model of this name at this provider, by EcoLogits' names; aliases are followed.
 #[must_use]
 pub fn model(provider: &str, name: &str) -> Option<&'static Model> {
@@ -104,7 +112,6 @@ fn mixes() -> &'static HashMap<&'static str, ZoneMix> {
     })
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the water model comes next"))]
 /// The alpha-3 code of a country, or `WOR` for greenroute's `WORLD`; alpha-3 codes stay what they are. `None` where
 /// EcoLogits has no mix of it.
 pub(crate) fn zone_code(country: &str) -> Option<&'static str> {
