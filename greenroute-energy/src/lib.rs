@@ -38,7 +38,7 @@ pub use ecologits::EcoLogits;
 pub use flops::Flops;
 pub use impacts::WaterAndHardware;
 pub use instrument::Instrument;
-pub use ladder::ladder;
+pub use ladder::{every_meter, ladder};
 pub use machine::Machine;
 pub use metered::Metered;
 pub use overheads::{hosted_overheads, local_overheads, sites};
