@@ -1,7 +1,9 @@
 //! What a call took: meters that read work, counters that bracket it, and the grids that it ran on.
 //!
 //! [`ladder`] gives the meters best first; [`Metered`] puts a counter around a provider whose models run on this
-//! machine; [`grid::YearlyAverages`] knows the carbon intensity of countries, states and provinces.
+//! machine; [`grid::YearlyAverages`] knows the carbon intensity of countries, states and provinces;
+//! [`WaterAndHardware`] tells water and embodied emissions beside them. [`ecologits`] and [`codecarbon`] answer as those
+//! tools do, for whoever compares or migrates.
 
 mod accelerator;
 mod blind;

@@ -118,7 +118,8 @@ def main():
     head = [
         f"source: PyPI ecologits {ECOLOGITS[1]} by scripts/energy/refresh_ecologits.py, wheel SHA-256 {ECOLOGITS[2]}",
         f"as_of: {today}",
-        "licence: MPL-2.0 (https://mozilla.org/MPL/2.0/), as the original; changed in form only",
+        "licence: This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0. If a copy of the MPL"
+        " was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/. Changed in form only.",
     ]
     folder = DATA / "ecologits"
     folder.mkdir(exist_ok=True)
