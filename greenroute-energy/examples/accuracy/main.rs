@@ -25,8 +25,9 @@ fn main() -> ExitCode {
         eprintln!("usage: accuracy PATH.csv");
         return ExitCode::FAILURE;
     };
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
+    // What is no text in a row is that row's fault alone.
+    let text = match std::fs::read(&path) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(error) => {
             eprintln!("{path}: {error}");
             return ExitCode::FAILURE;
