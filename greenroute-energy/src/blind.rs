@@ -132,9 +132,9 @@ impl EnergyMeter for Blind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use greenroute_core::model::{Deployment, Speed, Window};
-    use greenroute_core::units::{Power, Tokens};
-    use greenroute_core::{Estimate, ModelKey};
+    use greenroute_core::model::{Size, Speed, Window};
+    use greenroute_core::units::{Energy, Tokens};
+    use greenroute_core::{Estimate, Method, ModelKey};
 
     fn card(billions: Option<f64>, privacy: Privacy) -> ModelCard {
         let window = Window { context: 8192, max_output: None };
@@ -165,10 +165,47 @@ mod tests {
     }
 
     #[test]
-    fn the_formula_is_the_fit() {
-        // exp(-5.717002543433163 + (0.2415755543 + 0.7381128436) ln 8 + 0.9013894071 ln 2) · 400^1.1471541889
-        let joules = read(&card(Some(8.0), Privacy::Remote), 400).value().as_joules();
-        assert!((joules / 45.51 - 1.0).abs() < 0.01, "{joules}");
+    fn every_assumption_is_in_its_file() {
+        for name in
+            ["unknown_total", "unknown_active", "band", "other_device", "total", "active", "other_size"]
+        {
+            let (low, high) = FIT.band(name);
+            assert!(low > 0.0 && low < high, "{name}");
+        }
+        assert!(FIT.get("batch") >= 1.0 && FIT.get("memory_share") >= 1.0);
+        let h100 = Accelerator::named("H100").unwrap();
+        assert_eq!(h100.tdp, Some(Power::from_watts(FIT.get("tdp_watts"))));
+        assert_eq!(h100.gb_per_second, Some(FIT.get("gb_per_second")));
+        assert_eq!((h100.memory_gb, h100.half_tflops), (FIT.find("memory_gb"), FIT.find("half_tflops")));
+    }
+
+    #[test]
+    fn a_bare_card_is_read_as_64_requests_on_as_many_h100_as_hold_it() {
+        for (billions, boards) in [(8.0, 1), (70.0, 4), (405.0, 16)] {
+            let bare = blind().rate(&card(Some(billions), Privacy::Remote)).unwrap();
+            let mut told = card(Some(billions), Privacy::Remote);
+            told.deployment = Some(Deployment { batch: Some(64.0), ..Deployment::new("H100", boards) });
+            let told = blind().rate(&told).unwrap();
+            assert_eq!((bare.output, bare.output_squared), (told.output, told.output_squared));
+            assert_ne!(bare.spread, told.spread, "a board that is named is better known");
+        }
+    }
+
+    #[test]
+    fn what_the_card_tells_of_its_deployment_is_taken() {
+        let per_token = |deployment: Deployment| {
+            let mut card = card(Some(8.0), Privacy::Remote);
+            card.deployment = Some(deployment);
+            blind().rate(&card).unwrap().output
+        };
+        let alone = per_token(Deployment { batch: Some(1.0), ..Deployment::new("H100", 1) });
+        let shared = per_token(Deployment { batch: Some(256.0), ..Deployment::new("H100", 1) });
+        assert!(alone.as_joules() > 20.0 * shared.as_joules());
+        assert!(per_token(Deployment::new("H100", 8)) > per_token(Deployment::new("H100", 1)));
+        assert_eq!(
+            per_token(Deployment::new("a board nobody knows", 8)),
+            per_token(Deployment::new("H100", 1))
+        );
     }
 
     #[test]
@@ -178,7 +215,7 @@ mod tests {
             energy.high().as_joules() / energy.low().as_joules()
         };
         let known = width(&on_h100(card(Some(70.0), Privacy::Remote)));
-        assert!((known - 4.4 / 0.24).abs() < 1e-9);
+        assert!((known / (4.2 / 0.22) - 1.0).abs() < 1e-9);
         let elsewhere = width(&card(Some(70.0), Privacy::Remote));
         assert!(elsewhere > 1.3 * known, "{elsewhere}");
         assert!(width(&card(Some(0.27), Privacy::Remote)) > elsewhere);
