@@ -1,20 +1,14 @@
-use super::process::{MachineTime, fault, machine_time, own_time};
+use super::process::{MachineTime, fault, head, machine_time, own_time};
 use super::zones::{Zone, zones};
 use super::{Counter, Sample};
-use greenroute_core::units::{Energy, Power};
-use greenroute_core::{Boundary, Estimate, MeterId, Method, Reading, Result};
-use std::fs;
+use greenroute_core::units::Energy;
+use greenroute_core::{Boundary, MeterId, Result};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Where Linux shows the energy counters of processors.
 pub(super) const POWERCAP: &str = "/sys/class/powercap";
-
-/// No package draws more: a larger figure is a counter that was reset or wrapped more than once.
-const MAX_POWER: Power = Power::from_watts(2000.0);
-/// A counter steps once a millisecond, so that a shorter window may see the energy of a longer time.
-const SLACK: Duration = Duration::from_millis(10);
 
 /// The counters are updated every millisecond and agree with wall meters to a few per cent on current processors;
 /// how they are shared among processes is the larger error.
@@ -28,8 +22,10 @@ const BAND: (f64, f64) = (0.8, 1.25);
 /// Traps that it knows: the folder is flat, so sub-zones stand beside their package; memory is added once, cores and
 /// graphics are parts of the package; `psys` is used only where there is no package, and is the whole machine; the
 /// same package may show up by two interfaces (`intel-rapl-mmio`) and two dies may mirror one counter; a counter
-/// wraps once at `max_energy_range_uj`, and where a step is impossible, or a second wrap possible, there is no sample
-/// and counting goes on from there; since 2020 the files belong to root.
+/// wraps at `max_energy_range_uj`, so that it is looked at in time while a call is open, and where a step is impossible,
+/// or a second wrap possible, there is no sample and counting goes on from there; since 2020 the files belong to root.
+///
+/// AMD's processors show theirs in the same tree, without memory.
 #[derive(Debug)]
 pub struct Rapl {
     zones: Vec<Zone>,
@@ -64,7 +60,7 @@ impl Rapl {
             at: Instant::now(),
             own: own_time()?,
             machine: read_machine(proc_stat)?,
-            sum: Sample { energy: Energy::ZERO, idle: Energy::ZERO },
+            sum: Sample::ZERO,
         };
         Ok(Self { zones, boundary, proc_stat: proc_stat.to_owned(), held: Mutex::new(held) })
     }
@@ -75,16 +71,18 @@ impl Counter for Rapl {
         MeterId::new("rapl", 1)
     }
 
+    fn boundary(&self) -> Boundary {
+        self.boundary
+    }
+
     fn sample(&self) -> Result<Sample> {
         // Held while reading, so that no other thread's newer sample is taken for a step backwards.
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let shown = self.zones.iter().map(Zone::read).collect::<Result<Vec<_>>>()?;
         let (at, own, machine) = (Instant::now(), own_time()?, read_machine(&self.proc_stat)?);
         let time = at.saturating_duration_since(held.at);
-        let most = MAX_POWER * time.saturating_add(SLACK);
         let steps = self.zones.iter().zip(&shown).zip(&held.shown);
-        let energy: Option<Energy> =
-            steps.map(|((zone, &now), &last)| zone.step(last, now, time).filter(|step| *step <= most)).sum();
+        let energy: Option<Energy> = steps.map(|((zone, &now), &last)| zone.counted(last, now, time)).sum();
         let busy = ticks(machine.busy.saturating_sub(held.machine.busy));
         let idle = ticks(machine.idle.saturating_sub(held.machine.idle));
         let own_busy = own.saturating_sub(held.own).as_secs_f64();
@@ -94,21 +92,19 @@ impl Counter for Rapl {
         let share = if busy > 0.0 { (own_busy / busy).min(1.0) } else { f64::from(u8::from(own_busy > 0.0)) };
         let idle_share = if busy + idle > 0.0 { idle / (busy + idle) } else { 0.0 };
         let spent = energy * share;
-        held.sum = Sample { energy: held.sum.energy + spent, idle: held.sum.idle + spent * idle_share };
+        held.sum = held.sum.then(Sample::measured(spent, BAND).with_idle(spent * idle_share));
         Ok(held.sum)
     }
 
-    fn reading(&self, spent: Sample) -> Reading {
-        let banded = |energy| Estimate::scaled(energy, BAND.0, BAND.1, Method::Measured);
-        Reading {
-            idle: Some(banded(spent.idle)),
-            ..Reading::new(banded(spent.energy), self.boundary, self.id())
-        }
+    fn tend(&self) -> Result<Option<Duration>> {
+        self.sample()?;
+        Ok(self.zones.iter().filter_map(Zone::period).min())
     }
 }
 
 fn read_machine(proc_stat: &Path) -> Result<MachineTime> {
-    let text = fs::read_to_string(proc_stat)
+    // All that is needed is its first line.
+    let text = head::<256>(proc_stat)
         .map_err(|error| fault(format!("{} cannot be read", proc_stat.display())).with_source(error))?;
     machine_time(&text)
 }
@@ -122,7 +118,7 @@ fn ticks(count: u64) -> f64 {
 mod tests {
     use super::*;
     use greenroute_core::ErrorKind;
-    use std::fs::{create_dir_all, write};
+    use std::fs::{self, create_dir_all, write};
 
     /// A powercap tree and a `/proc/stat` that a test can turn.
     struct Fake(tempfile::TempDir);
