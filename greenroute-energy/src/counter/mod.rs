@@ -1,7 +1,11 @@
 //! Instruments on this machine, and how concurrent calls share what they show.
 
 mod bracket;
+mod composite;
 mod cpu;
+mod detect;
+mod memory;
+mod nvml;
 mod process;
 mod rapl;
 mod sample;
@@ -9,15 +13,17 @@ mod steps;
 mod watch;
 mod zones;
 
-use crate::Machine;
 use greenroute_core::{Boundary, MeterId, Result};
 use std::fmt::Debug;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use bracket::{Bracket, Brackets, Missed};
+pub use composite::Composite;
 pub use cpu::CpuTime;
+pub use detect::{Detected, Sources, detect, detect_in};
+pub use memory::RamPower;
+pub use nvml::{Nvml, NvmlSettings};
 pub use rapl::Rapl;
 pub use sample::Sample;
 pub use steps::{CounterSteps, Step, wrapped_step};
@@ -62,30 +68,5 @@ impl<T: Counter + ?Sized> Counter for Arc<T> {
 
     fn tend(&self) -> Result<Option<Duration>> {
         (**self).tend()
-    }
-}
-
-/// The best counter of this machine, and what to say of it on every receipt.
-#[derive(Debug, Clone)]
-pub struct Detected {
-    /// The counter.
-    pub counter: Arc<dyn Counter>,
-    /// Why a better one could not be used, and what stands in for it; `None` for the best.
-    pub degraded: Option<String>,
-}
-
-/// RAPL where it can be read, else processor time times TDP.
-///
-/// # Errors
-/// [`ErrorKind::Meter`](greenroute_core::ErrorKind::Meter) where neither can: the operating system does not tell a
-/// process its own processor time.
-pub fn detect(machine: &Machine) -> Result<Detected> {
-    match Rapl::open(Path::new(rapl::POWERCAP)) {
-        Ok(rapl) => Ok(Detected { counter: Arc::new(rapl), degraded: None }),
-        Err(error) => {
-            let counter = Arc::new(CpuTime::open(machine)?);
-            let degraded = format!("{}; processor time is used, on {}", error.message(), machine.describe());
-            Ok(Detected { counter, degraded: Some(degraded) })
-        }
     }
 }

@@ -53,7 +53,13 @@ impl Rapl {
         Self::open_with(folder, Path::new("/proc/stat"))
     }
 
-    fn open_with(folder: &Path, proc_stat: &Path) -> Result<Self> {
+    /// Whether the machine's memory is counted too.
+    #[must_use]
+    pub fn counts_memory(&self) -> bool {
+        self.boundary > Boundary::Device || self.zones.iter().any(Zone::is_memory)
+    }
+
+    pub(super) fn open_with(folder: &Path, proc_stat: &Path) -> Result<Self> {
         let (zones, boundary) = zones(folder)?;
         let held = Held {
             shown: zones.iter().map(Zone::read).collect::<Result<_>>()?,

@@ -20,6 +20,8 @@ const MAX_POWER: Power = Power::from_watts(2000.0);
 /// A counter steps once a millisecond, so that a shorter window may see the energy of a longer time.
 const SLACK: Duration = Duration::from_millis(10);
 
+const MEMORY: &str = "dram";
+
 /// One counter, in microjoules.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Zone {
@@ -34,6 +36,11 @@ pub(super) struct Zone {
 }
 
 impl Zone {
+    /// Whether it is the memory beside a package.
+    pub(super) fn is_memory(&self) -> bool {
+        self.name == MEMORY
+    }
+
     /// What it shows now.
     pub(super) fn read(&self) -> Result<u64> {
         let shown = head::<32>(&self.energy).map_err(|error| unreadable(&self.energy, error))?;
@@ -114,12 +121,12 @@ pub(super) fn zones(folder: &Path) -> Result<(Vec<Zone>, Boundary)> {
         };
     }
     unmirror(&mut taken)?;
-    let memory = named(&found, |name| name == "dram");
+    let memory = named(&found, |name| name == MEMORY);
     if memory.is_empty() {
         let inside =
             |zone: &&Zone| taken.iter().any(|package| zone.id.starts_with(&format!("{}:", package.id)));
         let memory: Vec<Zone> =
-            found.iter().filter(inside).filter(|zone| zone.name == "dram").cloned().collect();
+            found.iter().filter(inside).filter(|zone| zone.is_memory()).cloned().collect();
         taken.extend(memory);
     } else {
         taken.extend(memory);
