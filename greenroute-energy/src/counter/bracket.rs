@@ -378,6 +378,109 @@ mod tests {
         assert_eq!(joules(telling), Some(3.0), "the last one takes what waited");
     }
 
+    /// Wants to be looked after every ten milliseconds, and says how often it was.
+    #[derive(Debug, Default)]
+    struct Tended {
+        told: Told,
+        times: Mutex<u32>,
+        fails: Mutex<bool>,
+    }
+
+    impl Tended {
+        fn times(&self) -> u32 {
+            *self.times.lock().unwrap()
+        }
+
+        /// Until it was looked after once more, or a second has gone.
+        fn wait(&self) -> bool {
+            let before = self.times();
+            (0..1000).any(|_| {
+                std::thread::sleep(Duration::from_millis(1));
+                self.times() > before
+            })
+        }
+    }
+
+    impl Counter for Tended {
+        fn id(&self) -> MeterId {
+            MeterId::new("tended", 1)
+        }
+
+        fn boundary(&self) -> Boundary {
+            Boundary::Device
+        }
+
+        fn sample(&self) -> Result<Sample> {
+            self.told.sample()
+        }
+
+        fn tend(&self) -> Result<Option<Duration>> {
+            *self.times.lock().unwrap() += 1;
+            match *self.fails.lock().unwrap() {
+                false => Ok(Some(Duration::from_millis(10))),
+                true => Err(Error::new(ErrorKind::Meter, "tended", "it wrapped twice")),
+            }
+        }
+    }
+
+    #[test]
+    fn a_counter_is_looked_after_while_a_call_is_open_and_let_alone_while_none_is() {
+        let tended = Arc::new(Tended::default());
+        tended.told.show(Some(1.0));
+        let brackets = Brackets::new(tended.clone());
+        assert_eq!(tended.times(), 0);
+        for _ in 0..2 {
+            let call = brackets.open(ComputeTime::default());
+            assert!(tended.wait() && tended.wait() && tended.wait());
+            assert!(call.close().is_ok());
+            std::thread::sleep(Duration::from_millis(30));
+            let after = tended.times();
+            std::thread::sleep(Duration::from_millis(60));
+            assert_eq!(tended.times(), after, "no call is open");
+        }
+        let call = brackets.open(ComputeTime::default());
+        drop(call);
+        drop(brackets);
+        let gone = (0..1000).any(|_| {
+            std::thread::sleep(Duration::from_millis(1));
+            Arc::strong_count(&tended) == 1
+        });
+        assert!(gone, "its thread has ended");
+    }
+
+    #[test]
+    fn what_was_missed_in_the_middle_of_a_call_costs_its_reading_and_says_why() {
+        let tended = Arc::new(Tended::default());
+        tended.told.show(Some(1.0));
+        let brackets = Brackets::new(tended.clone());
+        let call = brackets.open(ComputeTime::default());
+        assert!(tended.wait());
+        *tended.fails.lock().unwrap() = true;
+        assert!(tended.wait());
+        std::thread::sleep(Duration::from_millis(20));
+        tended.told.show(Some(7.0));
+        assert_eq!(call.close().unwrap_err().as_ref(), "it wrapped twice");
+        *tended.fails.lock().unwrap() = false;
+        let next = brackets.open(ComputeTime::default());
+        tended.told.show(Some(9.0));
+        assert_eq!(joules(next), Some(2.0));
+    }
+
+    #[test]
+    fn who_wants_nothing_gets_no_thread_for_long() {
+        let told = Arc::new(Told::default());
+        told.show(Some(1.0));
+        let brackets = Brackets::new(told.clone());
+        let call = brackets.open(ComputeTime::default());
+        let weak = Arc::downgrade(&brackets.0);
+        let alone = (0..1000).any(|_| {
+            std::thread::sleep(Duration::from_millis(1));
+            Arc::weak_count(&brackets.0) == 1
+        });
+        assert!(alone && weak.upgrade().is_some());
+        assert_eq!(joules(call), Some(0.0));
+    }
+
     proptest! {
         #[test]
         fn readings_never_sum_above_the_counter(events in proptest::collection::vec((0.0..50.0f64, 0usize..4), 1..60)) {
@@ -395,6 +498,37 @@ mod tests {
             }
             sum += open.into_iter().filter_map(joules).sum::<f64>();
             prop_assert!(sum <= shown * (1.0 + 1e-9), "{sum} of {shown}");
+        }
+
+        /// The same of several instruments as one, and of their bands.
+        #[test]
+        fn readings_of_several_instruments_never_sum_above_them(
+            events in proptest::collection::vec((0.0..50.0f64, 0.0..50.0f64, 0usize..4), 1..60),
+        ) {
+            let (gpu, processor) = (Arc::new(Told::default()), Arc::new(Told::default()));
+            let parts: Vec<Arc<dyn Counter>> = vec![gpu.clone(), processor.clone()];
+            let brackets = Brackets::new(Arc::new(crate::counter::Composite::new(parts)));
+            let (mut shown, mut sum, mut open) = ([0.0; 2], 0.0, Vec::new());
+            let read = |bracket: Bracket| {
+                let reading = bracket.close().unwrap();
+                assert_eq!(reading.meter, MeterId { name: "told+told".into(), version: 1 });
+                let energy = reading.energy;
+                assert!(energy.low() <= energy.value() && energy.value() <= energy.high());
+                energy.value().as_joules()
+            };
+            for (one, two, action) in events {
+                shown = [shown[0] + one, shown[1] + two];
+                gpu.show(Some(shown[0]));
+                processor.show(Some(shown[1]));
+                match action {
+                    0 | 1 => open.push(brackets.open(ComputeTime::default())),
+                    2 => sum += open.pop().map_or(0.0, read),
+                    _ => drop(open.pop()),
+                }
+            }
+            sum += open.into_iter().map(read).sum::<f64>();
+            let all = shown[0] + shown[1];
+            prop_assert!(sum <= all * (1.0 + 1e-9), "{sum} of {all}");
         }
 
         /// However calls come, compute together and go: from the first one's start to the last one's end nothing of

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// Several instruments as one, each for another part of the machine: what they show is added up, each part once.
 ///
-/// Its name is theirs, joined by `+`, and its version the sum of theirs. A part that fails costs the whole sample, since
+/// Its name is theirs, joined by `+`; its version rises with any of theirs. A part that fails costs the whole sample, since
 /// what is left would pass for all of it. What the parts include is theirs to keep apart: a second counter of the same
 /// part would count it twice. Its boundary is the widest of theirs.
 #[derive(Debug)]
@@ -22,8 +22,9 @@ impl Composite {
 impl Counter for Composite {
     fn id(&self) -> MeterId {
         let ids: Vec<MeterId> = self.0.iter().map(Counter::id).collect();
+        let raised: u32 = ids.iter().map(|id| id.version.saturating_sub(1)).sum();
         let names: Vec<&str> = ids.iter().map(|id| id.name.as_ref()).collect();
-        MeterId { name: names.join("+").into(), version: ids.iter().map(|id| id.version).sum() }
+        MeterId { name: names.join("+").into(), version: 1 + raised }
     }
 
     fn boundary(&self) -> Boundary {

@@ -232,4 +232,79 @@ mod tests {
         write(fake.0.path().join("intel-rapl:0/energy_uj"), "<html>").unwrap();
         assert!(rapl.sample().unwrap_err().message().contains("shows no number"));
     }
+
+    #[test]
+    fn memory_mapped_copies_stand_in_only_where_there_is_no_other() {
+        let fake = Fake::new();
+        for (id, name) in [
+            ("intel-rapl", "intel-rapl"),
+            ("intel-rapl-mmio:0", "package-0"),
+            ("intel-rapl-mmio:0:0", "dram"),
+            ("intel-rapl:0:0", "core"),
+        ] {
+            fake.zone(id, name, 1);
+        }
+        assert_eq!(names(&fake), ["intel-rapl-mmio:0", "intel-rapl-mmio:0:0"]);
+    }
+
+    #[test]
+    fn memory_beside_the_packages_is_not_taken_from_within_them_again() {
+        let fake = Fake::new();
+        for (id, name) in [
+            ("intel-rapl:0", "package-0"),
+            ("intel-rapl:0:0", "dram"),
+            ("intel-rapl:1", "dram"),
+            ("intel-rapl:10", "package-1"),
+        ] {
+            fake.zone(id, name, 1);
+        }
+        assert_eq!(names(&fake), ["intel-rapl:0", "intel-rapl:10", "intel-rapl:1"]);
+        assert!(fake.open().unwrap().counts_memory());
+        let amd = Fake::new();
+        amd.zone("intel-rapl:0", "package-0", 1);
+        amd.zone("intel-rapl:0:0", "core", 1);
+        assert!(!amd.open().unwrap().counts_memory(), "AMD's processors do not count it");
+    }
+
+    #[test]
+    fn a_counter_without_an_end_counts_until_it_goes_back() {
+        let fake = Fake::new();
+        fake.zone("intel-rapl:0", "package-0", 5_000_000);
+        fs::remove_file(fake.0.path().join("intel-rapl:0/max_energy_range_uj")).unwrap();
+        let rapl = fake.open().unwrap();
+        std::thread::sleep(Duration::from_millis(5));
+        fake.show("intel-rapl:0", 6_000_000);
+        let counted = rapl.sample().unwrap();
+        fake.show("intel-rapl:0", 1_000);
+        let error = rapl.sample().unwrap_err();
+        assert_eq!(error.kind(), &ErrorKind::Meter);
+        assert!(error.message().contains("went back"), "{error}");
+        assert_eq!(rapl.tend().unwrap(), None, "what has no end need not be looked at");
+        assert_eq!(rapl.sample().unwrap().energy, counted.energy);
+    }
+
+    #[test]
+    fn a_zone_that_goes_while_the_machine_runs_is_told_and_may_come_back() {
+        let fake = Fake::new();
+        fake.zone("intel-rapl:0", "package-0", 1_000_000);
+        let rapl = fake.open().unwrap();
+        fs::remove_dir_all(fake.0.path().join("intel-rapl:0")).unwrap();
+        assert!(rapl.sample().unwrap_err().message().contains("is gone"));
+        assert!(rapl.tend().is_err());
+        fake.zone("intel-rapl:0", "package-0", 1_100_000);
+        assert!(rapl.sample().is_ok());
+    }
+
+    #[test]
+    fn it_is_looked_after_in_time_for_its_shortest_counter() {
+        let fake = Fake::new();
+        fake.zone("intel-rapl:0", "package-0", 1);
+        fake.zone("intel-rapl:1", "package-1", 1);
+        let folder = fake.0.path().join("intel-rapl:1");
+        write(folder.join("max_energy_range_uj"), "65532610987\n").unwrap();
+        write(folder.join("constraint_0_max_power_uw"), "250000000\n").unwrap();
+        // Half of 65.5 kJ at three times 250 W; the other wraps after 262 kJ at 2000 W.
+        let period = fake.open().unwrap().tend().unwrap().unwrap();
+        assert!((period.as_secs_f64() - 65_532.610_987 / 750.0 / 2.0).abs() < 1e-6, "{period:?}");
+    }
 }
