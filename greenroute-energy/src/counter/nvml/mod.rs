@@ -27,6 +27,8 @@ pub struct NvmlSettings {
     pub idle: Option<Power>,
     /// Whether the driver numbers processes as this process does; by default so, but for a container.
     pub sees_processes: Option<bool>,
+    /// Whether all that a board draws is counted, whoever uses it; by default only this process's share.
+    pub everybody: bool,
 }
 
 /// The energy of the NVIDIA GPUs that this process uses, its share of each where others use it too.
@@ -47,6 +49,7 @@ pub struct Nvml {
     looked: Mutex<Instant>,
     own: u32,
     trusted: bool,
+    everybody: bool,
     notes: Vec<String>,
 }
 
@@ -82,7 +85,7 @@ impl Nvml {
             ));
         }
         let trusted = settings.sees_processes.unwrap_or_else(sees_all_processes);
-        if !trusted {
+        if !trusted && !settings.everybody {
             notes.push("in a container it cannot be seen who else uses a GPU".to_owned());
         }
         let neighbours = boards.iter().map(|_| Neighbours::unknown(Share::WHOLE)).collect();
@@ -93,6 +96,7 @@ impl Nvml {
             looked: Mutex::new(Instant::now()),
             own: std::process::id(),
             trusted,
+            everybody: settings.everybody,
             notes,
         };
         nvml.look_around();
@@ -150,7 +154,8 @@ impl Counter for Nvml {
 
     fn sample(&self) -> Result<Sample> {
         let mut boards = lock(&self.boards);
-        let shares: Vec<Share> = lock(&self.neighbours).iter().map(|neighbours| neighbours.share).collect();
+        let share = |neighbours: &Neighbours| if self.everybody { Share::WHOLE } else { neighbours.share };
+        let shares: Vec<Share> = lock(&self.neighbours).iter().map(share).collect();
         // Every board is looked at, also after one that fails: its energy is not to fall into a later call.
         let looks: Vec<Result<()>> =
             boards.iter_mut().zip(shares).map(|(board, share)| board.look(&self.library, share)).collect();
@@ -233,7 +238,6 @@ fn boards(
 }
 
 /// The board of an entry, and where it names an instance of a divided one, the instance.
-#[expect(clippy::type_complexity, reason = "a board and perhaps its instance, once")]
 fn find<'lib>(
     library: &'lib Library,
     entry: &Wanted,
