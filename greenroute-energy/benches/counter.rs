@@ -5,7 +5,12 @@
 //! stand-ins, so that it runs anywhere: a real driver may take longer for its own part.
 
 #![cfg(unix)]
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a bench prints its figures and may stop")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a bench prints its figures and may stop"
+)]
 
 #[path = "../tests/fake_nvml/mod.rs"]
 mod fake_nvml;
