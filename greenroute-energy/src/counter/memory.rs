@@ -81,7 +81,10 @@ impl Counter for RamPower {
     }
 
     fn tend(&self) -> Result<Option<Duration>> {
-        self.sample()?;
+        let last = self.held.lock().unwrap_or_else(PoisonError::into_inner).at;
+        if last.elapsed() >= PERIOD {
+            self.sample()?;
+        }
         Ok(Some(PERIOD))
     }
 }
