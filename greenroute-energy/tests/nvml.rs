@@ -34,11 +34,14 @@ fn during(nvml: &Nvml, meanwhile: impl FnOnce()) -> (Sample, f64, f64) {
     (after.since(before), least, outer.elapsed().as_secs_f64())
 }
 
-/// That it is `watts` for the time, but for a millisecond.
+/// A busy machine may let this much time go by between a counter's look and its clock's.
+const SLACK: f64 = 0.025;
+
+/// That it is `watts` for the time, but for the slack.
 fn assert_watts(nvml: &Nvml, watts: f64, time: Duration) -> Sample {
     let (spent, least, most) = during(nvml, || sleep(time));
     let joules = spent.energy.as_joules();
-    let (least, most) = (watts * (least - 1e-3), watts * (most + 1e-3));
+    let (least, most) = (watts * (least - SLACK), watts * (most + SLACK));
     assert!((least..=most).contains(&joules), "{joules} J is not within {least} J to {most} J");
     assert!(spent.low <= spent.energy && spent.energy <= spent.high);
     spent
@@ -85,11 +88,11 @@ fn what_power_stood_in_for_is_made_up_for_by_the_counter() {
     fake.set(&["watts 100", "frozen 1002000", ALONE]);
     sleep(millis(110));
     let told = nvml.sample().unwrap().since(before).energy.as_joules();
-    assert!((told - stood_in).abs() < 0.2, "{told} after {stood_in}");
-    fake.set(&["watts 100", "frozen 1030000", ALONE]);
+    assert!((told - stood_in).abs() < 1e-6, "{told} after {stood_in}");
+    fake.set(&["watts 100", "frozen 1300000", ALONE]);
     sleep(millis(110));
     let all = nvml.sample().unwrap().since(before).energy.as_joules();
-    assert!((all - 30.0).abs() < 2.0, "{all} J of the counter's 30 J");
+    assert!((all - 300.0).abs() < 5.0, "{all} J of the counter's 300 J");
 }
 
 #[test]
@@ -126,7 +129,10 @@ fn a_counter_that_was_reset_is_told_by_power_and_goes_on() {
         sleep(millis(110));
         fake.set(&["watts 100", "joules -900", ALONE]);
     });
-    assert!(spent.energy.as_joules() > 9.0 && spent.energy.as_joules() <= 100.0 * most + 0.1, "{spent:?}");
+    assert!(
+        spent.energy.as_joules() > 9.0 && spent.energy.as_joules() <= 100.0 * (most + SLACK),
+        "{spent:?}"
+    );
     sleep(millis(110));
     assert_watts(&nvml, 100.0, millis(120));
 }
@@ -139,7 +145,7 @@ fn a_leap_that_no_board_can_draw_is_not_believed() {
         sleep(millis(110));
         fake.set(&["watts 100", "joules 5000000", ALONE]);
     });
-    assert!(spent.energy.as_joules() <= 100.0 * most + 0.1, "{spent:?}");
+    assert!(spent.energy.as_joules() <= 100.0 * (most + SLACK), "{spent:?}");
 }
 
 #[test]
@@ -217,7 +223,18 @@ fn every_board_of_this_process_counts_once() {
     for none in ["", "-1", "GPU-nobody", "NoDevFiles"] {
         assert_eq!(Nvml::open(&seeing(none)).unwrap_err().kind(), &ErrorKind::Meter, "{none}");
     }
-    assert!(Nvml::open(&seeing("0,7")).unwrap().notes().join(" ").contains("Index(7)"));
+    assert!(
+        Nvml::open(&seeing("0,7")).unwrap().notes().join(" ").contains("names board 7, which is not there")
+    );
+}
+
+#[test]
+fn a_board_that_cannot_be_counted_is_left_out_with_a_note() {
+    let fake = FakeNvml::new(&["boards 2", "0.handle 15", "1.watts 200", ALONE]);
+    let nvml = open(&fake);
+    let said = nvml.notes().join(" ");
+    assert!(said.contains("board 0 is not counted") && said.contains("fell off the bus"), "{said}");
+    assert_watts(&nvml, 200.0, millis(120));
 }
 
 #[test]

@@ -224,7 +224,8 @@ impl Neighbours {
             false => device.process_utilization_stats(self.seen).unwrap_or_default(),
         };
         let busy: Vec<(u32, u32)> = samples.iter().map(|sample| (sample.pid, sample.sm_util)).collect();
-        let seen = samples.iter().map(|sample| sample.timestamp).max().unwrap_or(self.seen);
+        // After nothing new all that the driver keeps is asked for: its clock may have been set back.
+        let seen = samples.iter().map(|sample| sample.timestamp).max().unwrap_or(0);
         let before = Some(self.share).filter(|_| self.processes.is_some() && self.processes == processes);
         let share = Seen { own, trusted, processes: processes.as_deref(), busy: &busy }.share(before);
         Self { share, processes, seen }
