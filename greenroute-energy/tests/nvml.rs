@@ -9,6 +9,7 @@ use fake_nvml::FakeNvml;
 use greenroute_core::units::Power;
 use greenroute_core::{Boundary, ErrorKind, MeterId, Method};
 use greenroute_energy::counter::{Counter, Nvml, NvmlSettings, Sample};
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -304,6 +305,26 @@ fn the_idle_part_is_known_where_the_board_was_seen_empty_or_is_told() {
     let told = NvmlSettings { idle: Some(Power::from_watts(25.0)), ..busy.settings() };
     let idle = during(&Nvml::open(&told).unwrap(), || sleep(millis(110))).0.idle.unwrap();
     assert!((2.7..4.0).contains(&idle.as_joules()), "{idle}");
+}
+
+#[test]
+fn a_driver_that_takes_its_time_over_processes_holds_up_nobody() {
+    let fake = FakeNvml::new(&["watts 100", "pids self:50,99:50"]);
+    let nvml = Arc::new(open(&fake));
+    fake.set(&["watts 100", "pids self:50,99:50", "slow_ms 700"]);
+    sleep(millis(210));
+    let slow = Arc::clone(&nvml);
+    let tending = std::thread::spawn(move || {
+        let begun = Instant::now();
+        slow.tend().unwrap();
+        begun.elapsed()
+    });
+    sleep(millis(100));
+    let begun = Instant::now();
+    nvml.sample().unwrap();
+    let took = begun.elapsed();
+    assert!(!tending.is_finished() && took < millis(300), "{took:?}");
+    assert!(tending.join().unwrap() >= millis(700));
 }
 
 #[test]

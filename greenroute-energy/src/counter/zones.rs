@@ -87,7 +87,10 @@ fn unreadable(path: &Path, error: std::io::Error) -> Error {
     let shown = path.display();
     let what = match error.kind() {
         IoErrorKind::PermissionDenied => {
-            format!("RAPL may not be read: allow it with `sudo chmod a+r {shown}`")
+            let tree = path.parent().and_then(Path::parent).unwrap_or(path).display();
+            format!(
+                "RAPL may not be read: allow it until the next start with `sudo chmod a+r {tree}/*/energy_uj`"
+            )
         }
         IoErrorKind::NotFound => format!("RAPL cannot be read: {shown} is gone"),
         _ => format!("RAPL cannot be read: {shown}"),
@@ -231,7 +234,7 @@ mod tests {
     #[test]
     fn who_may_not_read_is_told_what_to_do() {
         let told = |kind: IoErrorKind| unreadable(Path::new("/sys/x/energy_uj"), kind.into());
-        assert!(told(IoErrorKind::PermissionDenied).message().contains("sudo chmod a+r /sys/x/energy_uj"));
+        assert!(told(IoErrorKind::PermissionDenied).message().contains("sudo chmod a+r /sys/*/energy_uj"));
         assert!(told(IoErrorKind::NotFound).message().contains("is gone"));
         assert!(told(IoErrorKind::Other).message().contains("cannot be read: /sys/x/energy_uj"));
     }

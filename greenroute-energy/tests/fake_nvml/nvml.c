@@ -8,6 +8,7 @@
  *   frozen -1       the energy counter stands at this many mJ; -1: it runs
  *   field_type 1    the type of the power field: 1 milliwatts, 0 a double, which is field_value
  *   pids            "12:30,self:70": the processes and their SM utilisation; `self` is the calling process
+ *   slow_ms 0       how long it takes to tell the processes
  *   mig 0           1: MIG is on, with an instance MIG-N of `slices` 3 of 7
  *   init, handle, energy, power, field, processes, utilization
  *                   what these calls return: 0 well, 3 not supported, 4 no permission, 9 no driver, 15 the GPU is lost
@@ -188,6 +189,7 @@ static u32 processes(int board, u32 *pids, u32 *shares, u32 most) {
 u32 nvmlDeviceGetComputeRunningProcesses_v3(Handle *device, u32 *count, Process *list) {
     refresh();
     u32 pids[16], shares[16], found = processes((int)device->board, pids, shares, 16), room = *count;
+    usleep((useconds_t)(number((int)device->board, "slow_ms", 0) * 1e3));
     *count = found;
     if (code((int)device->board, "processes")) return code((int)device->board, "processes");
     if (room < found) return SMALL;
