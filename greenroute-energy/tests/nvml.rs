@@ -134,8 +134,8 @@ fn a_counter_that_was_reset_is_told_by_power_and_goes_on() {
         spent.energy.as_joules() > 9.0 && spent.energy.as_joules() <= 100.0 * (most + SLACK),
         "{spent:?}"
     );
-    sleep(millis(110));
-    assert_watts(&nvml, 100.0, millis(120));
+    // What stood in for the time before is not taken off what comes after.
+    assert_watts(&nvml, 100.0, millis(200));
 }
 
 #[test]

@@ -91,27 +91,25 @@ impl Board {
             _ => false,
         };
         let spent = if moved && believed && since_told >= STEP {
-            self.told_by_counter(shown, time)
+            Ok(self.told_by_counter(shown, time))
         } else {
-            let power = self.power(&device);
-            if moved && !believed {
-                self.steps = CounterSteps::new(shown.map(millijoules));
-                (self.shown, self.told) = (shown, now);
-            }
-            match power {
-                Ok(power) => self.told_by_power(power, time),
+            match self.power(&device) {
+                Ok(power) => Ok(self.told_by_power(power, time)),
                 // The counter will tell of this time too, unless it was just reset.
                 Err(_) if self.counts && (believed || !moved) => {
                     self.steps.step(None, None, time);
-                    Sample::ZERO
+                    Ok(Sample::ZERO)
                 }
-                Err(error) => {
-                    self.at = now;
-                    return Err(error);
-                }
+                Err(error) => Err(error),
             }
         };
         self.at = now;
+        if moved && !believed {
+            // Counting goes on from here, and owes nothing for the time before.
+            self.steps = CounterSteps::new(shown.map(millijoules));
+            (self.shown, self.told) = (shown, now);
+        }
+        let spent = spent?;
         let idle = self.idle.map(|idle| idle * time * share.part);
         let grain = spent.grain * share.high;
         let part = Sample {
