@@ -6,12 +6,18 @@
 mod fake_nvml;
 
 use fake_nvml::FakeNvml;
-use greenroute_core::units::Power;
-use greenroute_core::{Boundary, ErrorKind, Estimate, Method, NoteCode};
-use greenroute_energy::Machine;
+use greenroute_core::chat::{Block, ChatRequest, ChatResponse, FinishReason, Message, Role};
+use greenroute_core::model::{Privacy, Window};
+use greenroute_core::units::{Power, Tokens};
+use greenroute_core::{
+    Boundary, Counted, ErrorKind, Estimate, Method, ModelCard, ModelKey, ModelProvider, NoteCode, Reading,
+    Usage, completion_fn,
+};
 use greenroute_energy::counter::{Counter as _, Detected, NvmlSettings, Sources, detect, detect_in};
+use greenroute_energy::{Machine, Metered};
 use std::fs::{create_dir_all, write};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 fn machine() -> Machine {
@@ -106,6 +112,61 @@ fn a_part_that_fails_costs_the_sample_and_is_named() {
     assert_eq!(error.kind(), &ErrorKind::Meter);
     assert!(error.message().starts_with("nvml: ") && error.message().contains("fell off the bus"), "{error}");
     assert!(found.counter.tend().is_err());
+}
+
+/// A model that takes 300 ms for an answer, during which `meanwhile` happens.
+fn model(meanwhile: impl Fn() + Send + Sync + 'static) -> impl ModelProvider {
+    let window = Window { context: 8, max_output: None };
+    let card = ModelCard::new(ModelKey::new("house", "slow"), window, Privacy::Local);
+    let meanwhile = Arc::new(meanwhile);
+    completion_fn(card, move |request: ChatRequest| {
+        let meanwhile = Arc::clone(&meanwhile);
+        async move {
+            tokio::time::sleep(Duration::from_millis(150)).await;
+            meanwhile();
+            tokio::time::sleep(Duration::from_millis(150)).await;
+            let usage = Counted::Reported(Usage::new(Tokens::new(1), Tokens::new(1)));
+            Ok(ChatResponse::new(request.model, vec![Block::text("hi")], FinishReason::Stop, usage))
+        }
+    })
+}
+
+fn request() -> ChatRequest {
+    ChatRequest::new(ModelKey::new("house", "slow"), vec![Message::text(Role::User, "hi")])
+}
+
+#[tokio::test]
+async fn calls_at_once_share_the_boards_of_a_machine() {
+    let fake = FakeNvml::new(&["boards 2", "watts 200", "pids self:1"]);
+    let counter = found(&[], Some(fake.settings())).counter;
+    let before = counter.sample().unwrap();
+    let metered = Metered::new(model(|| {}), Arc::clone(&counter));
+    let answers = futures_util::future::join_all((0..4).map(|_| metered.chat(request()))).await;
+    let readings: Vec<Reading> = answers.into_iter().map(|answer| answer.unwrap().reading.unwrap()).collect();
+    let sum: f64 = readings.iter().map(|reading| reading.energy.value().as_joules()).sum();
+    let all = counter.sample().unwrap().since(before).energy.as_joules();
+    assert!(sum <= all && sum > 400.0 * 0.3 - 10.0, "{sum} J of {all} J");
+    for reading in readings {
+        assert_eq!(reading.meter.name, "nvml+cpu_time_tdp+ram_power");
+        // Four of them share what two boards draw in 0.3 s.
+        assert!((20.0..60.0).contains(&reading.energy.value().as_joules()), "{reading}");
+    }
+}
+
+#[tokio::test]
+async fn a_board_that_is_lost_in_a_call_costs_its_reading_and_the_answer_says_so() {
+    let fake = Arc::new(FakeNvml::new(&["pids self:1"]));
+    let counter = found(&[], Some(fake.settings())).counter;
+    let lost = Arc::clone(&fake);
+    let metered = Metered::new(model(move || lost.set(&["handle 15"])), counter);
+    let answer = metered.chat(request()).await.unwrap();
+    assert_eq!((answer.text().as_str(), &answer.reading), ("hi", &None));
+    let [note] = answer.notes.as_slice() else { panic!("{:?}", answer.notes) };
+    assert_eq!(note.code, NoteCode::MeterDegraded);
+    assert!(note.text.contains("not counted by nvml+") && note.text.contains("fell off the bus"), "{note}");
+    fake.set(&["pids self:1"]);
+    let brief = Metered::new(model(|| {}), found(&[], Some(fake.settings())).counter);
+    assert!(brief.chat(request()).await.unwrap().reading.is_some());
 }
 
 #[test]
