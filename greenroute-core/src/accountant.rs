@@ -2,12 +2,14 @@ use crate::change::Change;
 use crate::estimate::{Estimate, Method, Spread};
 use crate::forecast::Forecast;
 use crate::grid::{GridReading, GridSnapshot, Known, Zone};
+use crate::impact::ImpactModel;
 use crate::meter::{Ladder, Skipped, Work};
-use crate::model::{Cost, ModelCard, Pricing, Privacy};
-use crate::reading::{Boundary, Overheads, Reading};
+use crate::model::{Cost, ModelCard, Pricing};
+use crate::reading::{Overheads, Reading};
 use crate::receipt::{Baseline, BaselineRule, Deciding};
+use crate::site::Sites;
 use crate::time::Date;
-use crate::units::{ElectricityPrice, Emissions, Energy, Factor, Power, Probability, Tokens};
+use crate::units::{ElectricityPrice, Emissions, Energy, Power, Probability, Tokens};
 use crate::usage::{Counted, Usage};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,19 +18,10 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub struct Accountant {
     ladder: Ladder,
-    hosted: Prepared,
-    local: Prepared,
-    zone: Option<Zone>,
+    sites: Sites,
+    impacts: Option<Arc<dyn ImpactModel>>,
     electricity: Option<ElectricityPrice>,
     core_power: Estimate<Power>,
-}
-
-/// Overheads with what every forecast needs of them worked out once.
-#[derive(Debug, Clone)]
-struct Prepared {
-    overheads: Overheads,
-    device_to_facility: (Factor, Spread),
-    server_to_facility: (Factor, Spread),
 }
 
 /// What one piece of finished work took, at the facility.
@@ -44,26 +37,16 @@ pub struct Accounted {
     pub cost: Cost,
 }
 
-impl Prepared {
-    fn new(overheads: Overheads) -> Self {
-        let prepared = |factor: Estimate<Factor>| (factor.value(), factor.spread());
-        let device_to_facility = prepared(overheads.device_to_facility());
-        let server_to_facility = prepared(overheads.pue.map(|pue| Factor::from_ratio(pue.as_ratio())));
-        Self { overheads, device_to_facility, server_to_facility }
-    }
-}
-
 impl Accountant {
-    /// An accountant that reads by `ladder` and widens with `hosted` for remote models, `local` for this machine's.
+    /// An accountant that reads by `ladder`, and widens by the place of each model among `sites`.
     #[must_use]
-    pub fn new(ladder: Ladder, hosted: Overheads, local: Overheads) -> Self {
+    pub fn new(ladder: Ladder, sites: Sites) -> Self {
         // One busy core of a processor from a laptop to a server: the TDP per core of CPUs on sale, METHOD.md.
         let [low, middle, high] = [1.0, 5.0, 15.0].map(Power::from_watts);
         Self {
             ladder,
-            hosted: Prepared::new(hosted),
-            local: Prepared::new(local),
-            zone: None,
+            sites,
+            impacts: None,
             electricity: None,
             core_power: Estimate::banded(low, middle, high, Method::Modelled),
         }
@@ -72,7 +55,14 @@ impl Accountant {
     /// With the grid zone of this machine, which local models run in.
     #[must_use]
     pub fn zone(mut self, zone: Zone) -> Self {
-        self.zone = Some(zone);
+        self.sites = self.sites.with_own_zone(zone);
+        self
+    }
+
+    /// With a model of water and embodied emissions; without one, receipts tell neither.
+    #[must_use]
+    pub fn impact_model(mut self, model: impl ImpactModel) -> Self {
+        self.impacts = Some(Arc::new(model));
         self
     }
 
@@ -89,17 +79,22 @@ impl Accountant {
         &self.ladder
     }
 
-    /// The zone in which `card`'s model runs: its own, or for a local model this machine's, where that is known.
+    /// The places where models run.
+    #[must_use]
+    pub const fn sites(&self) -> &Sites {
+        &self.sites
+    }
+
+    /// The zone in which `card`'s model runs, where that is known: its own, or its place's.
     #[must_use]
     pub fn zone_of<'a>(&'a self, card: &'a ModelCard) -> Option<&'a Zone> {
-        let of_machine = || self.zone.as_ref().filter(|_| card.privacy == Privacy::Local);
-        card.zone.as_ref().or_else(of_machine)
+        self.sites.of(card, None).zone
     }
 
     /// The zone of this machine, where it is set.
     #[must_use]
     pub const fn own_zone(&self) -> Option<&Zone> {
-        self.zone.as_ref()
+        self.sites.own_zone()
     }
 
     /// What a call with these tokens is expected to take; `None` where no meter can say.
@@ -112,7 +107,7 @@ impl Accountant {
         grid: &Known,
         day: Date,
     ) -> Option<Forecast> {
-        let reading = self.ladder.read(&Work::expected(card, input, output))?;
+        let reading = self.ladder.rate(card)?.reading(&Work::expected(card, input, output));
         let (energy, spread) = self.energy_at_facility(card, &reading);
         let intensity = &grid.reading.intensity;
         let method = energy.method().min(intensity.method());
@@ -133,7 +128,7 @@ impl Accountant {
     pub fn account(&self, work: &Work<'_>, counted: &Counted, grid: &GridReading, day: Date) -> Accounted {
         let card = work.card;
         let (reading, skipped) = self.ladder.explain(work);
-        let reading = reading.map(|reading| reading.to_facility(&self.prepared(card).overheads));
+        let reading = reading.map(|reading| reading.to_facility(self.overheads(card)));
         let energy = reading.as_ref().map(|reading| reading.energy);
         let method = if counted.is_approximate() { Method::Proxy } else { Method::Reported };
         Accounted {
@@ -147,7 +142,7 @@ impl Accountant {
     /// A reading that came without tokens, such as what a failed call spent.
     #[must_use]
     pub fn widen(&self, card: &ModelCard, reading: &Reading) -> Reading {
-        reading.to_facility(&self.prepared(card).overheads)
+        reading.to_facility(self.overheads(card))
     }
 
     /// The price of a model's call: by its list, or by the electricity it took.
@@ -220,23 +215,14 @@ impl Accountant {
         (snapshot.get(zone), snapshot.degraded(zone))
     }
 
-    fn prepared(&self, card: &ModelCard) -> &Prepared {
-        match card.privacy {
-            Privacy::Local => &self.local,
-            Privacy::Remote => &self.hosted,
-        }
+    fn overheads<'a>(&'a self, card: &'a ModelCard) -> &'a Overheads {
+        &self.sites.of(card, None).site.overheads
     }
 
-    /// As [`Reading::to_facility`] does, with the factors worked out beforehand.
+    /// As [`Reading::to_facility`] does, with its spread.
     fn energy_at_facility(&self, card: &ModelCard, reading: &Reading) -> (Estimate<Energy>, Spread) {
-        let (prepared, energy) = (self.prepared(card), reading.energy);
-        let (factor, spread) = match reading.boundary {
-            Boundary::Device => prepared.device_to_facility,
-            Boundary::Server => prepared.server_to_facility,
-            Boundary::Facility => return (energy, energy.spread()),
-        };
-        let spread = energy.spread().and(spread);
-        (Estimate::with_spread(energy.value() * factor, spread, energy.method()), spread)
+        let energy = reading.to_facility(self.overheads(card)).energy;
+        (energy, energy.spread())
     }
 
     fn expected_cost(

@@ -29,6 +29,7 @@ mod expect;
 mod feedback;
 mod forecast;
 mod grid;
+mod impact;
 mod ledger;
 mod listing;
 mod meter;
@@ -39,11 +40,13 @@ pub mod profile;
 mod prompt;
 mod provider;
 pub mod rank;
+mod rate;
 mod reading;
 pub mod receipt;
 mod registry;
 mod router;
 mod runtime;
+mod site;
 mod spent;
 mod task;
 mod time;
@@ -64,7 +67,11 @@ pub use estimate::{Estimate, Method, Spread};
 pub use expect::{Expectation, Expecter, HeuristicExpecter};
 pub use feedback::Verdict;
 pub use forecast::Forecast;
-pub use grid::{Basis, GridIntensity, GridReading, GridSnapshot, Zone};
+pub use grid::{
+    Basis, Counting, GridChoice, GridIntensity, GridReading, GridSnapshot, MarginalIntensity,
+    MarginalReading, Standing, Zone,
+};
+pub use impact::{ImpactModel, Impacts};
 pub use ledger::Ledger;
 pub use listing::{Listing, ModelLister};
 pub use meter::{EnergyMeter, Ladder, Skip, Skipped, Work};
@@ -75,6 +82,7 @@ pub use profile::{HeuristicProfiler, PromptProfile, PromptProfiler};
 pub use prompt::Prompt;
 pub use provider::{CompletionFn, ModelProvider, completion_fn};
 pub use rank::{GreenRanker, GreenScore, Ranker, Ranking, WeightedRanker};
+pub use rate::EnergyRate;
 pub use reading::{Boundary, MeterId, Overheads, Reading};
 pub use receipt::{Receipt, ReceiptId};
 pub use registry::Registry;
@@ -83,6 +91,7 @@ pub use router::{
     RouterBuilder,
 };
 pub use runtime::Runtime;
+pub use site::{Placed, Site, Sites};
 pub use task::{Quality, Task};
 pub use time::{Date, TimeParseError};
 pub use usage::{Counted, ServerTiming, TimingSource, Usage};

@@ -1,6 +1,7 @@
 use crate::estimate::{Estimate, Method};
 use crate::model::ModelCard;
 use crate::profile::approximate;
+use crate::rate::EnergyRate;
 use crate::reading::{MeterId, Reading};
 use crate::units::Tokens;
 use crate::usage::{Counted, ServerTiming};
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What is to be metered: before a call what is expected, after it what happened. One type, one ladder.
 #[derive(Debug, Clone, Copy)]
@@ -20,8 +22,12 @@ pub struct Work<'a> {
     pub cached_input: Estimate<Tokens>,
     /// Output, reasoning included.
     pub output: Estimate<Tokens>,
-    /// Where the time went; `None` before the call.
+    /// Where the time went, by a server's clock; `None` before the call.
     pub timing: Option<&'a ServerTiming>,
+    /// How long it took by our own clock, waiting included; `None` before the call.
+    pub duration: Option<Duration>,
+    /// How long the first piece of a stream took by our own clock; `None` where it was not streamed.
+    pub first_chunk: Option<Duration>,
     /// What an instrument bracketed; `None` before the call.
     pub reading: Option<&'a Reading>,
     /// What the provider states; `None` before the call.
@@ -33,7 +39,17 @@ impl<'a> Work<'a> {
     #[must_use]
     pub const fn expected(card: &'a ModelCard, input: Estimate<Tokens>, output: Estimate<Tokens>) -> Self {
         let none = Estimate::exact(Tokens::ZERO, Method::Reported);
-        Self { card, input, cached_input: none, output, timing: None, reading: None, stated: None }
+        Self {
+            card,
+            input,
+            cached_input: none,
+            output,
+            timing: None,
+            duration: None,
+            first_chunk: None,
+            reading: None,
+            stated: None,
+        }
     }
 
     /// How the tokens are known, by the weakest of them.
@@ -59,6 +75,8 @@ impl<'a> Work<'a> {
             cached_input: tokens(usage.cache_read),
             output: tokens(usage.output_tokens()),
             timing: None,
+            duration: None,
+            first_chunk: None,
             reading: None,
             stated: None,
         }
@@ -74,7 +92,14 @@ pub trait EnergyMeter: Debug + Send + Sync + 'static {
     /// Its name and version.
     fn id(&self) -> MeterId;
 
-    /// The energy of `work`, at whatever boundary the meter knows.
+    /// What `card`'s model is expected to take per token: a forecast, worked out once.
+    ///
+    /// # Errors
+    /// [`Skip`] with the reason why this meter cannot forecast for this card.
+    fn rate(&self, card: &ModelCard) -> Result<EnergyRate, Skip>;
+
+    /// The energy of `work`, at whatever boundary the meter knows. Of work that is only expected, it is the
+    /// [rate](EnergyMeter::rate) times its tokens.
     ///
     /// # Errors
     /// [`Skip`] with the reason why this meter has nothing to say about this work.
@@ -86,6 +111,10 @@ const _: Option<&dyn EnergyMeter> = None;
 impl<T: EnergyMeter + ?Sized> EnergyMeter for Arc<T> {
     fn id(&self) -> MeterId {
         (**self).id()
+    }
+
+    fn rate(&self, card: &ModelCard) -> Result<EnergyRate, Skip> {
+        (**self).rate(card)
     }
 
     fn read(&self, work: &Work<'_>) -> Result<Reading, Skip> {
@@ -118,6 +147,12 @@ impl Ladder {
     pub fn with_top(mut self, rung: impl EnergyMeter) -> Self {
         self.0.insert(0, Arc::new(rung));
         self
+    }
+
+    /// The rate of the best rung that can forecast for `card`, if any can.
+    #[must_use]
+    pub fn rate(&self, card: &ModelCard) -> Option<EnergyRate> {
+        self.0.iter().find_map(|meter| meter.rate(card).ok())
     }
 
     /// The reading of the best rung that can, if any can.

@@ -1,9 +1,8 @@
 use crate::machine::Machine;
-use crate::runtime_power::{RuntimePower, Tokens};
-use crate::spread::around;
+use crate::runtime_power::RuntimePower;
 use greenroute_core::model::{ModelCard, Privacy, Size, Span};
 use greenroute_core::units::Energy;
-use greenroute_core::{Boundary, EnergyMeter, MeterId, Method, Reading, Skip, Spread, Work};
+use greenroute_core::{Boundary, EnergyMeter, EnergyRate, MeterId, Method, Reading, Skip, Spread, Work};
 
 /// The last rung: from a model's card alone, with the wide band that this deserves. Never skips.
 ///
@@ -12,7 +11,7 @@ use greenroute_core::{Boundary, EnergyMeter, MeterId, Method, Reading, Skip, Spr
 /// billions of parameters `A` and `T`, bytes per parameter `b` and `L` output tokens. Fitted on 565 runs of the
 /// ML.ENERGY leaderboard v3 on H100 and B200 under vLLM; over held-out families its median error is 62 % and its 90 %
 /// band `×0.24` to `×4.4`. Which batch a server runs is unknown, and moves the truth by a factor of seven. `L` is
-/// kept to the lengths of the fit, 230 to 11 861 tokens.
+/// that of a usual answer.
 ///
 /// An input token is priced at `2 A · 10^9` operations on an H100 (989 TFLOP/s dense bf16, 700 W) at 40 % of its
 /// peak. That share is a judgement, and prefill was not separable in the data: this term is less validated.
@@ -32,7 +31,7 @@ pub struct Blind {
     other_size: Spread,
     unknown_bytes: Spread,
     ln_unknown_bytes: f64,
-    shortest: f64,
+    usual: f64,
 }
 
 const ID: MeterId = MeterId::new("blind", 1);
@@ -46,7 +45,8 @@ const BAND: (f64, f64) = (0.24, 4.4);
 
 const FITTED_TOTAL: std::ops::RangeInclusive<f64> = 8.0..=671.0;
 const FITTED_ACTIVE: std::ops::RangeInclusive<f64> = 3.0..=405.0;
-const FITTED_OUTPUT: (f64, f64) = (229.6, 11_860.9);
+/// The usual answer; the fit's own were of 230 to 11 861 tokens.
+const USUAL_OUTPUT: f64 = 400.0;
 const FITTED_DEVICES: [&str; 2] = ["H100", "B200"];
 
 /// A fit on H100 alone and applied to B200 gives 0.61 of the truth; TPUs and older boards differ more.
@@ -75,13 +75,8 @@ impl Blind {
             other_size: Spread::of(OTHER_SIZE.0, OTHER_SIZE.1),
             unknown_bytes: Spread::even(LN_BYTES * half_width(UNKNOWN_BYTES)),
             ln_unknown_bytes: UNKNOWN_BYTES.middle().ln(),
-            shortest: FITTED_OUTPUT.0.powf(LN_OUTPUT),
+            usual: USUAL_OUTPUT.powf(LN_OUTPUT),
         }
-    }
-
-    /// `L^0.147`, with `L` kept to the lengths of the fit; most answers are at its lower end.
-    fn length_term(&self, output: f64) -> f64 {
-        if output <= FITTED_OUTPUT.0 { self.shortest } else { output.min(FITTED_OUTPUT.1).powf(LN_OUTPUT) }
     }
 
     fn spread(&self, card: &ModelCard, total: Span, active: Span, bytes_known: bool) -> Spread {
@@ -110,11 +105,11 @@ impl EnergyMeter for Blind {
         ID
     }
 
-    fn read(&self, work: &Work<'_>) -> Result<Reading, Skip> {
-        let card = work.card;
-        if card.privacy == Privacy::Local && card.deployment.is_none() {
-            let energy = self.local.expected(work).unwrap_or_else(|| self.local.unknown(work));
-            return Ok(Reading::new(energy, Boundary::Device, ID));
+    fn rate(&self, card: &ModelCard) -> Result<EnergyRate, Skip> {
+        if card.privacy == Privacy::Local
+            && card.deployment.as_ref().is_none_or(|deployment| deployment.processor)
+        {
+            return Ok(self.local.expected(card, ID).unwrap_or_else(|| self.local.unknown(card, ID)));
         }
         let (total, active, bytes) = match &card.size {
             Some(Size { total, active, bytes_per_parameter }) => (*total, *active, *bytes_per_parameter),
@@ -124,20 +119,15 @@ impl EnergyMeter for Blind {
         let ln_bytes = bytes.map_or(self.ln_unknown_bytes, f64::ln);
         let parameters = active.middle();
         let logarithm = LN_TOTAL.mul_add(total.middle().ln(), LN_ACTIVE.mul_add(parameters.ln(), INTERCEPT));
-        let per_token = LN_BYTES.mul_add(ln_bytes, logarithm).exp();
-        let expected = Tokens::expected(work);
-        // The length's own term is taken at the expected length for both ends as well: it moves them by a fifth at
-        // the most, far inside the band.
-        let per_output = per_token * self.length_term(expected.output);
-        let per_input = JOULES_PER_INPUT_TOKEN * parameters;
-        let joules = |tokens: Tokens| {
-            let input = tokens.input + CACHED_SHARE * tokens.cached;
-            Energy::from_joules(per_output * tokens.output + per_input * input)
-        };
-        let ends = Tokens::ends(work).map(|(low, high)| (joules(low), joules(high)));
+        let output = Energy::from_joules(LN_BYTES.mul_add(ln_bytes, logarithm).exp() * self.usual);
+        let input = Energy::from_joules(JOULES_PER_INPUT_TOKEN * parameters);
         let spread = self.spread(card, total, active, bytes_known);
-        let energy = around(spread, joules(expected), ends, Method::Modelled.min(work.method()));
-        Ok(Reading::new(energy, Boundary::Device, ID))
+        let rate = EnergyRate::per_token(output, spread, Method::Modelled, Boundary::Device, ID);
+        Ok(EnergyRate { input, cached: input * CACHED_SHARE, ..rate })
+    }
+
+    fn read(&self, work: &Work<'_>) -> Result<Reading, Skip> {
+        Ok(self.rate(work.card)?.reading(work))
     }
 }
 
@@ -162,7 +152,7 @@ mod tests {
     fn on_h100(mut card: ModelCard) -> ModelCard {
         let tdp_watts = Power::from_watts(700.0);
         card.deployment =
-            Some(Deployment { device: "NVIDIA H100 80GB".into(), count: 1, tdp_watts, batch: None });
+            Some(Deployment { tdp_watts: Some(tdp_watts), ..Deployment::new("NVIDIA H100 80GB", 1) });
         card
     }
 

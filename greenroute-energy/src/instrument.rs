@@ -1,4 +1,4 @@
-use greenroute_core::{EnergyMeter, MeterId, Reading, Skip, Work};
+use greenroute_core::{EnergyMeter, EnergyRate, MeterId, ModelCard, Reading, Skip, Work};
 
 /// The best rung: passes on what an instrument bracketed, with the instrument's own name.
 ///
@@ -9,6 +9,10 @@ pub struct Instrument;
 impl EnergyMeter for Instrument {
     fn id(&self) -> MeterId {
         MeterId::new("instrument", 1)
+    }
+
+    fn rate(&self, _card: &ModelCard) -> Result<EnergyRate, Skip> {
+        Err(Skip("an instrument makes no forecasts".into()))
     }
 
     fn read(&self, work: &Work<'_>) -> Result<Reading, Skip> {

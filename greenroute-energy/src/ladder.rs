@@ -9,7 +9,7 @@ pub fn ladder(machine: &Machine) -> Ladder {
     Ladder::new(vec![
         Arc::new(Instrument),
         Arc::new(Reported),
-        Arc::new(Profile::default()),
+        Arc::new(Profile),
         Arc::new(RuntimePower::of(machine)),
         Arc::new(Blind::of(machine)),
     ])

@@ -14,7 +14,6 @@ mod overheads;
 mod profile;
 mod reported;
 mod runtime_power;
-mod spread;
 mod table;
 
 pub use blind::Blind;
@@ -22,7 +21,7 @@ pub use instrument::Instrument;
 pub use ladder::ladder;
 pub use machine::Machine;
 pub use metered::Metered;
-pub use overheads::{hosted_overheads, local_overheads};
+pub use overheads::{hosted_overheads, local_overheads, sites};
 pub use profile::Profile;
 pub use reported::Reported;
 pub use runtime_power::RuntimePower;

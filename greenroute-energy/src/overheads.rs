@@ -1,6 +1,6 @@
 use crate::table::{number, rows};
 use greenroute_core::units::{Factor, Pue};
-use greenroute_core::{Estimate, Method, Overheads};
+use greenroute_core::{Estimate, Method, Overheads, Site, Sites};
 
 const TABLE: &str = include_str!("../data/overheads.csv");
 
@@ -14,6 +14,12 @@ pub fn hosted_overheads() -> Overheads {
 #[must_use]
 pub fn local_overheads() -> Overheads {
     read("local")
+}
+
+/// Where models run.
+#[must_use]
+pub fn sites() -> Sites {
+    Sites::new(Site::new(hosted_overheads()), Site::new(local_overheads()))
 }
 
 fn read(place: &str) -> Overheads {

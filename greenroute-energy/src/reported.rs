@@ -1,4 +1,4 @@
-use greenroute_core::{EnergyMeter, MeterId, Reading, Skip, Work};
+use greenroute_core::{EnergyMeter, EnergyRate, MeterId, ModelCard, Reading, Skip, Work};
 
 /// Passes on what the provider reported, if it can be true.
 ///
@@ -15,6 +15,10 @@ const MAX_WATTS: f64 = 20e3;
 impl EnergyMeter for Reported {
     fn id(&self) -> MeterId {
         MeterId::new("reported", 1)
+    }
+
+    fn rate(&self, _card: &ModelCard) -> Result<EnergyRate, Skip> {
+        Err(Skip("a provider states energy only of finished calls".into()))
     }
 
     fn read(&self, work: &Work<'_>) -> Result<Reading, Skip> {

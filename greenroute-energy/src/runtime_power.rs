@@ -1,8 +1,7 @@
 use crate::machine::Machine;
-use crate::spread::around;
-use greenroute_core::model::{Privacy, Span};
-use greenroute_core::units::{Energy, Power, Quantity};
-use greenroute_core::{Boundary, EnergyMeter, Estimate, MeterId, Reading, Skip, Spread, Work};
+use greenroute_core::model::{ModelCard, Privacy, Span};
+use greenroute_core::units::{Power, Quantity};
+use greenroute_core::{Boundary, EnergyMeter, EnergyRate, Estimate, MeterId, Reading, Skip, Spread, Work};
 use std::time::Duration;
 
 /// Power times time, for a model on this machine's processor: its power under load, times the time that the model
@@ -36,39 +35,6 @@ const UNKNOWN_BYTES: f64 = 2.0;
 /// Billions of parameters of a model that runs on a processor.
 const UNKNOWN_ACTIVE: Span = Span { low: 0.3, high: 8.0 };
 
-/// Tokens of one piece of work.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Tokens {
-    pub(crate) input: f64,
-    pub(crate) cached: f64,
-    pub(crate) output: f64,
-}
-
-impl Tokens {
-    /// The expected numbers.
-    pub(crate) fn expected(work: &Work<'_>) -> Self {
-        let Work { input, cached_input: cached, output, .. } = work;
-        Self { input: input.value().base(), cached: cached.value().base(), output: output.value().base() }
-    }
-
-    /// The least and the greatest, where they differ.
-    pub(crate) fn ends(work: &Work<'_>) -> Option<(Self, Self)> {
-        let Work { input, cached_input: cached, output, .. } = work;
-        let certain = [input, cached, output].iter().all(|tokens| tokens.low() == tokens.high());
-        (!certain).then(|| {
-            let low = [input.low(), cached.low(), output.low()].map(Quantity::base);
-            let high = [input.high(), cached.high(), output.high()].map(Quantity::base);
-            let tokens = |[input, cached, output]: [f64; 3]| Self { input, cached, output };
-            (tokens(low), tokens(high))
-        })
-    }
-
-    /// As many as take the same time to write.
-    fn written(self) -> f64 {
-        self.output + (self.input + self.cached) / PREFILL_SPEEDUP
-    }
-}
-
 impl RuntimePower {
     /// With the power of `machine` under load.
     #[must_use]
@@ -84,24 +50,24 @@ impl RuntimePower {
     }
 
     /// By the card's speed; `None` where it has none.
-    pub(crate) fn expected(&self, work: &Work<'_>) -> Option<Estimate<Energy>> {
-        Some(self.energy(work, 1.0 / work.card.speed?.tokens_per_second, self.forecast))
+    pub(crate) fn expected(&self, card: &ModelCard, meter: MeterId) -> Option<EnergyRate> {
+        Some(self.per_token(1.0 / card.speed?.tokens_per_second, self.forecast, meter))
     }
 
     /// By the size alone, or by the usual size of models that run on a processor.
-    pub(crate) fn unknown(&self, work: &Work<'_>) -> Estimate<Energy> {
-        let size = work.card.size.as_ref();
+    pub(crate) fn unknown(&self, card: &ModelCard, meter: MeterId) -> EnergyRate {
+        let size = card.size.as_ref();
         let active = size.map_or(UNKNOWN_ACTIVE, |size| size.active);
         let bytes = size.and_then(|size| size.bytes_per_parameter).unwrap_or(UNKNOWN_BYTES);
         let of_size = Spread::even(0.5 * (active.high / active.low).ln());
-        self.energy(work, active.middle() * bytes / UNKNOWN_GB_PER_SECOND, self.unknown.and(of_size))
+        self.per_token(active.middle() * bytes / UNKNOWN_GB_PER_SECOND, self.unknown.and(of_size), meter)
     }
 
-    fn energy(&self, work: &Work<'_>, seconds_per_token: f64, spread: Spread) -> Estimate<Energy> {
-        let joules =
-            |tokens: Tokens| self.power.value() * Duration::from_base(tokens.written() * seconds_per_token);
-        let ends = Tokens::ends(work).map(|(low, high)| (joules(low), joules(high)));
-        around(spread, joules(Tokens::expected(work)), ends, self.power.method().min(work.method()))
+    fn per_token(&self, seconds: f64, spread: Spread, meter: MeterId) -> EnergyRate {
+        let output = self.power.value() * Duration::from_base(seconds);
+        let read = output * (1.0 / PREFILL_SPEEDUP);
+        let rate = EnergyRate::per_token(output, spread, self.power.method(), Boundary::Device, meter);
+        EnergyRate { input: read, cached: read, ..rate }
     }
 }
 
@@ -110,18 +76,27 @@ impl EnergyMeter for RuntimePower {
         ID
     }
 
-    fn read(&self, work: &Work<'_>) -> Result<Reading, Skip> {
-        if work.card.privacy != Privacy::Local {
-            return Err(Skip("the power of a provider's machines is not known".into()));
-        }
-        if work.card.deployment.is_some() {
-            return Err(Skip("the model runs on a board, not on the processor".into()));
-        }
-        let time = work.timing.and_then(|timing| timing.compute());
-        let energy = match time {
-            Some(time) => self.power.map(|power| power * time),
-            None => self.expected(work).ok_or(Skip("neither time nor speed is known".into()))?,
-        };
-        Ok(Reading::new(energy, Boundary::Device, ID))
+    fn rate(&self, card: &ModelCard) -> Result<EnergyRate, Skip> {
+        on_this_processor(card)?;
+        self.expected(card, ID).ok_or(Skip("the card has no speed".into()))
     }
+
+    fn read(&self, work: &Work<'_>) -> Result<Reading, Skip> {
+        on_this_processor(work.card)?;
+        match work.timing.and_then(|timing| timing.compute()) {
+            Some(time) => Ok(Reading::new(self.power.map(|power| power * time), Boundary::Device, ID)),
+            None => Ok(self.rate(work.card)?.reading(work)),
+        }
+    }
+}
+
+/// Whether the model runs on a processor of this machine.
+fn on_this_processor(card: &ModelCard) -> Result<(), Skip> {
+    if card.privacy != Privacy::Local {
+        return Err(Skip("the power of a provider's machines is not known".into()));
+    }
+    if card.deployment.as_ref().is_some_and(|deployment| !deployment.processor) {
+        return Err(Skip("the model runs on a board, not on the processor".into()));
+    }
+    Ok(())
 }

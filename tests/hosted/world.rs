@@ -29,11 +29,11 @@ pub(crate) fn card(name: &str, joules_per_token: f64) -> ModelCard {
     let window = Window { context: 4096, max_output: Some(1024) };
     let mut card = ModelCard::new(ModelKey::new(provider, model), window, Privacy::Remote);
     card.accepts = Accepts { images: true, tools: true, schema: true };
-    card.energy_profile = Some(EnergyProfile {
-        overhead_joules: Energy::ZERO,
-        joules_per_input_token: Energy::from_joules(joules_per_token / 10.0),
-        joules_per_output_token: Energy::from_joules(joules_per_token),
-    });
+    card.energy_profile = Some(EnergyProfile::new(
+        Energy::ZERO,
+        Energy::from_joules(joules_per_token / 10.0),
+        Energy::from_joules(joules_per_token),
+    ));
     for benchmark in ["mmlu", "gsm8k", "humaneval", "gpqa", "ifeval", "mgsm", "alpaca_eval", "simple"] {
         let value = Probability::from_fraction(0.95);
         card.scores.insert(benchmark.to_owned(), Score { value, source: "test".into() });

@@ -63,14 +63,8 @@ pub(super) fn candidate(model: &str, traits: Traits) -> Candidate {
 }
 
 pub(super) fn grid() -> GridReading {
-    GridReading {
-        zone: Zone::world(),
-        intensity: Estimate::exact(CarbonIntensity::from_grams_per_kwh(512.0), Method::Reported),
-        basis: Basis::Average,
-        source: "conformance".into(),
-        vintage: "2026".into(),
-        valid_until: None,
-    }
+    let intensity = Estimate::exact(CarbonIntensity::from_grams_per_kwh(512.0), Method::Reported);
+    GridReading::new(Zone::world(), intensity, Basis::Average, "conformance", "2026")
 }
 
 /// A receipt of one answered attempt.

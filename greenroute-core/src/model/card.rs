@@ -1,9 +1,9 @@
 use super::abilities::{Abilities, Ability, Capability};
-use super::{ModelKey, Pricing, undated};
+use super::{Deployment, EnergyProfile, ModelKey, Pricing, undated};
 use crate::error::{Error, ErrorKind, Result};
 use crate::grid::Zone;
 use crate::time::Date;
-use crate::units::{Energy, Power, Probability};
+use crate::units::Probability;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -132,33 +132,6 @@ pub struct Speed {
     /// Seconds until the first of them.
     #[serde(default)]
     pub time_to_first_chunk_seconds: f64,
-}
-
-/// What a model is known to run on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Deployment {
-    /// The accelerator's or processor's name.
-    pub device: String,
-    /// How many serve one copy of the model.
-    pub count: u32,
-    /// The thermal design power of one.
-    pub tdp_watts: Power,
-    /// How many requests share a step, on average.
-    #[serde(default)]
-    pub batch: Option<u32>,
-}
-
-/// Energy of this model on this deployment, as calibration found it: `overhead + input · i + output · o`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EnergyProfile {
-    /// Per call.
-    pub overhead_joules: Energy,
-    /// Per input token.
-    pub joules_per_input_token: Energy,
-    /// Per output token.
-    pub joules_per_output_token: Energy,
 }
 
 /// Whether the prompt leaves the user's own machine.
@@ -297,8 +270,11 @@ impl ModelCard {
                 );
             }
         }
-        if self.deployment.as_ref().is_some_and(|deployment| deployment.count == 0) {
-            return fault("deployment.count", "at least 1", "0".into());
+        let wrong = self.deployment.as_ref().and_then(Deployment::fault);
+        if let Some((field, allowed, found)) =
+            wrong.or(self.energy_profile.as_ref().and_then(EnergyProfile::fault))
+        {
+            return fault(field, allowed, found);
         }
         if let Pricing::Listed(list) = &self.pricing
             && !list.is_unambiguous()

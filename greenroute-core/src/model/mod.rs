@@ -2,12 +2,14 @@
 
 mod abilities;
 mod card;
+mod deployment;
 mod file;
 mod key;
 mod price;
 
 pub use abilities::{Ability, Capability, CapabilityWeights, UnknownCapability};
-pub use card::{Accepts, Deployment, EnergyProfile, ModelCard, Privacy, Score, Size, Span, Speed, Window};
+pub use card::{Accepts, ModelCard, Privacy, Score, Size, Span, Speed, Window};
+pub use deployment::{Deployment, EnergyProfile, LoadOffset};
 pub use file::{CardFile, ModelPrices, PriceFile, UnpricedModel};
 pub(crate) use key::undated;
 pub use key::{ModelId, ModelKey, ProviderName, Region};

@@ -94,14 +94,8 @@ impl RouterBuilder {
 
     /// A carbon intensity of the user's own for a zone. It beats every source, and is named on the receipt.
     pub fn intensity(mut self, zone: Zone, intensity: CarbonIntensity) -> Self {
-        let reading = GridReading {
-            zone: zone.clone(),
-            intensity: Estimate::exact(intensity, Method::Reported),
-            basis: Basis::Average,
-            source: "set by the user".into(),
-            vintage: "now".into(),
-            valid_until: None,
-        };
+        let intensity = Estimate::exact(intensity, Method::Reported);
+        let reading = GridReading::new(zone.clone(), intensity, Basis::Average, "set by the user", "now");
         self.overrides.push((zone, reading));
         self
     }

@@ -17,6 +17,11 @@ pub(super) fn grams(f: &mut Formatter<'_>, value: f64) -> Result {
     scaled(f, value, "CO2e", &names)
 }
 
+/// `0.26 mL`, `3.00 L`.
+pub(super) fn litres(f: &mut Formatter<'_>, value: f64) -> Result {
+    scaled(f, value, "L", &[(1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n")])
+}
+
 pub(super) fn duration(f: &mut Formatter<'_>, value: Duration) -> Result {
     let seconds = value.as_secs_f64();
     if seconds < 120.0 {

@@ -10,6 +10,7 @@ mod format;
 mod money;
 mod ratio;
 mod tokens;
+mod water;
 
 use std::fmt;
 
@@ -18,6 +19,7 @@ pub use energy::{Energy, Power};
 pub use money::{ElectricityPrice, Usd};
 pub use ratio::{Factor, Probability, Pue};
 pub use tokens::Tokens;
+pub use water::{Water, WaterIntensity};
 
 /// A value that its quantity cannot hold: not a number, infinite, or outside the range.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
@@ -227,6 +229,8 @@ mod tests {
         assert_eq!(energy.as_wh(), 1.0);
         let emissions = Energy::from_kwh(2.0) * CarbonIntensity::from_grams_per_kwh(475.0);
         assert_eq!(emissions, Emissions::from_grams(950.0));
+        let water = Energy::from_kwh(2.0) * WaterIntensity::from_litres_per_kwh(1.5);
+        assert_eq!((water, water.to_string()), (Water::from_litres(3.0), "3.00 L".to_owned()));
         assert_eq!(Energy::from_joules(10.0) * Pue::from_ratio(1.2), Energy::from_joules(12.0));
         assert_eq!(Energy::from_kwh(3.0) * ElectricityPrice::from_usd_per_kwh(0.25), Usd::from_usd(0.75));
     }

@@ -17,7 +17,7 @@ async fn measured_at_home() -> Receipt {
     let (house, cloud) = players();
     let mut tiny = card("house/tiny", 0.5, 0.5);
     let tdp_watts = Power::from_watts(280.0);
-    tiny.deployment = Some(Deployment { device: "AMD EPYC 9B14".into(), count: 1, tdp_watts, batch: None });
+    tiny.deployment = Some(Deployment { tdp_watts: Some(tdp_watts), ..Deployment::new("AMD EPYC 9B14", 1) });
     house.on("tiny", [says("Rayleigh scattering.").after(1.24).reading(12.3)]);
     let france: Zone = "FR".parse().unwrap();
     let router = router(&house, &cloud)

@@ -43,31 +43,19 @@ impl YearlyAverages {
 /// Only reached if the table lost its row, which this crate's tests would say first: the full range of grids.
 fn unknown_world() -> GridReading {
     let grams = CarbonIntensity::from_grams_per_kwh;
-    GridReading {
-        zone: Zone::world(),
-        intensity: Estimate::banded(grams(20.0), grams(475.0), grams(900.0), Method::Proxy),
-        basis: Basis::Average,
-        source: "the range of all grids".into(),
-        vintage: "unknown".into(),
-        valid_until: None,
-    }
+    let intensity = Estimate::banded(grams(20.0), grams(475.0), grams(900.0), Method::Proxy);
+    GridReading::new(Zone::world(), intensity, Basis::Average, "the range of all grids", "unknown")
 }
 
 impl Row {
     fn reading(&self) -> GridReading {
         let grams = CarbonIntensity::from_grams_per_kwh;
         let value = grams(self.grams);
-        GridReading {
-            zone: self.zone.clone(),
-            intensity: match self.band {
-                Some((low, high)) => Estimate::banded(grams(low), value, grams(high), Method::Reported),
-                None => Estimate::scaled(value, BAND.0, BAND.1, Method::Reported),
-            },
-            basis: Basis::Average,
-            source: self.source.into(),
-            vintage: self.year.into(),
-            valid_until: None,
-        }
+        let intensity = match self.band {
+            Some((low, high)) => Estimate::banded(grams(low), value, grams(high), Method::Reported),
+            None => Estimate::scaled(value, BAND.0, BAND.1, Method::Reported),
+        };
+        GridReading::new(self.zone.clone(), intensity, Basis::Average, self.source, self.year)
     }
 }
 

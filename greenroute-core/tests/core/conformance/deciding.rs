@@ -40,6 +40,10 @@ impl EnergyMeter for Crooked {
         MeterId::new(self.name, 1)
     }
 
+    fn rate(&self, card: &ModelCard) -> Result<EnergyRate, Skip> {
+        PerToken.rate(card)
+    }
+
     fn read(&self, work: &Work<'_>) -> Result<Reading, Skip> {
         (self.twist)(work, PerToken.read(work).unwrap_or_else(|_| measured(9.0)))
     }

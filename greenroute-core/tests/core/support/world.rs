@@ -4,7 +4,7 @@ use futures_core::future::BoxFuture;
 use greenroute_core::model::{
     EnergyProfile, PriceList, PricePeriod, PriceTier, Pricing, Privacy, Score, Window,
 };
-use greenroute_core::units::{CarbonIntensity, Energy, Factor, Probability, Pue, Quantity, Usd};
+use greenroute_core::units::{CarbonIntensity, Energy, Factor, Probability, Pue, Usd};
 use greenroute_core::*;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -58,6 +58,10 @@ impl EnergyMeter for Instrument {
         MeterId::new("instrument", 1)
     }
 
+    fn rate(&self, _card: &ModelCard) -> Result<EnergyRate, Skip> {
+        Err(Skip("no instrument".into()))
+    }
+
     fn read(&self, work: &Work<'_>) -> Result<Reading, Skip> {
         work.reading.cloned().ok_or_else(|| Skip("no instrument".into()))
     }
@@ -72,15 +76,17 @@ impl EnergyMeter for PerToken {
         MeterId::new("per-token", 1)
     }
 
+    fn rate(&self, card: &ModelCard) -> Result<EnergyRate, Skip> {
+        let profile = card.energy_profile.as_ref().ok_or_else(|| Skip("no profile".into()))?;
+        let spread = Spread::of(0.8, 1.25);
+        let output = profile.joules_per_output_token;
+        let rate = EnergyRate::per_token(output, spread, Method::Modelled, Boundary::Device, self.id());
+        let (fixed, input) = (profile.overhead_joules, profile.joules_per_input_token);
+        Ok(EnergyRate { fixed, input, cached: input, ..rate })
+    }
+
     fn read(&self, work: &Work<'_>) -> Result<Reading, Skip> {
-        let profile = work.card.energy_profile.ok_or_else(|| Skip("no profile".into()))?;
-        let joules =
-            |estimate: Estimate<units::Tokens>, each: Energy| estimate.map(|tokens| each * tokens.base());
-        let input = joules(work.input, profile.joules_per_input_token);
-        let output = joules(work.output, profile.joules_per_output_token);
-        let overhead = Estimate::exact(profile.overhead_joules, Method::Reported);
-        let energy = (input + output + overhead).at_best(Method::Modelled).widened(0.8, 1.25);
-        Ok(Reading::new(energy, Boundary::Device, self.id()))
+        Ok(self.rate(work.card)?.reading(work))
     }
 }
 
@@ -106,11 +112,11 @@ pub(crate) fn card(name: &str, joules_per_token: f64, score: f64) -> ModelCard {
     let window = Window { context: 8_192, max_output: None };
     let privacy = if local { Privacy::Local } else { Privacy::Remote };
     let mut card = ModelCard::new(key, window, privacy);
-    card.energy_profile = Some(EnergyProfile {
-        overhead_joules: Energy::ZERO,
-        joules_per_input_token: Energy::from_joules(joules_per_token / 10.0),
-        joules_per_output_token: Energy::from_joules(joules_per_token),
-    });
+    card.energy_profile = Some(EnergyProfile::new(
+        Energy::ZERO,
+        Energy::from_joules(joules_per_token / 10.0),
+        Energy::from_joules(joules_per_token),
+    ));
     for benchmark in ["mmlu", "gsm8k", "humaneval", "gpqa", "ifeval", "mgsm", "alpaca_eval", "simple"] {
         let value = Probability::from_fraction(score);
         card.scores.insert(benchmark.to_owned(), Score { value, source: "test".into() });
@@ -139,14 +145,8 @@ pub(crate) fn three() -> Vec<ModelCard> {
 }
 
 pub(crate) fn reading(zone: Zone, grams_per_kwh: f64) -> GridReading {
-    GridReading {
-        zone,
-        intensity: Estimate::exact(CarbonIntensity::from_grams_per_kwh(grams_per_kwh), Method::Reported),
-        basis: Basis::Average,
-        source: "test".into(),
-        vintage: "2025".into(),
-        valid_until: None,
-    }
+    let intensity = Estimate::exact(CarbonIntensity::from_grams_per_kwh(grams_per_kwh), Method::Reported);
+    GridReading::new(zone, intensity, Basis::Average, "test", "2025")
 }
 
 pub(crate) fn world() -> GridReading {
@@ -164,7 +164,7 @@ fn overheads(server: f64, pue: f64) -> Overheads {
 /// Facility energy is twice the device's in the cloud, and the device's own in the house.
 pub(crate) fn accountant() -> Accountant {
     let ladder = Ladder::new(vec![Arc::new(Instrument), Arc::new(PerToken)]);
-    Accountant::new(ladder, overheads(1.6, 1.25), overheads(1.0, 1.0))
+    Accountant::new(ladder, Sites::new(Site::new(overheads(1.6, 1.25)), Site::new(overheads(1.0, 1.0))))
 }
 
 /// Everybody is good enough, so that the order is by energy.

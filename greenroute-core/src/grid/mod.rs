@@ -1,7 +1,12 @@
+//! Carbon intensities of electricity grids, as the centre knows them.
+
+mod choice;
+mod marginal;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::estimate::{Estimate, Spread};
 use crate::time::option_rfc3339;
-use crate::units::CarbonIntensity;
+use crate::units::{CarbonIntensity, Probability};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -10,6 +15,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::SystemTime;
+
+pub use choice::GridChoice;
+pub use marginal::{MarginalIntensity, MarginalReading};
 
 /// A part of an electricity grid: a country by ISO 3166 (`FR`), a state or province (`US-TX`), or an Electricity
 /// Maps id (`US-TEX-ERCO`).
@@ -100,6 +108,20 @@ impl fmt::Display for Basis {
     }
 }
 
+/// Which emissions a carbon intensity counts. Sources differ by tens of grams, most where the grid is clean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Counting {
+    /// Of plants from building to scrapping, and of their fuel.
+    Lifecycle,
+    /// Of stacks only.
+    Direct,
+    /// The source does not say.
+    #[default]
+    Unstated,
+}
+
 /// The carbon intensity of a zone, where it was read and for when it holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GridReading {
@@ -113,9 +135,61 @@ pub struct GridReading {
     pub source: Cow<'static, str>,
     /// The year or time that it describes.
     pub vintage: Cow<'static, str>,
+    /// From when it holds, where the source says: a forecast does.
+    #[serde(with = "option_rfc3339", default, skip_serializing_if = "Option::is_none")]
+    pub valid_from: Option<SystemTime>,
     /// When it should be asked again; `None` for a bundled average.
     #[serde(with = "option_rfc3339", default, skip_serializing_if = "Option::is_none")]
     pub valid_until: Option<SystemTime>,
+    /// Which emissions it counts.
+    #[serde(default)]
+    pub counting: Counting,
+    /// Whether the source filled a gap with a guess of its own.
+    #[serde(default)]
+    pub estimated: bool,
+    /// Where it lies in the zone's own distribution, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<Standing>,
+    /// Better sources that could not give it, each with its reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passed_over: Vec<Cow<'static, str>>,
+}
+
+/// Where an intensity lies among those that its own zone usually has.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Standing {
+    /// The share of the zone's time that is cleaner: 0 where it never is, 1 where it always is.
+    pub cleaner: Probability,
+    /// How many values that share rests on.
+    pub samples: u32,
+    /// Of which time, such as `the hours of 2022`.
+    pub of: Cow<'static, str>,
+}
+
+impl GridReading {
+    /// A reading of which nothing else is known.
+    #[must_use]
+    pub fn new(
+        zone: Zone,
+        intensity: Estimate<CarbonIntensity>,
+        basis: Basis,
+        source: impl Into<Cow<'static, str>>,
+        vintage: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            zone,
+            intensity,
+            basis,
+            source: source.into(),
+            vintage: vintage.into(),
+            valid_from: None,
+            valid_until: None,
+            counting: Counting::Unstated,
+            estimated: false,
+            standing: None,
+            passed_over: Vec::new(),
+        }
+    }
 }
 
 /// A source of carbon intensities.

@@ -1,0 +1,152 @@
+use crate::estimate::{Estimate, Method, Spread};
+use crate::meter::Work;
+use crate::reading::{Boundary, MeterId, Reading};
+use crate::units::{Energy, Quantity, Tokens};
+
+/// What a model takes, as a meter knows it from the card alone: a forecast is this, times tokens.
+///
+/// `E = fixed + input · I + cached · C + output · O + output_squared · O²`, with `I` tokens of input that are read in
+/// full, `C` that come from a cache and `O` of output. The square is what attention over the growing answer takes.
+///
+/// Whoever forecasts often keeps it: the logarithms and look-ups are done, a forecast is a few products.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EnergyRate {
+    /// Per call.
+    pub fixed: Energy,
+    /// Per token of input that is read in full.
+    pub input: Energy,
+    /// Per token of input from a cache.
+    pub cached: Energy,
+    /// Per token of output.
+    pub output: Energy,
+    /// Per token of output and token before it, summed over an answer as the square of its length.
+    pub output_squared: Energy,
+    /// How far it may be off, whatever the tokens.
+    pub spread: Spread,
+    /// How it is known.
+    pub method: Method,
+    /// What it includes.
+    pub boundary: Boundary,
+    /// Whose it is.
+    pub meter: MeterId,
+}
+
+impl EnergyRate {
+    /// A rate per token of output, and nothing else.
+    #[must_use]
+    pub const fn per_token(
+        output: Energy,
+        spread: Spread,
+        method: Method,
+        boundary: Boundary,
+        meter: MeterId,
+    ) -> Self {
+        let none = Energy::ZERO;
+        Self {
+            fixed: none,
+            input: none,
+            cached: none,
+            output,
+            output_squared: none,
+            spread,
+            method,
+            boundary,
+            meter,
+        }
+    }
+
+    /// The energy of so many tokens. Where their number is only expected, its range widens the band in quadrature: the
+    /// errors of a count and of a rate are independent.
+    #[must_use]
+    pub fn energy(
+        &self,
+        input: Estimate<Tokens>,
+        cached: Estimate<Tokens>,
+        output: Estimate<Tokens>,
+    ) -> Estimate<Energy> {
+        let (value, spread) = self.value_and_spread(input, cached, output);
+        let method = self.method.min(input.method()).min(cached.method()).min(output.method());
+        match spread {
+            Ok(spread) => Estimate::with_spread(value, spread, method),
+            Err(most) => {
+                let most = Estimate::with_spread(most, self.spread, method).high();
+                Estimate::banded(value, value, most, method)
+            }
+        }
+    }
+
+    /// The same without the end points, for whoever multiplies on: the value and how far it may be off, or, where the
+    /// value is nothing, the most that it may be.
+    pub(crate) fn value_and_spread(
+        &self,
+        input: Estimate<Tokens>,
+        cached: Estimate<Tokens>,
+        output: Estimate<Tokens>,
+    ) -> (Energy, Result<Spread, Energy>) {
+        let at = |end: fn(&Estimate<Tokens>) -> Tokens| self.at(end(&input), end(&cached), end(&output));
+        let value = at(Estimate::value);
+        let certain = |tokens: &Estimate<Tokens>| tokens.low() == tokens.high();
+        if certain(&input) && certain(&cached) && certain(&output) {
+            return (value, Ok(self.spread));
+        }
+        let (low, high) = (at(Estimate::low), at(Estimate::high));
+        if value == Energy::ZERO {
+            return (value, Err(high));
+        }
+        let ratio = |end: Energy| end.base() / value.base();
+        (value, Ok(self.spread.and(Spread::of(ratio(low), ratio(high)))))
+    }
+
+    /// The reading of work, as far as its tokens tell.
+    #[must_use]
+    pub fn reading(&self, work: &Work<'_>) -> Reading {
+        let energy = self.energy(work.input, work.cached_input, work.output);
+        Reading::new(energy, self.boundary, self.meter.clone())
+    }
+
+    fn at(&self, input: Tokens, cached: Tokens, output: Tokens) -> Energy {
+        let output = output.base();
+        let written = self.output_squared.base().mul_add(output, self.output.base()) * output;
+        let read = self.cached.base().mul_add(cached.base(), self.input.base() * input.base());
+        Energy::from_joules(self.fixed.base() + read + written)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rate() -> EnergyRate {
+        let [fixed, input, cached, output, output_squared] =
+            [1.0, 0.1, 0.01, 2.0, 0.001].map(Energy::from_joules);
+        let (spread, meter) = (Spread::of(0.5, 2.0), MeterId::new("test", 1));
+        let known = EnergyRate::per_token(output, spread, Method::Modelled, Boundary::Device, meter);
+        EnergyRate { fixed, input, cached, output_squared, ..known }
+    }
+
+    fn sure(tokens: u64) -> Estimate<Tokens> {
+        Estimate::exact(Tokens::new(tokens), Method::Reported)
+    }
+
+    #[test]
+    fn every_token_counts_and_the_square_of_the_answer() {
+        let energy = rate().energy(sure(10), sure(100), sure(100));
+        assert_eq!(energy.value().as_joules(), 1.0 + 1.0 + 1.0 + 200.0 + 10.0);
+        assert_eq!(energy.method(), Method::Modelled);
+        assert!((energy.high().as_joules() - 426.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn unsure_tokens_widen_the_band_in_quadrature() {
+        let linear = EnergyRate { fixed: Energy::ZERO, output_squared: Energy::ZERO, ..rate() };
+        let unsure = Estimate::scaled(Tokens::new(100), 0.5, 2.0, Method::Proxy);
+        let energy = linear.energy(sure(0), sure(0), unsure);
+        let width = (2f64.sqrt() * 2f64.ln()).exp();
+        assert!((energy.high().as_joules() - 200.0 * width).abs() < 1e-9);
+        assert_eq!(energy.method(), Method::Proxy);
+        let perhaps = Estimate::banded(Tokens::ZERO, Tokens::ZERO, Tokens::new(3), Method::Proxy);
+        let energy = linear.energy(sure(0), sure(0), perhaps);
+        assert_eq!((energy.low(), energy.value()), (Energy::ZERO, Energy::ZERO));
+        assert!((energy.high().as_joules() - 12.0).abs() < 1e-9);
+    }
+}
