@@ -143,14 +143,20 @@ impl Source for Eia {
     fn refuse(&self, trouble: &Trouble) -> Reply {
         let told = |code: &str, message: &str| json!({"error": {"code": code, "message": message}});
         let (status, body) = match trouble {
-            Trouble::Key | Trouble::Permission => {
-                (403, told("API_KEY_INVALID", "An invalid api_key was supplied. Get one at https://www.eia.gov/opendata/"))
-            }
+            Trouble::Key | Trouble::Permission => (
+                403,
+                told(
+                    "API_KEY_INVALID",
+                    "An invalid api_key was supplied. Get one at https://www.eia.gov/opendata/",
+                ),
+            ),
             Trouble::RateLimited(_) | Trouble::QuotaExhausted => {
                 (429, told("OVER_RATE_LIMIT", "You have exceeded your rate limit."))
             }
             Trouble::Invalid(message) => (400, json!({"error": message, "code": 400})),
-            Trouble::NoSuchPath | Trouble::NoSuchModel(_) => (404, json!({"error": "Not found.", "code": 404})),
+            Trouble::NoSuchPath | Trouble::NoSuchModel(_) => {
+                (404, json!({"error": "Not found.", "code": 404}))
+            }
             Trouble::Overloaded | Trouble::Unavailable => (503, json!({"error": "Unavailable", "code": 503})),
             _ => (500, json!({"error": "Internal error", "code": 500})),
         };

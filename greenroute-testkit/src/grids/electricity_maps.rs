@@ -8,8 +8,13 @@ use std::time::{Duration, SystemTime};
 
 const HOUR: u64 = 3600;
 /// What every request may say.
-const FIELDS: [&str; 5] =
-    ["zone", "emissionFactorType", "disableEstimations", "shouldUseFallbackCallerLookup", "temporalGranularity"];
+const FIELDS: [&str; 5] = [
+    "zone",
+    "emissionFactorType",
+    "disableEstimations",
+    "shouldUseFallbackCallerLookup",
+    "temporalGranularity",
+];
 
 /// Electricity Maps, version 3, at `/electricity_maps/v3`: latest, history, forecast.
 ///

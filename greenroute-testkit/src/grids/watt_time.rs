@@ -190,7 +190,10 @@ impl Source for WattTime {
                 only(request, &["region", "signal_type"])?;
                 let region = json!({"region": FREE, "region_full_name": "California ISO Northern",
                     "endpoints": [{"endpoint": "v3/forecast", "models": [{"model": "2023-03-01"}]}]});
-                Ok(Reply::json(200, json!({"signal_types": [{"signal_type": "co2_moer", "regions": [region]}]})))
+                Ok(Reply::json(
+                    200,
+                    json!({"signal_types": [{"signal_type": "co2_moer", "regions": [region]}]}),
+                ))
             }
             _ => Err(Trouble::NoSuchPath),
         }
@@ -199,11 +202,15 @@ impl Source for WattTime {
     fn refuse(&self, trouble: &Trouble) -> Reply {
         let (status, error, told) = match trouble {
             Trouble::Key => (401, "unauthorized", "Bad or expired credentials".to_owned()),
-            Trouble::Permission => (403, "forbidden", "You do not have permission to access this region".to_owned()),
+            Trouble::Permission => {
+                (403, "forbidden", "You do not have permission to access this region".to_owned())
+            }
             Trouble::NoSuchModel(what) => (404, "not_found", format!("{what} not found")),
             Trouble::NoSuchPath => (404, "not_found", "Not found".to_owned()),
             Trouble::Invalid(told) => (400, "bad_request", told.clone()),
-            Trouble::RateLimited(_) | Trouble::QuotaExhausted => (429, "rate_limited", "Too many requests".to_owned()),
+            Trouble::RateLimited(_) | Trouble::QuotaExhausted => {
+                (429, "rate_limited", "Too many requests".to_owned())
+            }
             Trouble::Overloaded | Trouble::Unavailable => (503, "unavailable", "Unavailable".to_owned()),
             _ => (500, "server_error", "Server error".to_owned()),
         };

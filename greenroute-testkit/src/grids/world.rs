@@ -51,6 +51,11 @@ impl GridWorld {
     /// Everything that is written `prefix/…`, without the prefix.
     pub(crate) fn under(&self, prefix: &str) -> Vec<String> {
         let known = locked(&self.0);
-        known.zones.keys().filter_map(|zone| zone.strip_prefix(prefix)?.strip_prefix('/')).map(str::to_owned).collect()
+        known
+            .zones
+            .keys()
+            .filter_map(|zone| zone.strip_prefix(prefix)?.strip_prefix('/'))
+            .map(str::to_owned)
+            .collect()
     }
 }
