@@ -161,7 +161,8 @@ impl Client {
         &self.inner.base_text
     }
 
-    /// A GET of `path` under the base URL. The path is plain text: what must be escaped in it will be.
+    /// A GET of `path` under the base URL. The path is plain text: what must be escaped in it will be. A slash at its end
+    /// stays.
     pub fn get(&self, path: &str) -> Request {
         Request::new(self, Method::GET, path)
     }

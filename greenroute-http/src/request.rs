@@ -42,6 +42,9 @@ impl Request {
         // Only a URL that cannot be a base refuses, and no base URL is such a one.
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path.split('/').filter(|segment| !segment.is_empty()));
+            if path.ends_with('/') {
+                segments.push("");
+            }
         }
         if !client.inner.query.is_empty() {
             let keys = client.inner.query.iter().map(|(name, secret)| (name, secret.reveal()));

@@ -91,7 +91,7 @@ impl Source for Eia {
     const KEY_HEADERS: &'static [(&'static str, &'static str)] = &[];
 
     fn answer(&self, request: &Recorded) -> Result<Reply, Trouble> {
-        if request.path != "/v2/electricity/rto/fuel-type-data/data" {
+        if request.path != "/v2/electricity/rto/fuel-type-data/data/" {
             return Err(Trouble::NoSuchPath);
         }
         if request.query.get("api_key") != Some(&self.key) {

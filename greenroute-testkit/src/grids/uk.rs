@@ -33,11 +33,13 @@ impl CarbonIntensityUk {
     fn half_hour(&self, zone: &str, from: SystemTime, regional: bool) -> Value {
         let value = self.world.value(zone, from).flatten();
         let past = self.metered && from <= self.world.now();
-        let mut intensity = json!({"forecast": value.map(|grams| number(grams + 3.0)), "index": "moderate"});
-        if !regional {
-            let actual = value.filter(|_| past).map_or(Value::Null, number);
-            intensity["actual"] = actual;
-        }
+        let forecast = value.map(|grams| number(grams + 3.0));
+        let actual = value.filter(|_| past).map_or(Value::Null, number);
+        let intensity = if regional {
+            json!({"forecast": forecast, "index": "moderate"})
+        } else {
+            json!({"forecast": forecast, "actual": actual, "index": "moderate"})
+        };
         let to = from + Duration::from_secs(HALF_HOUR);
         json!({"from": clock::minute(from), "to": clock::minute(to), "intensity": intensity})
     }
