@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod cached;
+mod chain;
 mod conformance;
 mod eia;
 mod electricity_maps;

@@ -1,7 +1,7 @@
 use super::super::clock::Clock;
 use super::super::reach::Reach;
 use super::token::Session;
-use super::{SAID, WattTime, refused};
+use super::{SAID, WattTime};
 use greenroute_core::{Error, ErrorKind, Result, Runtime, Zone};
 use greenroute_http::{Classified, Failure, Secret, Timeouts};
 use std::collections::BTreeMap;
@@ -93,6 +93,14 @@ impl WattTimeBuilder {
     }
 }
 
+/// What it does not know is a region or a place. It says what happened in two words: a code and a sentence.
 fn classify(failure: &Failure<'_>) -> Option<Classified> {
-    refused(failure.status).map(|kind| Classified { kind, ..failure.by_status() })
+    let by_status = failure.by_status();
+    let kind = if failure.status == 404 { ErrorKind::Unsupported } else { by_status.kind.clone() };
+    let sentence = failure.body.get("message").and_then(|message| message.as_str());
+    let message = match sentence {
+        Some(sentence) => format!("HTTP {}: {sentence}", failure.status),
+        None => by_status.message.clone(),
+    };
+    Some(Classified { kind, message, ..by_status })
 }

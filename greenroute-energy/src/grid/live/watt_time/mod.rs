@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use builder::Place;
 use futures_util::lock::Mutex;
 use greenroute_core::{
-    Basis, Counting, ErrorKind, GridReading, MarginalIntensity, MarginalReading, Method, Result, Zone,
+    Basis, Counting, GridReading, MarginalIntensity, MarginalReading, Method, Result, Zone,
 };
 use greenroute_http::{Request, Secret};
 use serde::de::DeserializeOwned;
@@ -47,18 +47,19 @@ impl WattTime {
     /// With this account and no zone yet: use [`builder`](Self::builder) to give it some.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] where nobody can log in with that.
+    /// [`ErrorKind::Config`](greenroute_core::ErrorKind::Config) where nobody can log in with that.
     pub fn new(user: &str, password: impl Into<Secret>) -> Result<Self> {
         Self::builder(user, password).build()
     }
 
-    /// With the account in the environment variables `WATTTIME_USERNAME` and `WATTTIME_PASSWORD`, as a builder, since
-    /// zones have to be given.
+    /// With the account in the environment variables `WATTTIME_USERNAME` (or `WATTTIME_USER`) and `WATTTIME_PASSWORD`, as
+    /// a builder, since zones have to be given.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`], naming the variable, where it holds nothing.
+    /// [`ErrorKind::Config`](greenroute_core::ErrorKind::Config), naming the variable, where it holds nothing.
     pub fn from_env() -> Result<WattTimeBuilder> {
-        let user = Secret::from_env("WATTTIME_USERNAME")?;
+        let user = Secret::from_env("WATTTIME_USERNAME")
+            .or_else(|unset| Secret::from_env("WATTTIME_USER").map_err(|_| unset))?;
         Ok(Self::builder(user.reveal(), Secret::from_env("WATTTIME_PASSWORD")?))
     }
 
@@ -219,9 +220,4 @@ impl fmt::Display for WattTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "WattTime at {}", self.session.base_url())
     }
-}
-
-/// What it refuses because of a region is told as the zone's.
-fn refused(status: u16) -> Option<ErrorKind> {
-    (status == 404).then_some(ErrorKind::Unsupported)
 }
