@@ -39,11 +39,11 @@ fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<FromEnv> {
         let source = ElectricityMaps::new(key).map_err(of("ELECTRICITY_MAPS_API_KEY"))?;
         sources.push(Arc::new(Cached::new(source)));
     }
-    sources.push(Arc::new(Cached::new(CarbonIntensityUk::new()?)));
     if let Some(key) = found("EIA_API_KEY") {
         let source = Eia::new(key).map_err(of("EIA_API_KEY"))?;
         sources.push(Arc::new(Cached::new(source)));
     }
+    sources.push(Arc::new(Cached::new(CarbonIntensityUk::new()?)));
     sources.push(Arc::new(HourlyShapes));
     sources.push(Arc::new(YearlyAverages));
     let user = lookup("WATTTIME_USER").filter(|user| !user.trim().is_empty());
@@ -76,7 +76,8 @@ mod tests {
     fn without_keys_there_is_what_needs_none() {
         let found = with(&[("EIA_API_KEY", " ")]).unwrap();
         let shown = format!("{:?}", found.averages);
-        let places: Vec<_> = ["CarbonIntensityUk", "HourlyShapes", "YearlyAverages"].map(|name| shown.find(name)).into();
+        let places: Vec<_> =
+            ["CarbonIntensityUk", "HourlyShapes", "YearlyAverages"].map(|name| shown.find(name)).into();
         assert!(places.is_sorted() && places[0].is_some(), "{shown}");
         assert!(!shown.contains("Eia") && found.marginal.is_none());
         let unset = ["ELECTRICITY_MAPS_API_KEY", "EIA_API_KEY", "WATTTIME_USERNAME", "WATTTIME_PASSWORD"];
@@ -93,8 +94,8 @@ mod tests {
         ];
         let found = with(&set).unwrap();
         let shown = format!("{found:?}");
-        assert!(shown.find("ElectricityMaps") < shown.find("CarbonIntensityUk"));
-        assert!(shown.find("CarbonIntensityUk") < shown.find("Eia {") && shown.contains("Eia {"));
+        let places = ["ElectricityMaps {", "Eia {", "CarbonIntensityUk {"].map(|name| shown.find(name));
+        assert!(places.is_sorted() && places[0].is_some(), "{shown}");
         assert!(found.marginal.is_some() && found.unset.is_empty() && !shown.contains("canary"), "{shown}");
     }
 
@@ -106,6 +107,9 @@ mod tests {
             assert!(error.message().starts_with(variable) && !error.message().contains("canary"), "{error}");
         }
         let error = with(&[("WATTTIME_USERNAME", "a:b"), ("WATTTIME_PASSWORD", "canary")]).unwrap_err();
-        assert!(error.message().contains("WATTTIME_USERNAME") && !error.message().contains("canary"), "{error}");
+        assert!(
+            error.message().contains("WATTTIME_USERNAME") && !error.message().contains("canary"),
+            "{error}"
+        );
     }
 }

@@ -176,7 +176,7 @@ async fn recorded_answers_are_read() {
     replay("watttime_v3_forecast");
     let reading = source.marginal(&zone(CALIFORNIA), july).await.unwrap().0;
     assert!(
-        (reading.intensity.value().as_grams_per_kwh() - 1048.413_191_970_197_2 * 0.453_592_37).abs() < 1e-9
+        (reading.intensity.value().as_grams_per_kwh() - 1_048.413_191_970_197_2 * 0.453_592_37).abs() < 1e-9
     );
     let requests = fakes.asked("watttime");
     assert_eq!(requests[1].header("authorization"), Some("Bearer abcdef0123456789fedcabc"));

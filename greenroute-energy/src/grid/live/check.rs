@@ -51,7 +51,7 @@ impl Said {
 
     /// That the number of another zone was not given for this one.
     pub(super) fn same_zone(self, asked: &str, answered: &str) -> Result<()> {
-        if asked == answered {
+        if asked.eq_ignore_ascii_case(answered) {
             return Ok(());
         }
         Err(self.wrong("zone", format!("is `{}`, and {asked} was asked for", shortened(answered))))

@@ -1,18 +1,20 @@
+mod builder;
 mod wire;
+
+pub use builder::CarbonIntensityUkBuilder;
 
 use super::band::Band;
 use super::check::{Said, floor, written};
-use super::reach::Reach;
 use async_trait::async_trait;
-use greenroute_core::{Basis, Counting, Error, ErrorKind, GridIntensity, GridReading, Method, Result, Zone};
-use greenroute_http::{Classified, Client, Failure, Timeouts};
+use greenroute_core::{Basis, Counting, GridIntensity, GridReading, Method, Result, Zone};
+use greenroute_http::Client;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 use wire::{Data, HalfHour, Region};
 
-const SAID: Said = Said("uk carbon intensity");
+pub(super) const SAID: Said = Said("uk carbon intensity");
 const HALF_HOUR: u64 = 1800;
 /// However late it is, it is not asked more often.
 const SOONEST: Duration = Duration::from_secs(300);
@@ -28,27 +30,18 @@ pub struct CarbonIntensityUk {
     regions: BTreeMap<Zone, String>,
 }
 
-/// Settings of a [`CarbonIntensityUk`].
-#[derive(Debug, Clone)]
-#[must_use = "a builder does nothing until it is built"]
-pub struct CarbonIntensityUkBuilder {
-    reach: Reach,
-    regions: BTreeMap<Zone, String>,
-}
-
 impl CarbonIntensityUk {
     /// Of Great Britain as a whole.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] where TLS cannot be set up.
+    /// [`ErrorKind::Config`](greenroute_core::ErrorKind::Config) where TLS cannot be set up.
     pub fn new() -> Result<Self> {
         Self::builder().build()
     }
 
     /// With settings.
     pub fn builder() -> CarbonIntensityUkBuilder {
-        let reach = Reach::new("https://api.carbonintensity.org.uk");
-        CarbonIntensityUkBuilder { reach, regions: BTreeMap::new() }
+        CarbonIntensityUkBuilder::new()
     }
 
     /// The outward postcode of a zone; `None` for the whole of Great Britain.
@@ -196,50 +189,6 @@ impl GridIntensity for CarbonIntensityUk {
         }
         Ok(readings)
     }
-}
-
-impl CarbonIntensityUkBuilder {
-    /// Another address; `https://api.carbonintensity.org.uk` unless told.
-    pub fn base_url(mut self, base_url: &str) -> Self {
-        base_url.clone_into(&mut self.reach.base_url);
-        self
-    }
-
-    /// How long a request may take; 8 s in all unless told.
-    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
-        self.reach.timeouts = timeouts;
-        self
-    }
-
-    /// `zone` is the region around an outward postcode, such as `RG10`.
-    pub fn region(mut self, zone: Zone, outward_postcode: &str) -> Self {
-        self.regions.insert(zone, outward_postcode.trim().to_ascii_uppercase());
-        self
-    }
-
-    /// The source.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Config`] for an address or a timeout that nothing can be sent with, and for a postcode that is no
-    /// outward one.
-    pub fn build(self) -> Result<CarbonIntensityUk> {
-        for (zone, postcode) in &self.regions {
-            let outward = (2..=4).contains(&postcode.len())
-                && postcode.starts_with(|first: char| first.is_ascii_uppercase())
-                && postcode.bytes().all(|byte| byte.is_ascii_alphanumeric());
-            if !outward {
-                let message = format!("zone {zone}: `{postcode}` is no outward postcode such as RG10");
-                return Err(Error::new(ErrorKind::Config, SAID.0, message));
-            }
-        }
-        Ok(CarbonIntensityUk { client: self.reach.client(SAID.0, classify)?, regions: self.regions })
-    }
-}
-
-/// Its paths are made here, and its only argument is a place or a time: what it refuses is a place or time.
-fn classify(failure: &Failure<'_>) -> Option<Classified> {
-    let unknown = matches!(failure.status, 400 | 404);
-    unknown.then(|| Classified { kind: ErrorKind::Unsupported, ..failure.by_status() })
 }
 
 impl fmt::Debug for CarbonIntensityUk {
