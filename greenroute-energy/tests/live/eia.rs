@@ -23,7 +23,7 @@ async fn generation_becomes_an_intensity_with_its_lag_told() {
     assert!((low - least).abs() < 1e-9 && (high - most).abs() < 1e-9, "{low} {high}");
     let [request] = fakes.asked("eia").try_into().unwrap();
     assert_eq!(request.path, "/v2/electricity/rto/fuel-type-data/data/");
-    assert_eq!(request.query["start"], "2026-11-20T12");
+    assert_eq!(request.query["start"], "2026-11-18T12");
     assert_eq!((request.query["end"].as_str(), request.query["offset"].as_str()), ("2026-11-21T12", "0"));
     assert_eq!(request.query["facets[respondent][]"], "ERCO");
 }
@@ -31,12 +31,12 @@ async fn generation_becomes_an_intensity_with_its_lag_told() {
 #[tokio::test]
 async fn pages_are_read_to_the_end_and_numbers_in_both_forms() {
     for numeric in [false, true] {
-        let fakes = Fakes::wishing(Wishes { numeric, page: Some(10), ..Wishes::default() }).await;
+        let fakes = Fakes::wishing(Wishes { numeric, page: Some(40), ..Wishes::default() }).await;
         let reading = fakes.eia().intensity(&zone("US-TEX-ERCO"), noon()).await.unwrap();
         assert!((reading.intensity.value().as_grams_per_kwh() - GRAMS).abs() < 1e-9);
         let offsets: Vec<String> =
             fakes.asked("eia").iter().map(|request| request.query["offset"].clone()).collect();
-        assert_eq!(offsets, ["0", "10", "20", "30", "40", "50", "60"], "23 hours of three fuels");
+        assert_eq!(offsets, ["0", "40", "80", "120", "160", "200"], "71 hours of three fuels");
     }
 }
 
@@ -53,14 +53,30 @@ async fn an_hour_that_lacks_a_fuel_gives_way_to_the_one_before() {
 }
 
 #[tokio::test]
-async fn what_is_too_old_is_no_reading() {
-    let fakes = Fakes::wishing(Wishes { lag: Some(7), ..Wishes::default() }).await;
-    let error = fakes.eia().intensity(&zone("US-TEX-ERCO"), noon()).await.unwrap_err();
-    assert_eq!(error.kind(), &ErrorKind::Server);
-    assert_eq!(error.message(), "`period` is 2026-11-21T05:00:00Z, too long before 2026-11-21T12:20:00Z");
+async fn what_is_reported_a_day_late_is_the_same_hour_of_a_day_before() {
+    let fakes = Fakes::wishing(Wishes { lag: Some(10), ..Wishes::default() }).await;
+    let one_o_clock_yesterday = noon() - 23 * HOUR - 20 * Duration::from_secs(60);
+    fakes.world.set("ERCO/WND", one_o_clock_yesterday, Some(0.0));
+    fakes.world.set("ERCO/WND", one_o_clock_yesterday + HOUR, Some(20_000.0));
+    let reading = fakes.eia().intensity(&zone("US-TEX-ERCO"), noon()).await.unwrap();
+    let grams = (15.0 * 490.0 + 5.0 * 820.0) / 20.0;
+    assert!((reading.intensity.value().as_grams_per_kwh() - grams).abs() < 1e-9);
+    assert!(reading.estimated);
+    assert_eq!(
+        reading.vintage,
+        "the same hour on the last day that is known, hour to 2026-11-20T13:00:00Z, 1400 min before it was read"
+    );
+    let fakes = Fakes::wishing(Wishes { lag: Some(30), ..Wishes::default() }).await;
+    let reading = fakes.eia().intensity(&zone("US-TEX-ERCO"), noon()).await.unwrap();
+    assert!(reading.vintage.contains("hour to 2026-11-19T13:00:00Z"), "{}", reading.vintage);
+}
+
+#[tokio::test]
+async fn what_is_older_than_two_days_is_no_reading() {
     let fakes = Fakes::wishing(Wishes { lag: Some(60), ..Wishes::default() }).await;
     let error = fakes.eia().intensity(&zone("US-TEX-ERCO"), noon()).await.unwrap_err();
-    assert_eq!(error.message(), "`data` has no generation of ERCO in the day before 2026-11-21T12:20:00Z");
+    assert_eq!(error.kind(), &ErrorKind::Server);
+    assert_eq!(error.message(), "`data` has no generation of ERCO shortly before 2026-11-21T12:20:00Z");
 }
 
 #[tokio::test]

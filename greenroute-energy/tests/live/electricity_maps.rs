@@ -87,6 +87,8 @@ async fn the_day_before_is_read_from_history() {
     let past = maps.intensity(&zone("DE"), noon() - 3 * HOUR).await.unwrap();
     assert_eq!(past.intensity.value().as_grams_per_kwh(), 302.0);
     assert_eq!(past.vintage, "hour from 2026-11-21T09:00:00Z");
+    let slow_clock = maps.intensity(&zone("DE"), noon() - 23 * MINUTE).await.unwrap();
+    assert_eq!(slow_clock.vintage, "hour from 2026-11-21T12:00:00Z", "three minutes are a matter of clocks");
     let longer_ago = maps.intensity(&zone("DE"), noon() - 40 * HOUR).await.unwrap_err();
     assert_eq!(longer_ago.kind(), &ErrorKind::Server, "{longer_ago}");
     let tomorrow = maps.intensity(&zone("DE"), noon() + 24 * HOUR).await.unwrap_err();

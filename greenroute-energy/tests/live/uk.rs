@@ -71,6 +71,10 @@ async fn another_regions_answer_is_refused() {
     fakes.server.reply_with("carbon_intensity_uk", Reply::json(200, other));
     let error = fakes.uk().intensity(&zone("GB-SOUTH"), noon()).await.unwrap_err();
     assert_eq!(error.message(), "`zone` is `AB1`, and RG10 was asked for");
+    let none = json!({"data": []});
+    fakes.server.reply_with("carbon_intensity_uk", Reply::json(200, none));
+    let error = fakes.uk().intensity(&zone("GB-SOUTH"), noon()).await.unwrap_err();
+    assert_eq!(error.message(), "`data` is not of one region");
 }
 
 #[tokio::test]

@@ -96,14 +96,33 @@ impl Hour {
     }
 }
 
-/// The newest hour that has every fuel that any hour had, and `true`; where there is none such, the newest of those
-/// that have the most fuels, and `false`.
-pub(super) fn newest(hours: &BTreeMap<SystemTime, Hour>) -> Option<(SystemTime, &Hour, bool)> {
+/// An hour that stands for the one asked for.
+#[derive(Debug)]
+pub(super) struct Chosen<'a> {
+    /// Its end.
+    pub(super) ended: SystemTime,
+    pub(super) hour: &'a Hour,
+    /// Every fuel that any hour had is in it.
+    pub(super) complete: bool,
+}
+
+/// The newest hour from `since` on that has every fuel that any hour had; where there is none such, the newest of those
+/// that have the most fuels.
+pub(super) fn newest(hours: &BTreeMap<SystemTime, Hour>, since: SystemTime) -> Option<Chosen<'_>> {
+    let recent = hours.range(since..);
+    let (ended, hour) = recent.max_by_key(|(ended, hour)| (hour.fuels().len(), **ended))?;
+    chosen(hours, *ended, hour)
+}
+
+/// The hour that ended at `ended`.
+pub(super) fn exactly(hours: &BTreeMap<SystemTime, Hour>, ended: SystemTime) -> Option<Chosen<'_>> {
+    chosen(hours, ended, hours.get(&ended)?)
+}
+
+fn chosen<'a>(hours: &BTreeMap<SystemTime, Hour>, ended: SystemTime, hour: &'a Hour) -> Option<Chosen<'a>> {
     let every: BTreeSet<&str> = hours.values().flat_map(Hour::fuels).collect();
-    let most = hours.iter().max_by_key(|(time, hour)| (hour.fuels().len(), **time))?;
-    let (time, hour) = most;
     let known = hour.fuels().len();
-    (known > 0).then_some((*time, hour, known == every.len()))
+    (known > 0).then_some(Chosen { ended, hour, complete: known == every.len() })
 }
 
 #[cfg(test)]
@@ -169,12 +188,16 @@ mod tests {
         let mut hours = BTreeMap::from([(time(1), whole()), (time(2), whole())]);
         hours.insert(time(3), hour(&[("NG", Some(1.0)), ("WND", None)]));
         hours.insert(time(4), hour(&[("NG", Some(1.0))]));
-        let (at, _, complete) = newest(&hours).unwrap();
-        assert_eq!((at, complete), (time(2), true));
+        let newest = |hours: &BTreeMap<SystemTime, Hour>, since| {
+            newest(hours, time(since)).map(|chosen| (chosen.ended, chosen.complete))
+        };
+        assert_eq!(newest(&hours, 0), Some((time(2), true)));
+        assert_eq!(newest(&hours, 3), Some((time(4), false)), "what came before is too old");
+        assert_eq!(newest(&hours, 5), None);
+        assert!(exactly(&hours, time(2)).unwrap().complete && exactly(&hours, time(9)).is_none());
         hours.insert(time(0), hour(&[("SUN", Some(1.0))]));
-        let (at, _, complete) = newest(&hours).unwrap();
-        assert_eq!((at, complete), (time(2), false), "no hour has all three");
-        assert!(newest(&BTreeMap::from([(time(1), hour(&[("NG", None)]))])).is_none());
+        assert_eq!(newest(&hours, 0), Some((time(2), false)), "no hour has all three");
+        assert_eq!(newest(&BTreeMap::from([(time(1), hour(&[("NG", None)]))]), 0), None);
     }
 
     #[test]

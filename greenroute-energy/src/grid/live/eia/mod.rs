@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use greenroute_core::units::CarbonIntensity;
 use greenroute_core::{Basis, Counting, Estimate, GridIntensity, GridReading, Method, Result, Zone};
 use greenroute_http::{Client, Secret};
-use mix::{Hour, newest};
+use mix::{Hour, exactly, newest};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -20,8 +20,9 @@ use wire::Answer;
 pub(super) const SAID: Said = Said("eia");
 const ZONES: &str = include_str!("../../../../data/grid/eia_zones.csv");
 const HOUR: u64 = 3600;
-/// How far back complete hours are looked for.
-const WINDOW: Duration = Duration::from_secs(24 * HOUR);
+const DAY: Duration = Duration::from_secs(24 * HOUR);
+/// How many days back are asked for: fuels are often reported a day late.
+const DAYS: u32 = 3;
 /// The most rows that it gives at once, and the most pages that are read: a day has a few hundred rows.
 const ROWS: usize = 5000;
 const PAGES: usize = 20;
@@ -30,8 +31,10 @@ const PAGES: usize = 20;
 /// Information Administration publishes it (form EIA-930, API of version 2).
 ///
 /// Its zones are Electricity Maps' ids whose last part is EIA's code, such as `US-TEX-ERCO`, and `US` for the lower 48
-/// states. The number is that of the newest hour for which every fuel was reported, one or more hours back; the vintage
-/// tells which. What neighbours send is not counted, nor are batteries and pumped storage.
+/// states. The number is that of the newest hour for which every fuel was reported. Where that is more than six hours
+/// back, as authorities may report a day late, it is that of the same hour a day or two before, with a wider band and
+/// [`estimated`](GridReading::estimated). The vintage tells which hour it was. What neighbours send is not counted, nor
+/// are batteries and pumped storage.
 #[derive(Clone)]
 pub struct Eia {
     client: Client,
@@ -60,7 +63,7 @@ impl Eia {
         EiaBuilder::new(key.into())
     }
 
-    /// All that is known of `respondent` from 24 hours before the hour of `at` until then.
+    /// All that is known of `respondent` from three days before the hour of `at` until then.
     async fn hours(
         &self,
         zone: &Zone,
@@ -77,7 +80,7 @@ impl Eia {
                 .query("frequency", "hourly")
                 .query("data[0]", "value")
                 .query("facets[respondent][]", respondent)
-                .query("start", hour(end - WINDOW))
+                .query("start", hour(end - DAYS * DAY))
                 .query("end", hour(end))
                 .query("sort[0][column]", "period")
                 .query("sort[0][direction]", "desc")
@@ -88,7 +91,9 @@ impl Eia {
             for row in &answer.data {
                 SAID.same_zone(respondent, &row.respondent)?;
                 let megawatt_hours = row.value.number().map_err(|what| SAID.wrong("value", what))?;
-                hours.entry(row.hour()?).or_default().add(&row.fueltype, megawatt_hours)?;
+                let ended = row.hour()?;
+                SAID.near("period", ended, end, (DAYS + 1) * DAY, Duration::ZERO)?;
+                hours.entry(ended).or_default().add(&row.fueltype, megawatt_hours)?;
             }
             read += answer.data.len();
             let total = answer.total.number().map_err(|what| SAID.wrong("total", what))?.unwrap_or(0.0);
@@ -115,31 +120,42 @@ fn hour(time: SystemTime) -> String {
 
 #[async_trait]
 impl GridIntensity for Eia {
-    /// The newest complete hour that ended by `at`, at most six hours before.
+    /// The newest complete hour that ended by `at`, or the hour of `at` a day or two before.
     async fn intensity(&self, zone: &Zone, at: SystemTime) -> Result<GridReading> {
         let (code, name) = respondent(zone)?;
         let hours = self.hours(zone, code, at).await?;
-        let Some((ended, hour, complete)) = newest(&hours) else {
-            return Err(SAID
-                .nothing("data", format!("has no generation of {code} in the day before {}", written(at))));
+        let mut band = Band::of("eia");
+        let mut chosen = newest(&hours, at - band.oldest).filter(|chosen| chosen.complete);
+        let late = chosen.is_none();
+        if late {
+            // Days resemble each other more than the hours of one day do.
+            let ends = floor(at, HOUR) + Duration::from_secs(HOUR);
+            let before = (1..DAYS).map(|days| ends - days * DAY);
+            chosen = before
+                .filter_map(|ended| exactly(&hours, ended))
+                .max_by_key(|chosen| (chosen.complete, chosen.ended));
+            band = Band::of("eia_day_before");
+        }
+        let Some(chosen) = chosen else {
+            let written = written(at);
+            return Err(SAID.nothing("data", format!("has no generation of {code} shortly before {written}")));
         };
-        let band = Band::of("eia");
-        SAID.near("period", ended, at, band.oldest, Duration::ZERO)?;
-        let mix = hour.mix()?;
+        let mix = chosen.hour.mix()?;
         let value = SAID.intensity("value", mix.grams)?;
         let grams = |grams: f64| CarbonIntensity::try_from_grams_per_kwh(grams).unwrap_or(value);
         let factors = Estimate::banded(grams(mix.low), value, grams(mix.high), Method::Modelled);
-        let lag = at.duration_since(ended).unwrap_or_default().as_secs().div_ceil(60);
+        let lag = at.duration_since(chosen.ended).unwrap_or_default().as_secs().div_ceil(60);
+        let of = if late { "the same hour on the last day that is known, " } else { "" };
         Ok(GridReading {
             valid_until: Some(at + band.holds),
             counting: Counting::Lifecycle,
-            estimated: !complete || mix.guessed,
+            estimated: late || !chosen.complete || mix.guessed,
             ..GridReading::new(
                 zone.clone(),
                 band.widen(factors),
                 Basis::Average,
                 format!("EIA-930 generation of {name} with IPCC 2014 factors"),
-                format!("hour to {}, {lag} min before it was read", written(ended)),
+                format!("{of}hour to {}, {lag} min before it was read", written(chosen.ended)),
             )
         })
     }

@@ -16,6 +16,8 @@ pub(super) const SAID: Said = Said("electricity maps");
 const HOUR: Duration = Duration::from_secs(3600);
 /// However late a source is, it is not asked more often.
 const SOONEST: Duration = Duration::from_secs(300);
+/// An hour that begins so soon has begun by the service's clock.
+const SKEW: Duration = Duration::from_secs(300);
 
 /// Average intensities of the zones of [Electricity Maps](https://app.electricitymaps.com), by its API of version 3:
 /// the hour that runs, the 24 before it, and forecasts for accounts that have them.
@@ -154,10 +156,10 @@ impl GridIntensity for ElectricityMaps {
         let mut reading = self.reading(zone, &latest)?;
         let from = SAID.time("datetime", &latest.datetime)?;
         let band = Band::of("electricity_maps");
-        if from.duration_since(at).is_ok_and(|ahead| ahead <= 24 * HOUR && !ahead.is_zero()) {
+        if from.duration_since(at).is_ok_and(|ahead| ahead > SKEW && ahead <= 24 * HOUR) {
             return self.past(zone, at).await;
         }
-        SAID.near("datetime", from, at, band.oldest, Duration::ZERO)?;
+        SAID.near("datetime", from, at, band.oldest, SKEW)?;
         let ends = (from + HOUR).duration_since(at).unwrap_or_default();
         reading.valid_until = Some(at + ends.clamp(SOONEST, band.holds));
         Ok(reading)

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, SystemTime};
-use wire::{Data, HalfHour, Region};
+use wire::{Data, HalfHour, Regions};
 
 pub(super) const SAID: Said = Said("uk carbon intensity");
 const HALF_HOUR: u64 = 1800;
@@ -62,7 +62,7 @@ impl CarbonIntensityUk {
         match self.place(zone)? {
             None => self.ask(zone, "intensity").await,
             Some(postcode) => {
-                let regions: Vec<Region> = self.ask(zone, &format!("regional/postcode/{postcode}")).await?;
+                let regions = self.ask(zone, &format!("regional/postcode/{postcode}")).await?;
                 one_region(regions, postcode)
             }
         }
@@ -76,24 +76,24 @@ impl CarbonIntensityUk {
             None => self.ask(zone, &format!("intensity/{from}/{span}")).await,
             Some(postcode) => {
                 let path = format!("regional/intensity/{from}/{span}/postcode/{postcode}");
-                one_region(vec![self.ask::<Region>(zone, &path).await?], postcode)
+                one_region(self.ask(zone, &path).await?, postcode)
             }
         }
     }
 }
 
 /// The half hours of the only region that there is, which must be the one asked for.
-fn one_region(regions: Vec<Region>, postcode: &str) -> Result<Vec<HalfHour>> {
-    let mut regions = regions.into_iter();
-    match (regions.next(), regions.next()) {
-        (Some(region), None) => {
-            if let Some(answered) = &region.postcode {
-                SAID.same_zone(postcode, answered)?;
-            }
-            Ok(region.data)
-        }
-        _ => Err(SAID.wrong("data", "is not of one region")),
+fn one_region(regions: Regions, postcode: &str) -> Result<Vec<HalfHour>> {
+    let region = match regions {
+        Regions::Alone(region) => Some(region),
+        Regions::Listed(mut regions) if regions.len() == 1 => regions.pop(),
+        Regions::Listed(_) => None,
+    };
+    let region = region.ok_or_else(|| SAID.wrong("data", "is not of one region"))?;
+    if let Some(answered) = &region.postcode {
+        SAID.same_zone(postcode, answered)?;
     }
+    Ok(region.data)
 }
 
 /// `2018-01-20T12:00Z`: the service writes and reads times without seconds.

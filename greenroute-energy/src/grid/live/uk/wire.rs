@@ -5,6 +5,14 @@ pub(super) struct Data<T> {
     pub(super) data: T,
 }
 
+/// One region, alone or in a list: the service does both.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Regions {
+    Listed(Vec<Region>),
+    Alone(Region),
+}
+
 #[derive(Debug, Deserialize)]
 pub(super) struct Region {
     pub(super) postcode: Option<String>,
