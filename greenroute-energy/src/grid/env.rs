@@ -1,6 +1,6 @@
 use super::live::{Cached, CarbonIntensityUk, Eia, ElectricityMaps, WattTime, WattTimeBuilder};
 use super::{Chain, HourlyShapes, YearlyAverages};
-use greenroute_core::{Error, ErrorKind, GridIntensity, Result};
+use greenroute_core::{Error, ErrorKind, GridIntensity, Result, Runtime};
 use std::sync::Arc;
 
 /// What the environment gives of carbon intensities.
@@ -17,15 +17,16 @@ pub struct FromEnv {
 }
 
 /// Live sources by the environment variables `ELECTRICITY_MAPS_API_KEY` and `EIA_API_KEY`, and `WATTTIME_USERNAME` (or
-/// `WATTTIME_USER`) with `WATTTIME_PASSWORD`; one that is empty counts as unset. Nothing is asked yet.
+/// `WATTTIME_USER`) with `WATTTIME_PASSWORD`; one that is empty counts as unset. Nothing is asked yet; what is asked
+/// later goes on in the background of `runtime`, whose clock counts.
 ///
 /// # Errors
 /// [`ErrorKind::Config`] for a key that cannot be one, naming its variable.
-pub fn from_env() -> Result<FromEnv> {
-    read(|variable| std::env::var(variable).ok())
+pub fn from_env(runtime: &Arc<dyn Runtime>) -> Result<FromEnv> {
+    read(|variable| std::env::var(variable).ok(), runtime)
 }
 
-fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<FromEnv> {
+fn read(lookup: impl Fn(&str) -> Option<String>, runtime: &Arc<dyn Runtime>) -> Result<FromEnv> {
     let mut unset = Vec::new();
     let mut found = |variable: &'static str| {
         let value = lookup(variable).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
@@ -37,20 +38,20 @@ fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<FromEnv> {
     let mut sources: Vec<Arc<dyn GridIntensity>> = Vec::new();
     if let Some(key) = found("ELECTRICITY_MAPS_API_KEY") {
         let source = ElectricityMaps::new(key).map_err(of("ELECTRICITY_MAPS_API_KEY"))?;
-        sources.push(Arc::new(Cached::new(source)));
+        sources.push(Arc::new(Cached::new(source).runtime(Arc::clone(runtime))));
     }
     if let Some(key) = found("EIA_API_KEY") {
         let source = Eia::new(key).map_err(of("EIA_API_KEY"))?;
-        sources.push(Arc::new(Cached::new(source)));
+        sources.push(Arc::new(Cached::new(source).runtime(Arc::clone(runtime))));
     }
-    sources.push(Arc::new(Cached::new(CarbonIntensityUk::new()?)));
+    sources.push(Arc::new(Cached::new(CarbonIntensityUk::new()?).runtime(Arc::clone(runtime))));
     sources.push(Arc::new(HourlyShapes));
     sources.push(Arc::new(YearlyAverages));
     let user = lookup("WATTTIME_USER").filter(|user| !user.trim().is_empty());
     let user = if user.is_some() { user } else { found("WATTTIME_USERNAME") };
     let marginal = match user.zip(found("WATTTIME_PASSWORD")) {
         Some((user, password)) => {
-            let builder = WattTime::builder(&user, password);
+            let builder = WattTime::builder(&user, password).runtime(Arc::clone(runtime));
             // What cannot be is to be known now, and not at the first request.
             builder.clone().build().map_err(of("WATTTIME_USERNAME or WATTTIME_PASSWORD"))?;
             Some(builder)
@@ -67,9 +68,38 @@ fn of(variable: &'static str) -> impl Fn(Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_core::future::BoxFuture;
+    use std::time::{Duration, SystemTime};
+
+    #[derive(Debug)]
+    struct Still;
+
+    impl Runtime for Still {
+        fn now(&self) -> SystemTime {
+            SystemTime::UNIX_EPOCH
+        }
+
+        fn elapsed(&self) -> Duration {
+            Duration::ZERO
+        }
+
+        fn sleep(&self, _duration: Duration) -> BoxFuture<'static, ()> {
+            Box::pin(std::future::pending())
+        }
+
+        fn spawn(&self, _task: BoxFuture<'static, ()>) {}
+
+        fn unique_id(&self) -> u128 {
+            7
+        }
+    }
 
     fn with(set: &[(&str, &str)]) -> Result<FromEnv> {
-        read(|variable| set.iter().find(|(name, _)| *name == variable).map(|(_, value)| (*value).to_owned()))
+        let lookup = |variable: &str| {
+            set.iter().find(|(name, _)| *name == variable).map(|(_, value)| (*value).to_owned())
+        };
+        let runtime: Arc<dyn Runtime> = Arc::new(Still);
+        read(lookup, &runtime)
     }
 
     #[test]

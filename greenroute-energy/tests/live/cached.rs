@@ -8,6 +8,7 @@ use greenroute_core::{
     Basis, Error, ErrorKind, Estimate, GridIntensity, GridReading, Method, Result, Runtime, Zone,
 };
 use greenroute_energy::grid::live::{Cached, ElectricityMaps};
+use greenroute_http::Timeouts;
 use greenroute_testkit::{FakeServer, Fault, Reply, RetryAfter, grids};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -80,23 +81,67 @@ async fn many_who_ask_at_once_share_one_request() {
     assert_eq!(slow.seen(), 2, "one request for each zone");
 }
 
+/// A source that answers after this time, kept by this runtime or by none.
+async fn slow(
+    world: &grids::GridWorld,
+    latency: Duration,
+    runtime: Option<Arc<dyn Runtime>>,
+) -> (FakeServer, Arc<Cached<ElectricityMaps>>) {
+    let server = FakeServer::builder().key(KEY).latency(latency);
+    let server = server.vendor(grids::ElectricityMaps::new(world)).start().await.unwrap();
+    let patient = Timeouts { total: 20 * SECOND, idle: 20 * SECOND, ..quick() };
+    let maps = ElectricityMaps::builder(KEY).base_url(&server.url(MAPS)).timeouts(patient).build().unwrap();
+    let cached = Cached::new(maps);
+    (
+        server,
+        Arc::new(match runtime {
+            Some(runtime) => cached.runtime(runtime),
+            None => cached,
+        }),
+    )
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_asker_who_gives_up_leaves_the_others_their_answer() {
-    let fakes = Fakes::start().await;
-    let slow = FakeServer::builder().key(KEY).latency(Duration::from_millis(200));
-    let slow = slow.vendor(grids::ElectricityMaps::new(&fakes.world)).start().await.unwrap();
-    let maps = ElectricityMaps::builder(KEY).base_url(&slow.url(MAPS)).timeouts(quick()).build().unwrap();
-    let cached = Arc::new(Cached::new(maps).runtime(Arc::new(Hand::new())));
+    let world = grids::GridWorld::at(SystemTime::now());
+    world.set("DE", SystemTime::UNIX_EPOCH, Some(100.0));
+    let (server, cached) = slow(&world, Duration::from_millis(200), None).await;
     let ask = || {
         let cached = Arc::clone(&cached);
-        async move { cached.intensity(&zone("DE"), noon()).await }
+        async move { cached.intensity(&zone("DE"), SystemTime::now()).await }
     };
     let impatient = tokio::spawn(tokio::time::timeout(Duration::from_millis(50), ask()));
     tokio::time::sleep(Duration::from_millis(20)).await;
     let patient = tokio::spawn(ask());
     assert!(impatient.await.unwrap().is_err());
-    assert!(patient.await.unwrap().is_ok());
-    assert_eq!(slow.seen(), 1);
+    assert!(patient.await.unwrap().is_ok_and(|reading| reading.zone == zone("DE")));
+    assert_eq!(server.seen(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn with_a_runtime_a_request_goes_on_when_everybody_gave_up() {
+    let fakes = Fakes::start().await;
+    let (server, cached) = slow(&fakes.world, Duration::from_millis(200), Some(Arc::new(Hand::new()))).await;
+    let de = zone("DE");
+    let given_up = tokio::time::timeout(Duration::from_millis(50), cached.intensity(&de, noon())).await;
+    assert!(given_up.is_err());
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    cached.intensity(&de, noon()).await.unwrap();
+    assert_eq!(server.seen(), 1, "the answer was there");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nobody_waits_longer_than_three_seconds_and_a_slow_answer_is_kept() {
+    let fakes = Fakes::start().await;
+    let runtime = Arc::new(crate::world::Clock::new());
+    let (server, cached) = slow(&fakes.world, 4 * SECOND, Some(runtime)).await;
+    let de = zone("DE");
+    let begun = std::time::Instant::now();
+    let error = cached.intensity(&de, noon()).await.unwrap_err();
+    assert!(begun.elapsed() < 4 * SECOND, "{:?}", begun.elapsed());
+    assert_eq!((error.kind(), error.origin()), (&ErrorKind::Timeout, "cached grid"));
+    cached.intensity(&de, noon()).await.unwrap();
+    assert_eq!(server.seen(), 1, "the second asker waited for the same answer");
 }
 
 #[tokio::test]
@@ -227,6 +272,8 @@ async fn forecasts_are_kept_for_half_an_hour_and_cut_to_the_span() {
     assert_eq!(bench.asked(), 1);
     assert_eq!(ahead(Duration::ZERO, 9 * HOUR).await.unwrap(), 10);
     assert_eq!(bench.asked(), 2, "more than is kept");
+    let backwards = bench.cached.forecast(&zone("DE"), noon() + HOUR, noon() - HOUR).await.unwrap_err();
+    assert_eq!((backwards.kind(), bench.asked()), (&ErrorKind::Config, 2));
     bench.pass(31 * MINUTE);
     bench.fakes.server.fault_next(MAPS, Fault::Server500);
     let old = bench.cached.forecast(&zone("DE"), noon() + 31 * MINUTE, noon() + 3 * HOUR).await.unwrap();

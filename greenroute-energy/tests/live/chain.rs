@@ -1,7 +1,6 @@
 //! From a live source to a receipt: what fails degrades, is told, and never costs the answer.
 
-use crate::world::{Fakes, HOUR, Hand, KEY, MINUTE, noon, quick, zone};
-use futures_core::future::BoxFuture;
+use crate::world::{Clock, Fakes, HOUR, Hand, KEY, MINUTE, noon, quick, zone};
 use futures_util::future::join_all;
 use greenroute_core::chat::{Block, ChatRequest, ChatResponse, FinishReason};
 use greenroute_core::model::{ModelCard, ModelKey, Privacy, Window};
@@ -12,7 +11,6 @@ use greenroute_energy::grid::{Chain, YearlyAverages};
 use greenroute_energy::{Machine, ladder, sites};
 use greenroute_testkit::{Fault, RetryAfter};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 const MAPS: &str = "electricity_maps";
 
@@ -63,32 +61,6 @@ async fn a_crowd_at_a_source_that_is_down_asks_it_once_and_all_are_answered() {
     assert!(fakes.asked(MAPS).len() <= 3, "at most once for each zone, and none after the first refusal");
 }
 
-/// The Router's clock: this machine's.
-#[derive(Debug)]
-struct Clock(std::time::Instant);
-
-impl Runtime for Clock {
-    fn now(&self) -> SystemTime {
-        noon()
-    }
-
-    fn elapsed(&self) -> Duration {
-        self.0.elapsed()
-    }
-
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        Box::pin(tokio::time::sleep(duration))
-    }
-
-    fn spawn(&self, task: BoxFuture<'static, ()>) {
-        tokio::spawn(task);
-    }
-
-    fn unique_id(&self) -> u128 {
-        7
-    }
-}
-
 async fn answer(grid: impl GridIntensity) -> Answer {
     let window = Window { context: 4096, max_output: None };
     let mut card = ModelCard::new(ModelKey::new("acme", "acme-8b"), window, Privacy::Remote);
@@ -100,7 +72,7 @@ async fn answer(grid: impl GridIntensity) -> Answer {
         Ok(ChatResponse::new(request.model, text, FinishReason::Stop, Counted::Reported(usage)))
     });
     let accountant = Accountant::new(ladder(&Machine::detect()), sites());
-    let clock = Arc::new(Clock(std::time::Instant::now()));
+    let clock = Arc::new(Clock::new());
     let router = Router::builder(accountant, YearlyAverages::world(), clock).grid(grid).provider(provider);
     router.build().unwrap().chat("Why is the sky blue?").await.unwrap()
 }

@@ -6,7 +6,7 @@ use greenroute_energy::grid::live::{CarbonIntensityUk, Eia, ElectricityMaps, Wat
 use greenroute_http::{Secret, Timeouts};
 use greenroute_testkit::{FakeServer, Recorded, grids};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
@@ -47,6 +47,38 @@ impl Runtime for Hand {
 
     fn sleep(&self, _duration: Duration) -> BoxFuture<'static, ()> {
         Box::pin(std::future::pending())
+    }
+
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        tokio::spawn(task);
+    }
+
+    fn unique_id(&self) -> u128 {
+        7
+    }
+}
+
+/// It is always noon, and waiting takes its time.
+#[derive(Debug)]
+pub(crate) struct Clock(Instant);
+
+impl Clock {
+    pub(crate) fn new() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Runtime for Clock {
+    fn now(&self) -> SystemTime {
+        noon()
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(duration))
     }
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {

@@ -57,6 +57,14 @@ impl Said {
         Err(self.wrong("zone", format!("is `{}`, and {asked} was asked for", shortened(answered))))
     }
 
+    /// That a forecast is asked for some time.
+    pub(super) fn span(self, from: SystemTime, to: SystemTime) -> Result<()> {
+        if from < to {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Config, self.0, "`to` must be after `from`"))
+    }
+
     /// That `time` is not further before `at` than `oldest`, nor after it beyond `newest`.
     pub(super) fn near(
         self,

@@ -18,6 +18,11 @@ impl Clock {
         self.0.as_ref().map_or_else(SystemTime::now, |runtime| runtime.now())
     }
 
+    /// What can wait and work in the background; this machine's clock alone cannot.
+    pub(super) fn runtime(&self) -> Option<&Arc<dyn Runtime>> {
+        self.0.as_ref()
+    }
+
     /// Time since some fixed moment, never going back.
     pub(super) fn elapsed(&self) -> Duration {
         self.0.as_ref().map_or_else(|| START.elapsed(), |runtime| runtime.elapsed())

@@ -4,7 +4,7 @@ use super::super::band::Band;
 use super::super::clock::Clock;
 use super::backoff::{Concern, Failing};
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, Shared, WeakShared};
+use futures_util::future::{BoxFuture, Either, Shared, WeakShared, select};
 use greenroute_core::{Error, ErrorKind, GridReading, Method, Result, Zone};
 use std::collections::HashMap;
 use std::future::Future;
@@ -17,6 +17,9 @@ const LONGEST: Duration = Duration::from_secs(3600);
 pub(super) const OLDEST: Duration = Duration::from_secs(3 * 3600);
 /// How long a forecast is kept: sources make new ones once or twice an hour.
 const FORECAST: Duration = Duration::from_secs(1800);
+/// How long somebody waits for one source where the waiting can go on without him: a call waits ten seconds for all
+/// zones and sources together.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// What is asked for a time this near is asked for now.
 const NOW: Duration = Duration::from_secs(300);
 
@@ -38,8 +41,9 @@ impl Span {
 
     fn covers(self, other: Self) -> bool {
         // A forecast that begins a little after the time asked for lacks nothing of what is still to come.
-        let early = self.0.duration_since(other.0).map_or(Duration::ZERO, |early| early);
-        early <= NOW && other.1 <= self.1
+        let early = self.0.duration_since(other.0).unwrap_or_default();
+        let forwards = other.0 < other.1 || other == Self::NOW;
+        forwards && early <= NOW && other.1 <= self.1
     }
 }
 
@@ -99,7 +103,7 @@ impl Keep {
         let error = match self.enter(&key, span, at, ask) {
             Entered::Kept(readings) => return Ok(readings),
             Entered::Blocked(error) => error,
-            Entered::Waiting(flight) => match flight.await {
+            Entered::Waiting(flight) => match self.patiently(&key, flight).await {
                 Ok(readings) => return Ok(within(&readings, span)),
                 Err(error) => copied(&error),
             },
@@ -132,6 +136,19 @@ impl Keep {
         let now = self.clock.now();
         let apart = now.duration_since(at).or_else(|_| at.duration_since(now)).unwrap_or_default();
         apart <= NOW
+    }
+
+    /// The outcome, where it comes soon enough. Whatever comes later is kept for the next who asks.
+    async fn patiently(&self, key: &Key, flight: Shared<Flight>) -> Outcome {
+        let Some(runtime) = self.clock.runtime() else { return flight.await };
+        match select(flight, runtime.sleep(PATIENCE)).await {
+            Either::Left((outcome, _)) => outcome,
+            Either::Right(_) => {
+                let told =
+                    format!("zone {}: no answer within {PATIENCE:?}; it is waited for without you", key.zone);
+                Err(Arc::new(Error::new(ErrorKind::Timeout, "cached grid", told)))
+            }
+        }
     }
 
     fn locked(&self) -> MutexGuard<'_, State> {
@@ -174,6 +191,11 @@ impl Keep {
         };
         let flight = flight.boxed().shared();
         slot.flight = flight.downgrade().map(|weak| (span, weak));
+        drop(state);
+        if let Some(runtime) = self.clock.runtime() {
+            // It lands also where everybody gave up: what was learnt of the source is not to be lost.
+            runtime.spawn(flight.clone().map(drop).boxed());
+        }
         Entered::Waiting(flight)
     }
 
@@ -242,6 +264,10 @@ impl State {
     }
 
     fn failed(&mut self, key: &Key, error: &Error, now: Duration) {
+        if *error.kind() == ErrorKind::Config {
+            // What was asked was wrong, and that says nothing of the source.
+            return;
+        }
         let others = || {
             let answered = |slot: &Slot| slot.kept.is_some() && slot.failing.is_none();
             self.slots.iter().any(|(other, slot)| other.zone != key.zone && answered(slot))

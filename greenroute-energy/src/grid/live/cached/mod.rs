@@ -24,6 +24,9 @@ use std::time::{Duration, SystemTime};
 ///
 /// What is asked for a time more than five minutes away from now is asked of the source each time.
 ///
+/// With a [`Runtime`] nobody waits longer than three seconds: the request goes on in the background, and its answer is
+/// there for who asks next. Without one a request ends when the last who waits for it gives up.
+///
 /// It is a [`GridIntensity`] around one, and a [`MarginalIntensity`] around one; their answers never mix.
 pub struct Cached<S> {
     source: Arc<S>,
@@ -37,7 +40,7 @@ impl<S> Cached<S> {
         Self { source: Arc::new(source), keep: Arc::new(Keep::new(Clock::default(), OLDEST)) }
     }
 
-    /// By a runtime's clock, with nothing kept yet.
+    /// By a runtime's clock, and with requests that go on in the background. Nothing is kept yet.
     #[must_use]
     pub fn runtime(self, runtime: Arc<dyn Runtime>) -> Self {
         let keep = Keep::new(Clock::of(runtime), self.keep.oldest);

@@ -166,6 +166,7 @@ impl GridIntensity for ElectricityMaps {
     }
 
     async fn forecast(&self, zone: &Zone, from: SystemTime, to: SystemTime) -> Result<Vec<GridReading>> {
+        SAID.span(from, to)?;
         // The furthest that there is: where `from` lies nobody here knows.
         let asked = self.ask("forecast", zone, |request| request.query("horizonHours", 72)).await;
         let forecast: Forecast = asked.map_err(|error| match error.kind() {

@@ -173,6 +173,7 @@ impl GridIntensity for CarbonIntensityUk {
     }
 
     async fn forecast(&self, zone: &Zone, from: SystemTime, to: SystemTime) -> Result<Vec<GridReading>> {
+        SAID.span(from, to)?;
         let half_hours = self.ahead(zone, from, to).await?;
         let mut readings = Vec::with_capacity(half_hours.len());
         for half_hour in &half_hours {

@@ -189,6 +189,7 @@ impl MarginalIntensity for WattTime {
         from: SystemTime,
         to: SystemTime,
     ) -> Result<Vec<MarginalReading>> {
+        SAID.span(from, to)?;
         // The furthest that there is: where `from` lies nobody here knows.
         let series = self.series(zone, "v3/forecast", |request| request.query("horizon_hours", 72)).await?;
         let within =
