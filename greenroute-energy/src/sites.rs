@@ -165,7 +165,9 @@ mod tests {
     fn a_region_beats_the_provider_and_is_not_assumed() {
         assert_eq!(placed("gemini", Some("us-west1")), (Some("US-NW-BPAT".to_owned()), false, 1.085));
         assert_eq!(placed("openai", Some("EastUS")), (Some("US-MIDA-PJM".to_owned()), false, 1.14));
-        assert_eq!(placed("openai", Some("no-such-region")), (Some("US".to_owned()), true, 1.17));
+        assert_eq!(placed("anthropic", Some("us")), (Some("US".to_owned()), false, 1.2));
+        let (.., pue) = placed("openai", Some("no-such-region"));
+        assert_eq!(pue, 1.17, "whose building it is, is still known");
         let mine = sites().with_own_zone("FR".parse().unwrap());
         assert!(mine.own_zone().is_some());
     }

@@ -10,25 +10,35 @@ use std::time::SystemTime;
 /// Whatever is given names the sources that were passed over and why, so that a typical hour is never taken for the
 /// present one. All are asked for the same zone: a chain degrades in time, never in place.
 #[derive(Debug, Clone)]
-pub struct Chain(Vec<Arc<dyn GridIntensity>>);
+pub struct Chain(Vec<Link>);
+
+#[derive(Debug, Clone)]
+struct Link {
+    source: Arc<dyn GridIntensity>,
+    /// Whether it only refines what follows, where it knows the zone: that it does not is no loss worth telling.
+    refines: bool,
+}
 
 impl Chain {
     /// A chain of these sources, best first.
     #[must_use]
     pub fn new(sources: Vec<Arc<dyn GridIntensity>>) -> Self {
-        Self(sources)
+        Self(sources.into_iter().map(|source| Link { source, refines: false }).collect())
     }
 
-    /// What needs no network: typical hours where they are known, else yearly averages.
+    /// What needs no network: typical hours where a zone has them, else yearly averages. That a zone has no typical
+    /// hours, as most of the world, is not told.
     #[must_use]
     pub fn bundled() -> Self {
-        Self(vec![Arc::new(HourlyShapes), Arc::new(YearlyAverages)])
+        let mut chain = Self::new(vec![Arc::new(YearlyAverages)]);
+        chain.0.insert(0, Link { source: Arc::new(HourlyShapes), refines: true });
+        chain
     }
 
     /// With a better source in front of all others.
     #[must_use]
     pub fn with_first(mut self, source: impl GridIntensity) -> Self {
-        self.0.insert(0, Arc::new(source));
+        self.0.insert(0, Link { source: Arc::new(source), refines: false });
         self
     }
 }
@@ -36,49 +46,51 @@ impl Chain {
 /// What has been asked in vain.
 #[derive(Default)]
 struct Tried {
-    reasons: Vec<Cow<'static, str>>,
+    /// Every reason, and whether a reading tells it.
+    reasons: Vec<(String, bool)>,
     /// The first failure that is not just a zone or a question unknown to the source: that may pass.
     fault: Option<Error>,
 }
 
 impl Tried {
-    fn note(&mut self, error: Error) {
-        self.reasons.push(error.to_string().into());
-        if self.fault.is_none() && *error.kind() != ErrorKind::Unsupported {
-            self.fault = Some(error);
+    fn note(&mut self, link: &Link, error: Error) {
+        let unknown = *error.kind() == ErrorKind::Unsupported;
+        self.reasons.push((error.to_string(), !(unknown && link.refines)));
+        if !unknown {
+            self.fault.get_or_insert(error);
         }
     }
 
     fn mark(&self, mut reading: GridReading) -> GridReading {
-        reading.passed_over.splice(0..0, self.reasons.iter().cloned());
+        let told = self.reasons.iter().filter(|(_, told)| *told).map(|(why, _)| Cow::from(why.clone()));
+        reading.passed_over.splice(0..0, told);
         reading
     }
 
     fn into_error(self, zone: &Zone) -> Error {
-        let reasons =
-            if self.reasons.is_empty() { "it has no source".into() } else { self.reasons.join("; ") };
+        let reasons: Vec<String> = self.reasons.into_iter().map(|(why, _)| why).collect();
+        let reasons = if reasons.is_empty() { "there is no source".to_owned() } else { reasons.join("; ") };
         let message = format!("nothing is known of zone {zone}: {reasons}");
-        let Some(fault) = self.fault else {
-            return Error::new(ErrorKind::Unsupported, "grid chain", message);
-        };
-        let error =
-            Error::new(fault.kind().clone(), "grid chain", message).with_retryable(fault.is_retryable());
-        match fault.retry_after() {
+        let Some(fault) = self.fault else { return Error::new(ErrorKind::Unsupported, ORIGIN, message) };
+        let error = Error::new(fault.kind().clone(), ORIGIN, message).with_retryable(fault.is_retryable());
+        let error = match fault.retry_after() {
             Some(after) => error.with_retry_after(after),
             None => error,
-        }
-        .with_source(fault)
+        };
+        error.with_source(fault)
     }
 }
+
+const ORIGIN: &str = "grid chain";
 
 #[async_trait]
 impl GridIntensity for Chain {
     async fn intensity(&self, zone: &Zone, at: SystemTime) -> Result<GridReading> {
         let mut tried = Tried::default();
-        for source in &self.0 {
-            match source.intensity(zone, at).await {
+        for link in &self.0 {
+            match link.source.intensity(zone, at).await {
                 Ok(reading) => return Ok(tried.mark(reading)),
-                Err(error) => tried.note(error),
+                Err(error) => tried.note(link, error),
             }
         }
         Err(tried.into_error(zone))
@@ -86,14 +98,14 @@ impl GridIntensity for Chain {
 
     async fn forecast(&self, zone: &Zone, from: SystemTime, to: SystemTime) -> Result<Vec<GridReading>> {
         let mut tried = Tried::default();
-        for source in &self.0 {
-            match source.forecast(zone, from, to).await {
+        for link in &self.0 {
+            match link.source.forecast(zone, from, to).await {
                 Ok(readings) if readings.is_empty() => {
                     let message = format!("the forecast for zone {zone} was empty");
-                    tried.note(Error::new(ErrorKind::Unsupported, "grid chain", message));
+                    tried.note(link, Error::new(ErrorKind::Unsupported, ORIGIN, message));
                 }
                 Ok(readings) => return Ok(readings.into_iter().map(|reading| tried.mark(reading)).collect()),
-                Err(error) => tried.note(error),
+                Err(error) => tried.note(link, error),
             }
         }
         Err(tried.into_error(zone))
@@ -161,10 +173,10 @@ mod tests {
         assert!(texas.source.contains("typical hour"));
         assert_eq!(texas.passed_over, ["live: no zone US-TEX-ERCO"]);
         let france = chain(Some(ErrorKind::Connection)).intensity(&zone("FR"), NOW).await.unwrap();
-        assert_eq!(
-            france.passed_over,
-            ["live: no route", "hourly shapes: no hourly shape is known for zone FR"]
-        );
+        assert_eq!(france.passed_over, ["live: no route"], "that France has no typical hours is no loss");
+        let bundled: Vec<Arc<dyn GridIntensity>> = vec![Arc::new(HourlyShapes), Arc::new(YearlyAverages)];
+        let plain = Chain::new(bundled).intensity(&zone("FR"), NOW).await.unwrap();
+        assert_eq!(plain.passed_over, ["hourly shapes: no hourly shape is known for zone FR"]);
         assert_eq!(france.zone, zone("FR"));
     }
 
@@ -172,7 +184,9 @@ mod tests {
     async fn a_zone_that_nobody_knows_is_an_error_and_never_another_place() {
         let error = chain(None).intensity(&zone("DE-BY"), NOW).await.unwrap_err();
         assert_eq!(error.kind(), &ErrorKind::Unsupported);
-        assert!(error.message().contains("DE-BY") && error.message().contains("live: no zone"));
+        for why in ["DE-BY", "live: no zone", "hourly shapes: no", "yearly averages: no"] {
+            assert!(error.message().contains(why), "{error}");
+        }
         let none = Chain::new(Vec::new()).intensity(&zone("FR"), NOW).await.unwrap_err();
         assert_eq!(none.kind(), &ErrorKind::Unsupported);
     }

@@ -8,7 +8,8 @@ const TABLE: &str = include_str!("../../data/grid/regions.csv");
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct CloudRegion {
-    /// `aws`, `azure` or `gcp`.
+    /// `aws`, `azure` or `gcp`; `hosted` for a country that providers name as a region: whose buildings it is in is not
+    /// known.
     pub cloud: &'static str,
     /// As in an API: `us-east-1`, `eastus`, `us-east1`.
     pub name: &'static str,
@@ -62,8 +63,9 @@ impl CloudRegion {
             _ => rest.next().filter(|first| *first == '-').and_then(|_| rest.next()),
         };
         let is_zone = |zone: char| match self.cloud {
+            "aws" | "gcp" => zone.is_ascii_lowercase(),
             "azure" => matches!(zone, '1'..='3'),
-            _ => zone.is_ascii_lowercase(),
+            _ => false,
         };
         name == self.name || (rest.next().is_none() && zone.is_some_and(is_zone))
     }
@@ -102,7 +104,7 @@ mod tests {
         let mut names = HashSet::new();
         for region in CloudRegion::all() {
             assert!(names.insert(region.name), "{} is there twice", region.name);
-            assert!(matches!(region.cloud, "aws" | "azure" | "gcp"));
+            assert!(matches!(region.cloud, "aws" | "azure" | "gcp" | "hosted"));
             assert!(region.source.starts_with("https://"), "{}", region.name);
             let figures = region.pue.is_some() || region.wue.is_some() || region.market.is_some();
             assert_eq!(figures, region.efficiency_source.is_some(), "{}", region.name);
@@ -144,6 +146,7 @@ mod tests {
             ("europe-west1", "europe-west1"),
             ("East US 2", "eastus2"),
             ("eastus-2", "eastus"),
+            ("US", "us"),
             ("westeurope-3", "westeurope"),
         ] {
             assert_eq!(CloudRegion::find(name).map(|region| region.name), Some(region), "{name}");
@@ -154,7 +157,8 @@ mod tests {
     fn what_is_no_region_is_nowhere() {
         for name in [
             "",
-            "us",
+            "us-a",
+            "eu",
             "global",
             "europe",
             "us-east",
