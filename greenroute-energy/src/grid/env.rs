@@ -1,5 +1,5 @@
+use super::Chain;
 use super::live::{Cached, CarbonIntensityUk, Eia, ElectricityMaps, WattTime, WattTimeBuilder};
-use super::{Chain, HourlyShapes, YearlyAverages};
 use greenroute_core::{Error, ErrorKind, GridIntensity, Result, Runtime};
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub struct FromEnv {
     /// Averages, best first: every live source whose key is set, each [`Cached`], Great Britain's, which needs none and
-    /// is asked for `GB` only; then typical hours and yearly averages.
+    /// is asked for `GB` only; then typical hours and yearly averages. Readings name the better sources that failed.
     pub averages: Chain,
     /// Marginal intensities, where an account of WattTime's is set. It still has to be told which of its regions are
     /// which zones.
@@ -35,18 +35,17 @@ fn read(lookup: impl Fn(&str) -> Option<String>, runtime: &Arc<dyn Runtime>) -> 
         }
         value
     };
-    let mut sources: Vec<Arc<dyn GridIntensity>> = Vec::new();
-    if let Some(key) = found("ELECTRICITY_MAPS_API_KEY") {
-        let source = ElectricityMaps::new(key).map_err(of("ELECTRICITY_MAPS_API_KEY"))?;
-        sources.push(Arc::new(Cached::new(source).runtime(Arc::clone(runtime))));
-    }
+    let uk = cached(CarbonIntensityUk::new()?, runtime);
+    let mut averages = Chain::bundled().with_first_where_known(uk);
+    let maps = found("ELECTRICITY_MAPS_API_KEY");
     if let Some(key) = found("EIA_API_KEY") {
         let source = Eia::new(key).map_err(of("EIA_API_KEY"))?;
-        sources.push(Arc::new(Cached::new(source).runtime(Arc::clone(runtime))));
+        averages = averages.with_first_where_known(cached(source, runtime));
     }
-    sources.push(Arc::new(Cached::new(CarbonIntensityUk::new()?).runtime(Arc::clone(runtime))));
-    sources.push(Arc::new(HourlyShapes));
-    sources.push(Arc::new(YearlyAverages));
+    if let Some(key) = maps {
+        let source = ElectricityMaps::new(key).map_err(of("ELECTRICITY_MAPS_API_KEY"))?;
+        averages = averages.with_first(cached(source, runtime));
+    }
     let user = lookup("WATTTIME_USER").filter(|user| !user.trim().is_empty());
     let user = if user.is_some() { user } else { found("WATTTIME_USERNAME") };
     let marginal = match user.zip(found("WATTTIME_PASSWORD")) {
@@ -58,7 +57,11 @@ fn read(lookup: impl Fn(&str) -> Option<String>, runtime: &Arc<dyn Runtime>) -> 
         }
         None => None,
     };
-    Ok(FromEnv { averages: Chain::new(sources), marginal, unset })
+    Ok(FromEnv { averages, marginal, unset })
+}
+
+fn cached<S: GridIntensity>(source: S, runtime: &Arc<dyn Runtime>) -> Cached<S> {
+    Cached::new(source).runtime(Arc::clone(runtime))
 }
 
 fn of(variable: &'static str) -> impl Fn(Error) -> Error {
