@@ -4,6 +4,7 @@
 //! machine; [`grid::YearlyAverages`] knows the carbon intensity of countries, states and provinces.
 
 mod blind;
+pub mod calibrate;
 pub mod counter;
 pub mod grid;
 mod instrument;
