@@ -49,6 +49,8 @@ const ALIKE: f64 = 0.8;
 /// No machine and no meter repeats itself better than this, from one day to the next: the least scale of residuals, in
 /// logarithms.
 const LEAST_SCALE: f64 = 0.1;
+/// A line around which readings scatter more than this explains nothing: three times it is a factor of 4.5.
+const LARGEST_SCALE: f64 = 0.5;
 /// What the scale is taken for before there are points, and how many points that is worth.
 const USUAL_SCALE: f64 = 0.2;
 const USUAL_WEIGHT: f64 = 2.0;
@@ -80,7 +82,8 @@ impl Fit {
         let shape = shape(points, prior).ok_or(Unfit::OneSize)?;
         let rows = rows(points, shape, prior);
         let terms = shape.terms();
-        let (found, scale) = robust::line(&rows, terms, LEAST_SCALE).ok_or(few(needed + 1))?;
+        let (found, scale) =
+            robust::line(&rows, terms, LEAST_SCALE..=LARGEST_SCALE).ok_or(few(needed + 1))?;
         let residuals: Vec<f64> = rows.iter().map(|row| row.residual(found)).collect();
         let off = residuals.iter().filter(|residual| residual.abs() > SET_ASIDE * scale).count();
         if off * 4 > points.len() {
@@ -126,6 +129,16 @@ impl Fit {
             &self.profile;
         let read = joules_per_input_token.as_joules() * point.read();
         overhead_joules.as_joules() + read + joules_per_output_token.as_joules() * point.written()
+    }
+
+    /// Whether it may be what [`Fit::of`] gave for this meter: a file may hold anything.
+    pub(super) fn is_sound(&self, meter: &MeterId, boundary: Boundary) -> bool {
+        let Self { profile, prior_share, drift, .. } = self;
+        let banded =
+            profile.low > 0.0 && profile.low <= 1.0 && profile.high >= 1.0 && profile.high.is_finite();
+        let ours = profile.meter.as_ref() == Some(meter) && profile.boundary == boundary;
+        let drifted = drift.is_none_or(|drift| drift.is_finite() && drift > 0.0);
+        banded && ours && drifted && (0.0..=1.0).contains(prior_share)
     }
 
     /// How far a point lies off, as the logarithm of what was read over what is told.

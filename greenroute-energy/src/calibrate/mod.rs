@@ -1,12 +1,19 @@
 //! What measurements teach: a model's own energy profile, and how far a modelled meter is off on a deployment.
-pub(crate) mod fit;
+mod apply;
+mod book;
+mod change;
+mod file;
+mod fit;
 mod offset;
-pub(crate) mod point;
-pub(crate) mod prior;
-pub(crate) mod refusal;
+mod point;
+mod prior;
+mod refusal;
 mod robust;
 mod series;
 
+pub use apply::Applied;
+pub use book::CalibrationBook;
+pub use change::Calibrated;
 pub use fit::{Fit, Shape};
 pub use offset::{LoadPoint, offsets};
 pub use point::Point;

@@ -58,7 +58,7 @@ pub fn offsets(
     meter: &MeterId,
     points: &[LoadPoint],
     prior: Spread,
-    counted_apart: Option<(f64, f64)>,
+    counted_apart: (f64, f64),
     today: Date,
 ) -> Result<Vec<LoadOffset>, Unfit> {
     let mut bins: BTreeMap<u8, Vec<&LoadPoint>> = BTreeMap::new();
@@ -80,7 +80,7 @@ fn offset(
     meter: &MeterId,
     bin: &[&LoadPoint],
     variances: Variances,
-    counted_apart: Option<(f64, f64)>,
+    counted_apart: (f64, f64),
     today: Date,
 ) -> Option<LoadOffset> {
     let Variances { between, same_doubling, next_doubling } = variances;
@@ -99,7 +99,7 @@ fn offset(
     let shrunk = between / (between + within / count(off.len()));
     // An offset also serves loads up to a doubling away.
     let remains = Z * Z * (within.max(next_doubling) + (1.0 - shrunk) * between);
-    let (apart_down, apart_up) = counted_apart.unwrap_or((0.0, 0.0));
+    let (apart_down, apart_up) = counted_apart;
     let error = |end: fn((f64, f64)) -> f64, apart: f64| {
         let of_meter = median(bin.iter().map(|point| end(logarithms(point.measured)))).unwrap_or(0.0);
         (remains + (of_meter * of_meter - apart * apart).max(0.0)).sqrt()

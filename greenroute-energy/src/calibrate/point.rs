@@ -1,7 +1,7 @@
 use super::PassedOver;
 use crate::profile::CACHED_SHARE;
 use greenroute_core::units::{Energy, Quantity, Tokens};
-use greenroute_core::{Counted, Date, Estimate, Method, Reading};
+use greenroute_core::{Counted, Date, Estimate, Reading};
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -104,9 +104,5 @@ impl Point {
 
     pub(super) fn written(&self) -> f64 {
         self.output_tokens.base()
-    }
-
-    pub(super) const fn method(&self) -> Method {
-        self.energy.method()
     }
 }

@@ -1,6 +1,6 @@
 //! Statistics that a quarter of bad readings cannot move.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, RangeInclusive};
 
 /// How many terms a line has at most.
 pub(super) const TERMS: usize = 3;
@@ -87,13 +87,14 @@ pub(super) fn location(numbers: &[f64], least: f64) -> Option<f64> {
 
 /// The line through `rows` by its first `terms` terms, none of which is negative: least trimmed squares of the
 /// residuals' logarithms over elemental subsets (Rousseeuw 1984), then reweighted by Huber's weights without what is
-/// [set aside](SET_ASIDE). `least` is the smallest scale that is believed. Gives the line and its scale.
-pub(super) fn line(rows: &[Row], terms: usize, least: f64) -> Option<([f64; TERMS], f64)> {
+/// [set aside](SET_ASIDE); the scale is kept inside
+/// `believed`. Gives the line and its scale.
+pub(super) fn line(rows: &[Row], terms: usize, believed: RangeInclusive<f64>) -> Option<([f64; TERMS], f64)> {
     let start = trimmed(rows, terms)?;
     let freedom = count(rows.len().saturating_sub(terms)).max(1.0);
     // Rousseeuw and Leroy's correction for few points: subsets that fit exactly make the scale small.
     let found = scale(rows.iter().map(|row| row.residual(start)), 0.0) * (1.0 + 2.0 / freedom);
-    let scale = found.max(least);
+    let scale = found.clamp(*believed.start(), *believed.end());
     let refined = (0..ROUNDS).try_fold(start, |line, _| {
         let Some(next) = reweighted(rows, terms, line, scale) else { return ControlFlow::Break(line) };
         let still = line.iter().zip(next).all(|(a, b)| (a - b).abs() <= 1e-12 * a.abs().max(b));

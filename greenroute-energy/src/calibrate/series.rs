@@ -1,8 +1,6 @@
 use super::robust::{count, median, scale};
 use super::{Fit, PassedOver, Point, Prior, Unfit};
-use greenroute_core::{
-    Boundary, Counted, Date, Error, ErrorKind, MeterId, Method, ModelKey, Reading, Result,
-};
+use greenroute_core::{Boundary, Counted, Date, MeterId, Method, ModelKey, Reading};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -46,17 +44,6 @@ const FITS: usize = 32;
 const NEWEST: usize = 8;
 /// The smallest change that is told: a quarter more, or a fifth less.
 const LEAST_DRIFT: f64 = 1.25;
-
-const FORMAT: &str = "greenroute-calibration";
-const VERSION: u32 = 1;
-
-/// A series as a file.
-#[derive(Serialize, Deserialize)]
-struct File<S> {
-    format: String,
-    version: u32,
-    series: S,
-}
 
 impl Series {
     /// An empty one.
@@ -149,6 +136,7 @@ impl Series {
         let dateless = |fit: &Fit| {
             let mut fit = fit.clone();
             fit.profile.as_of = None;
+            fit.drift = None;
             fit
         };
         if self.fits.back().map(dateless) != Some(dateless(&fit)) {
@@ -180,75 +168,20 @@ impl Series {
         (moved.abs() > LEAST_DRIFT.ln().max(3.0 * error)).then(|| moved.exp())
     }
 
-    /// The series as JSON, for another machine of the same kind, or for later.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Internal`], which does not happen: every number in it is finite.
-    pub fn export(&self) -> Result<String> {
-        let file = File { format: FORMAT.to_owned(), version: VERSION, series: self };
-        serde_json::to_string_pretty(&file).map_err(|error| {
-            Error::new(ErrorKind::Internal, "calibration", "it could not be written").with_source(error)
-        })
-    }
-
-    /// Reads what [`Series::export`] wrote, where it is about `subject`.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Config`] for anything else: another format or version, another model, another meter or another
-    /// version of it, another boundary, a point that cannot be true, a fit that is not of its meter.
-    pub fn import(subject: &Subject, text: &str) -> Result<Self> {
-        let fault = |message: String| Err(Error::new(ErrorKind::Config, "calibration", message));
-        let file: File<serde_json::Value> = match serde_json::from_str(text) {
-            Ok(file) => file,
-            Err(error) => return fault(format!("this is no exported calibration: {error}")),
-        };
-        if file.format != FORMAT || file.version != VERSION {
-            let File { format, version, .. } = file;
-            return fault(format!("this is `{format}` version {version}, not `{FORMAT}` version {VERSION}"));
-        }
-        let series: Self = match serde_json::from_value(file.series) {
-            Ok(series) => series,
-            Err(error) => return fault(format!("the series cannot be read: {error}")),
-        };
-        let Subject { model, meter, boundary } = &series.subject;
-        if *model != subject.model {
-            return fault(format!("it is of {model}, not of {}", subject.model));
-        }
-        if *meter != subject.meter {
-            return fault(format!("its readings are by {meter}, not by {}", subject.meter));
-        }
-        if *boundary != subject.boundary {
-            return fault(format!("its readings are at the {boundary}, not at the {}", subject.boundary));
-        }
-        series.check().map(|()| series)
-    }
-
-    /// That nothing in it could not have been observed.
-    pub(super) fn check(&self) -> Result<()> {
-        let fault = |message: String| Err(Error::new(ErrorKind::Config, "calibration", message));
+    /// What in it could not have been observed, in words.
+    pub(super) fn check(&self) -> Result<(), String> {
         if self.points.len() > POINTS || self.fits.len() > FITS {
-            return fault(format!("it has more than {POINTS} points or {FITS} fits"));
+            return Err(format!("it has more than {POINTS} points or {FITS} fits"));
         }
-        if let Some((place, why)) =
-            self.points.iter().map(Point::fault).enumerate().find_map(|(at, why)| Some((at + 1, why?)))
-        {
-            return fault(format!("point {place} cannot be used: {why}"));
+        let faults = self.points.iter().map(Point::fault).enumerate();
+        if let Some((place, why)) = faults.filter_map(|(at, why)| Some((at + 1, why?))).next() {
+            return Err(format!("point {place} cannot be used: {why}"));
         }
-        let of_ours = |fit: &Fit| {
-            let profile = &fit.profile;
-            profile.meter.as_ref() == Some(&self.subject.meter)
-                && profile.boundary == self.subject.boundary
-                && (0.0..=1.0).contains(&fit.prior_share)
-                && fit.drift.is_none_or(|drift| drift.is_finite() && drift > 0.0)
-                && profile.low > 0.0
-                && profile.low <= 1.0
-                && profile.high >= 1.0
-                && profile.high.is_finite()
-        };
-        if self.fits.iter().all(of_ours) {
+        let Subject { meter, boundary, .. } = &self.subject;
+        if self.fits.iter().all(|fit| fit.is_sound(meter, *boundary)) {
             Ok(())
         } else {
-            fault("a fit is not of its meter, or out of range".to_owned())
+            Err(format!("a fit is not of {meter} at the {boundary}, or its band is none"))
         }
     }
 }
