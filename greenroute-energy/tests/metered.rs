@@ -17,6 +17,7 @@ use greenroute_energy::counter::{Counter, Sample};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 /// A counter that the test turns by hand.
 #[derive(Debug, Default)]
@@ -41,11 +42,15 @@ impl Counter for Dial {
             return Err(Error::new(ErrorKind::Meter, "dial", "broken"));
         }
         let energy = Energy::from_microjoules(self.joules.load(Ordering::SeqCst) * 1_000_000);
-        Ok(Sample { energy, idle: Energy::ZERO })
+        Ok(Sample::exact(energy))
     }
 
-    fn reading(&self, spent: Sample) -> Reading {
-        Reading::new(Estimate::exact(spent.energy, Method::Measured), Boundary::Device, self.id())
+    fn boundary(&self) -> Boundary {
+        Boundary::Device
+    }
+
+    fn tend(&self) -> Result<Option<Duration>> {
+        Ok(None)
     }
 }
 

@@ -1,6 +1,9 @@
 //! Processor time of this process and of the whole machine.
 
 use greenroute_core::{Error, ErrorKind, Result};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 use std::time::Duration;
 
 /// The processor time of this process, all threads, also those that have ended.
@@ -41,6 +44,13 @@ pub(super) fn machine_time(stat: &str) -> Result<MachineTime> {
         busy: user.saturating_add(nice).saturating_add(system).saturating_add(interrupts),
         idle: idle.saturating_add(iowait.unwrap_or(0)),
     })
+}
+
+/// The first `N` bytes of a file that the kernel writes while it is read: no more of it is asked for.
+pub(super) fn head<const N: usize>(path: &Path) -> std::io::Result<String> {
+    let mut bytes = [0; N];
+    let read = File::open(path)?.read(&mut bytes)?;
+    Ok(String::from_utf8_lossy(bytes.get(..read).unwrap_or_default()).into_owned())
 }
 
 pub(super) fn fault(message: impl Into<String>) -> Error {
