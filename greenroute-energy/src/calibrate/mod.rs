@@ -1,22 +1,54 @@
 //! What measurements teach: a model's own energy profile, and how far a modelled meter is off on a deployment.
+//!
+//! [`run()`] makes the calls of a [`Plan`] and gives a [`Report`]; a [`CalibrationBook`] learns from the receipts of calls that
+//! are made anyway. Both end in an [`EnergyProfile`](greenroute_core::model::EnergyProfile) or
+//! [`LoadOffset`](greenroute_core::model::LoadOffset)s on the model's card, by which the next forecasts are made.
+//!
+//! A server of one's own, llama-server or vLLM on this machine, is calibrated the same way: put a
+//! [`Metered`](crate::Metered) around its provider, with a counter that sees its hardware. A counter of the whole machine or
+//! board, such as NVML's, sees what other processes compute too, and shares it out by what this process did; a server is
+//! another process, so its counter must count the board and not the process, and the machine must have nothing else to do.
+//! Processor time of this process sees nothing of a server.
+//!
+//! ```
+//! # use greenroute_core::{Accountant, Catalog, Date, Receipt};
+//! # use greenroute_energy::calibrate::CalibrationBook;
+//! # fn example(book: &mut CalibrationBook, receipt: &Receipt, catalog: &Catalog, accountant: &Accountant, today: Date) {
+//! book.observe(receipt, &catalog.snapshot());
+//! for change in book.apply(catalog, accountant, today).changed {
+//!     println!("{change}");
+//! }
+//! # }
+//! ```
+
 mod apply;
 mod book;
 mod change;
+mod check;
 mod file;
 mod fit;
+mod load;
 mod offset;
+mod plan;
 mod point;
 mod prior;
 mod refusal;
+mod report;
 mod robust;
+mod run;
 mod series;
 
 pub use apply::Applied;
 pub use book::CalibrationBook;
 pub use change::Calibrated;
+pub use check::{Check, Verdict};
 pub use fit::{Fit, Shape};
+pub use load::Load;
 pub use offset::{LoadPoint, offsets};
+pub use plan::{Asked, Kind, Plan};
 pub use point::Point;
 pub use prior::Prior;
 pub use refusal::{PassedOver, Unfit};
+pub use report::Report;
+pub use run::{Trial, run};
 pub use series::{Series, Subject};

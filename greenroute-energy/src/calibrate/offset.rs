@@ -8,7 +8,7 @@ use greenroute_core::{Date, Estimate, MeterId, Spread};
 use std::collections::BTreeMap;
 
 /// A measured and a modelled energy of the same work under a known load.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LoadPoint {
     batch: f64,
     off: f64,

@@ -18,6 +18,14 @@ pub struct Subject {
     pub boundary: Boundary,
 }
 
+impl Subject {
+    /// Whether `reading` is of this meter at this boundary.
+    #[must_use]
+    pub fn is_of(&self, reading: &Reading) -> bool {
+        reading.meter == self.meter && reading.boundary == self.boundary
+    }
+}
+
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} by {} at the {}", self.model, self.meter, self.boundary)
