@@ -1,7 +1,7 @@
 use super::Point;
 use super::fit::{Fit, correlation};
 use super::plan::{Asked, Kind};
-use super::robust::{count, median, scale};
+use super::robust::{count, median, quantile};
 use super::run::Trial;
 use greenroute_core::model::Window;
 use std::fmt;
@@ -106,7 +106,9 @@ fn steady_power(counted: &[(Asked, &Point)]) -> Check {
     let Some(middle) = median(watts.iter().copied()).filter(|_| watts.len() >= 3) else {
         return check("power is steady", None, "fewer than three calls with a time".to_owned());
     };
-    let scatter = scale(watts, middle);
+    // The middle 80 % of a normal distribution are 2.563 standard deviations wide.
+    let [low, high] = [0.1, 0.9].map(|share| quantile(watts.iter().copied(), share).unwrap_or(middle));
+    let scatter = (high - low) / 2.563;
     let found = format!("{:.1} W, scattering by {:.0} %", middle.exp(), 100.0 * scatter);
     check("power is steady", Some(scatter <= STEADY), found)
 }

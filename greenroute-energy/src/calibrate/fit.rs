@@ -43,7 +43,7 @@ const FEWEST_ALONE: usize = 5;
 const FEWEST_FOR_PLANE: usize = 8;
 
 /// The largest over the smallest of the middle 80 % of sizes, from which on a slope can be told.
-const SPAN: f64 = 4.0;
+const SPAN: f64 = 3.0;
 /// Above this correlation between input and output, the two cannot be told apart.
 const ALIKE: f64 = 0.8;
 /// No machine and no meter repeats itself better than this, from one day to the next: the least scale of residuals, in

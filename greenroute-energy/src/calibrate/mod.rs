@@ -4,11 +4,14 @@
 //! are made anyway. Both end in an [`EnergyProfile`](greenroute_core::model::EnergyProfile) or
 //! [`LoadOffset`](greenroute_core::model::LoadOffset)s on the model's card, by which the next forecasts are made.
 //!
-//! A server of one's own, llama-server or vLLM on this machine, is calibrated the same way: put a
-//! [`Metered`](crate::Metered) around its provider, with a counter that sees its hardware. A counter of the whole machine or
-//! board, such as NVML's, sees what other processes compute too, and shares it out by what this process did; a server is
-//! another process, so its counter must count the board and not the process, and the machine must have nothing else to do.
-//! Processor time of this process sees nothing of a server.
+//! # A server of one's own
+//!
+//! llama-server or vLLM on this machine is calibrated the same way, with a [`Metered`](crate::Metered) around its provider,
+//! if the counter sees the server's hardware. The server is another process, and the counters of this crate tell this
+//! process's share: processor time and [`Rapl`](crate::counter::Rapl) see nothing of it, so that [`run()`] ends at once in an
+//! error that says so. [`Nvml`](crate::counter::Nvml) with `sees_processes: Some(false)` takes the board for that of one
+//! process, which is right while the server is the only one on it. For a processor, a
+//! [`Counter`](crate::counter::Counter) of one's own must count the whole machine, which then must have nothing else to do.
 //!
 //! ```
 //! # use greenroute_core::{Accountant, Catalog, Date, Receipt};

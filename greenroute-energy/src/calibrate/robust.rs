@@ -208,8 +208,8 @@ fn eliminate(mut equations: [[f64; TERMS + 1]; TERMS], size: usize) -> Option<[f
     for place in 0..size {
         let pivot = *equations.get(place)?;
         let diagonal = *pivot.get(place)?;
-        // A NaN is refused as well: a column without any number in it.
-        if !(diagonal > 1e-10) {
+        // A column without any number in it became NaN when it was scaled.
+        if diagonal.is_nan() || diagonal < 1e-10 {
             return None;
         }
         for (other, equation) in equations.iter_mut().enumerate().take(size) {

@@ -5,6 +5,8 @@
 mod books;
 mod fits;
 mod offsets;
+mod runs;
+mod world;
 
 use greenroute_core::units::{Energy, Factor, Pue, Tokens};
 use greenroute_core::{
