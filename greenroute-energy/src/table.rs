@@ -14,13 +14,14 @@ pub(crate) fn number(row: &[&str], column: usize) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     /// Every data file of the crate, and the plausible range of its first number.
-    const FILES: [&str; 6] = [
+    const FILES: [&str; 7] = [
         include_str!("../data/grid/yearly.csv"),
         include_str!("../data/grid/zones.csv"),
         include_str!("../data/grid/hourly.csv"),
         include_str!("../data/grid/regions.csv"),
         include_str!("../data/cpu/tdp.csv"),
         include_str!("../data/sites.csv"),
+        include_str!("../data/calibration.csv"),
     ];
 
     #[test]

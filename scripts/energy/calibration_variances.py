@@ -19,7 +19,7 @@ BOARDS = {"H100": (700, 3350, 0.0), "B200": (1000, 8000, 0.49697387306022717)}
 BYTES = {"bfloat16": 2.0, "fp8": 1.0, "mxfp4": 0.55}
 
 
-def roofline(run):
+def phys5(run):
     """phys5@1, as METHOD.md has it: joules per output token."""
     tdp, bandwidth, g = BOARDS[run["gpu_model"]]
     boards, batch = int(run["num_gpus"]), float(run["avg_batch_size"])
@@ -44,26 +44,19 @@ def variances(runs, meter):
         key = (run["model_id"], run["gpu_model"], run["num_gpus"], run["task"])
         off = math.log(float(run["energy_per_token_joules"]) / meter(run))
         deployments[key].append((math.log2(float(run["avg_batch_size"])), off))
-    groups = [group for group in deployments.values() if len(group) > 1]
-    count = sum(map(len, groups))
-    means = [statistics.fmean(off for _, off in group) for group in groups]
-    within = sum((off - mean) ** 2 for group, mean in zip(groups, means) for _, off in group) / (count - len(groups))
-    middle = sum(len(group) * mean for group, mean in zip(groups, means)) / count
-    between = sum(len(group) * (mean - middle) ** 2 for group, mean in zip(groups, means)) / (len(groups) - 1)
-    usual = (count - sum(len(group) ** 2 for group in groups) / count) / (len(groups) - 1)
     apart = defaultdict(list)
-    for group in groups:
+    for group in deployments.values():
         for index, (load, off) in enumerate(group):
             for other_load, other in group[:index]:
                 apart[round(abs(load - other_load))].append((off - other) ** 2 / 2)
-    return (between - within) / usual, statistics.fmean(apart[0]), statistics.fmean(apart[1])
+    return statistics.fmean(apart[0]), statistics.fmean(apart[1])
 
 
 def main():
     with open(sys.argv[1], newline="") as file:
         runs = [run for run in csv.DictReader(file) if run["task"] in TEXT]
-    print("meter,between,same_doubling,next_doubling")
-    for meter in (roofline, throughput):
+    print("meter,same_doubling,next_doubling")
+    for meter in (phys5, throughput):
         print(meter.__name__, *(f"{variance:.4f}" for variance in variances(runs, meter)), sep=",")
 
 

@@ -4,7 +4,7 @@ use super::robust::{count, location, median, scale};
 use crate::table::{number, rows};
 use greenroute_core::model::LoadOffset;
 use greenroute_core::units::Energy;
-use greenroute_core::{Date, Estimate, MeterId, Spread};
+use greenroute_core::{Date, Estimate, MeterId, Method, Spread};
 use std::collections::BTreeMap;
 
 /// A measured and a modelled energy of the same work under a known load.
@@ -15,16 +15,14 @@ pub struct LoadPoint {
     measured: Estimate<Energy>,
 }
 
-/// Variances of `ln(measured / modelled)` over deployments and over runs of one.
+/// Variances of `ln(measured / modelled)`: over deployments, and over runs of one whose batches are as large, or twice
+/// as large.
 #[derive(Debug, Clone, Copy)]
 struct Variances {
     between: f64,
     same_doubling: f64,
     next_doubling: f64,
 }
-
-/// Where a meter has no row, the least certain of those that have one.
-const UNSTUDIED: Variances = Variances { between: 0.0, same_doubling: 0.0, next_doubling: 0.0 };
 
 /// From how many points on their median counts, and one of them may be anything.
 const ENOUGH: usize = 3;
@@ -65,7 +63,7 @@ pub fn offsets(
     for point in points {
         bins.entry(doubling(point.batch)).or_default().push(point);
     }
-    let variances = Variances::of(meter, prior);
+    let variances = Variances::of(prior);
     let found: Vec<LoadOffset> =
         bins.into_values().filter_map(|bin| offset(meter, &bin, variances, counted_apart, today)).collect();
     if found.is_empty() { Err(Unfit::TooFewPoints { have: points.len(), needed: ENOUGH }) } else { Ok(found) }
@@ -116,29 +114,18 @@ fn offset(
 }
 
 impl Variances {
-    /// From the table, else from the meter's own band and the widest rows of the table.
-    fn of(meter: &MeterId, prior: Spread) -> Self {
-        let table = || rows(include_str!("../../data/calibration.csv"));
-        let cells = |row: &[&str]| {
-            let [between, same_doubling, next_doubling] = [1, 2, 3].map(|column| number(row, column));
-            Some(Self { between: between?, same_doubling: same_doubling?, next_doubling: next_doubling? })
-        };
-        let studied = table().find(|row| row.first() == Some(&meter.name.as_ref()));
-        if let Some(studied) = studied.and_then(|row| cells(&row)) {
-            return studied;
-        }
-        let widest = table().filter_map(|row| cells(&row)).fold(UNSTUDIED, |a, b| Self {
-            between: a.between.max(b.between),
-            same_doubling: a.same_doubling.max(b.same_doubling),
-            next_doubling: a.next_doubling.max(b.next_doubling),
+    /// Over deployments by the meter's own band; inside of one by the widest that a study of measured runs found.
+    fn of(prior: Spread) -> Self {
+        let one = Estimate::with_spread(Energy::from_joules(1.0), prior, Method::Modelled);
+        let (down, up) = logarithms(one);
+        let all = (f64::midpoint(down, up) / Z).powi(2);
+        let rows = rows(include_str!("../../data/calibration.csv"));
+        let widest = rows.fold((0.0_f64, 0.0_f64), |(same, next), row| {
+            let cell = |column| number(&row, column).unwrap_or(0.0);
+            (same.max(cell(1)), next.max(cell(2)))
         });
-        Self { between: prior_variance(prior).unwrap_or(widest.between), ..widest }
+        let (same_doubling, next_doubling) = widest;
+        // A meter that knows better than what one deployment differs by is believed all the same, a little.
+        Self { between: (all - same_doubling).max(same_doubling), same_doubling, next_doubling }
     }
-}
-
-/// Of the logarithm; `None` where the meter states no band.
-fn prior_variance(prior: Spread) -> Option<f64> {
-    let one = Energy::from_joules(1.0);
-    let (down, up) = logarithms(Estimate::with_spread(one, prior, greenroute_core::Method::Modelled));
-    Some((f64::midpoint(down, up) / Z).powi(2)).filter(|variance| *variance > 0.0)
 }

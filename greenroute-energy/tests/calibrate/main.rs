@@ -1,6 +1,12 @@
 //! Calibration: what readings teach, from a fit of points to a run against a metered provider.
 
 #![cfg(test)]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "tests count to a few thousand"
+)]
 
 mod books;
 mod fits;

@@ -45,8 +45,9 @@ fn loads_are_kept_apart_by_doublings() {
 #[test]
 fn one_point_is_shrunk_and_many_are_not() {
     let factor = |count: usize| found("roofline", &vec![off(32.0, 1.5); count])[0].factor;
-    // b/(b + w/k) with b = 0.1416 and w = 0.0027 at one point.
-    let expected = (1.5_f64.ln() * 0.1416 / (0.1416 + 0.0027)).exp();
+    // b/(b + w/k), with w = 0.0027 and b + w the square of half the meter's band over 1.645.
+    let both = ((2.08_f64 / 0.57).ln() / 2.0 / 1.645).powi(2);
+    let expected = (1.5_f64.ln() * (both - 0.0027) / both).exp();
     assert!((factor(1) - expected).abs() < 1e-12, "{} {expected}", factor(1));
     assert!(factor(1) < factor(2) && factor(2) < factor(10) && factor(1000) > 1.4999);
 }
@@ -97,7 +98,7 @@ fn what_the_measurement_may_be_off_remains_too() {
 }
 
 #[test]
-fn a_meter_that_nobody_studied_is_shrunk_by_its_own_band() {
+fn a_meter_that_is_surer_of_itself_is_corrected_less() {
     let of = |spread| {
         let meter = MeterId::new("of_a_user", 3);
         offsets(&meter, &[off(8.0, 1.1)], spread, (0.0, 0.0), today()).unwrap()[0].factor
