@@ -49,11 +49,11 @@ const REPEATS: f64 = 0.25;
 /// How far the calls of one size may lie off the line in the middle, as the logarithm of 1.35.
 const OFF: f64 = 0.3;
 
-/// All checks of a run.
+/// All checks of a run, over its answers and prompts: a counter may be too coarse for a call with next to nothing in it.
 pub(super) fn checks(trials: &[Trial], fit: &Fit, window: Window) -> Vec<Check> {
     let counted: Vec<(Asked, &Point)> = trials
         .iter()
-        .filter(|trial| trial.asked.counts())
+        .filter(|trial| matches!(trial.asked.kind, Kind::Answer | Kind::Prompt))
         .filter_map(|trial| Some((trial.asked, trial.outcome.as_ref().ok()?)))
         .collect();
     vec![
@@ -176,10 +176,9 @@ fn on_the_line(counted: &[(Asked, &Point)], fit: &Fit) -> Check {
     match middles.max_by(|a, b| a.1.abs().total_cmp(&b.1.abs())) {
         Some(((kind, tokens), off)) => {
             let percent = 100.0 * off.exp_m1();
+            let (set_aside, points) = (fit.set_aside, fit.profile.points);
             let found = format!(
-                "farthest off is the {kind} of {tokens}, by {percent:+.0} %; {} of {} set aside",
-                fit.set_aside,
-                counted.len()
+                "farthest off is the {kind} of {tokens}, by {percent:+.0} %; {set_aside} of {points} set aside"
             );
             check("sizes lie on one line", Some(off.abs() <= OFF), found)
         }

@@ -17,7 +17,8 @@ pub struct Plan {
     pub rounds: u32,
     /// Calls before the first that counts: they bring caches and clocks to their working state.
     pub warm_ups: u32,
-    /// Calls with next to no prompt and one token of answer, one per round: what a call takes by itself.
+    /// Calls with next to no prompt and one token of answer, one per round: what a call takes by itself. They have a
+    /// line of their own in the report, and hold the overhead of the fit.
     pub empty: u32,
     /// Another number gives other orders; the same one, the same.
     pub seed: u64,
@@ -85,6 +86,16 @@ const READ_ON: &str = "Read these words and name the first one:";
 const WORDS: [&str; 8] = ["time", "people", "water", "house", "world", "school", "music", "light"];
 
 impl Plan {
+    /// The same with no answer and no prompt longer than `tokens`.
+    #[must_use]
+    pub fn up_to(mut self, tokens: u64) -> Self {
+        for lengths in [&mut self.answers, &mut self.prompts] {
+            lengths.iter_mut().for_each(|length| *length = tokens.min(*length));
+            lengths.dedup();
+        }
+        self
+    }
+
     /// Checks the numbers.
     ///
     /// # Errors
@@ -244,6 +255,9 @@ mod tests {
         assert!(says(Plan { rounds: 0, ..Plan::default() }).contains("`rounds`"));
         assert!(says(Plan { answers: vec![10], ..Plan::default() }).contains("two lengths"));
         assert!(says(Plan { prompts: vec![0], ..Plan::default() }).contains("at least 1 token"));
+        assert!(says(Plan::default().up_to(10)).contains("two lengths"));
         assert!(Plan::default().validate().is_ok());
+        let short = Plan::default().up_to(200);
+        assert_eq!((short.answers, short.prompts), (vec![10, 200], vec![200]));
     }
 }

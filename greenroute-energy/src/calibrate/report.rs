@@ -94,16 +94,16 @@ impl fmt::Display for Report {
             None => writeln!(f, "\n")?,
         }
         match &self.load {
-            Some(load) => writeln!(f, "model load     {load}")?,
-            None => writeln!(f, "model load     not measured")?,
+            Some(load) => writeln!(f, "model load       {load}")?,
+            None => writeln!(f, "model load       not measured")?,
         }
         match self.empty_prompt() {
             Some(energy) => {
                 let calls = self.read(Kind::Empty).count();
                 let input = median(self.read(Kind::Empty).map(Point::read)).unwrap_or(0.0);
-                writeln!(f, "empty prompt   {energy} (median of {calls}: {input:.0} tokens in, 1 out)")?;
+                writeln!(f, "empty prompt     {energy} (median of {calls}: {input:.0} tokens in, 1 out)")?;
             }
-            None => writeln!(f, "empty prompt   not measured")?,
+            None => writeln!(f, "empty prompt     not measured")?,
         }
         writeln!(f)?;
         table(f, &self.trials, &self.fit)?;
@@ -154,12 +154,15 @@ fn told(f: &mut fmt::Formatter<'_>, fit: &Fit) -> fmt::Result {
         points,
         ..
     } = &fit.profile;
-    writeln!(f, "a call         {overhead_joules}")?;
-    writeln!(f, "a token read   {joules_per_input_token}")?;
-    writeln!(f, "a token written {joules_per_output_token}")?;
-    writeln!(f, "band           ×{low:.2} to ×{high:.2}: nine calls of ten, the meter's own error included")?;
+    writeln!(f, "a call           {overhead_joules}")?;
+    writeln!(f, "a token read     {joules_per_input_token}")?;
+    writeln!(f, "a token written  {joules_per_output_token}")?;
+    writeln!(
+        f,
+        "band             ×{low:.2} to ×{high:.2}: nine calls of ten, the meter's own error included"
+    )?;
     let share = 100.0 * fit.prior_share;
-    writeln!(f, "rests on       {points} readings, {} set aside, {share:.1} % forecast", fit.set_aside)
+    writeln!(f, "rests on         {points} readings, {} set aside, {share:.1} % forecast", fit.set_aside)
 }
 
 /// A duration in the units of estimates.

@@ -41,7 +41,7 @@ async fn a_run_finds_what_the_model_takes() {
     assert!(
         near(profile.joules_per_input_token, 0.01, 0.02) && near(profile.joules_per_output_token, 0.05, 0.02)
     );
-    assert_eq!((report.fit().shape, profile.points, report.fit().set_aside), (Shape::Plane, 15, 0));
+    assert_eq!((report.fit().shape, profile.points, report.fit().set_aside), (Shape::Plane, 18, 0));
     assert_eq!(profile.as_of.unwrap().to_string(), "2026-11-21");
     assert_eq!(failing(&report), Vec::<&str>::new());
     assert!(report.is_sound());
@@ -55,12 +55,12 @@ async fn the_page_tells_load_and_empty_prompt_on_lines_of_their_own() {
     let ((), load) = Load::of(&*world, &*world, || world.work(12.0, 20.0));
     let provider = metered(&world, card(), honest);
     let report = run_on(&world, &provider, &Plan::default()).await.0.unwrap();
-    assert!(report.to_string().contains("model load     not measured"), "{report}");
+    assert!(report.to_string().contains("model load       not measured"), "{report}");
     let page = report.with_load(load).to_string();
     for line in [
         "calibration of local/tiny, read by dial@1 at the device, 2026-11-21",
-        "model load     0.60 s, 12.0 J (measured) at the device, by dial@1",
-        "empty prompt   2.06 J (median of 3: 1 tokens in, 1 out)",
+        "model load       0.60 s, 12.0 J (measured) at the device, by dial@1",
+        "empty prompt     2.06 J (median of 3: 1 tokens in, 1 out)",
     ] {
         assert!(page.lines().any(|found| found == line), "`{line}` is not in\n{page}");
     }
@@ -143,7 +143,7 @@ async fn a_provider_that_only_fails_is_given_up_with_its_own_error() {
 async fn too_few_readings_say_how_many_are_missing() {
     let world = World::new();
     let act = |call: Call| match call.place {
-        1..=5 => honest(call),
+        1..=4 => honest(call),
         _ => Err(Error::new(ErrorKind::ModelFault, "local/tiny", "no")),
     };
     let provider = metered(&world, card(), act);
@@ -224,4 +224,64 @@ async fn an_unknown_model_and_a_bad_plan_are_refused_before_any_call() {
     let nothing = Plan { rounds: 0, ..Plan::default() };
     assert_eq!(ask(&key(), &nothing).await.kind(), &ErrorKind::Config);
     assert_eq!(greenroute_core::Runtime::elapsed(&*world), Duration::ZERO);
+}
+
+/// The clock of this machine.
+#[derive(Debug)]
+struct Now(std::time::Instant);
+
+impl greenroute_core::Runtime for Now {
+    fn now(&self) -> std::time::SystemTime {
+        std::time::SystemTime::now()
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    fn sleep(&self, duration: Duration) -> futures_core::future::BoxFuture<'static, ()> {
+        Box::pin(async move { std::thread::sleep(duration) })
+    }
+
+    fn spawn(&self, _task: futures_core::future::BoxFuture<'static, ()>) {}
+
+    fn unique_id(&self) -> u128 {
+        0
+    }
+}
+
+/// Has the processor compute for so many steps, which take as long each.
+fn compute(steps: u64) -> u64 {
+    (0..steps * 40_000).fold(1, |state: u64, step| state.wrapping_mul(6_364_136_223_846_793_005) ^ step)
+}
+
+#[tokio::test]
+#[cfg(unix)]
+async fn a_real_counter_finds_that_a_token_of_output_takes_work() {
+    use greenroute_energy::counter::{Counter, CpuTime};
+    use greenroute_energy::{Machine, Metered};
+    let machine = Machine::detect();
+    let counter: Arc<dyn Counter> = Arc::new(CpuTime::open(&machine).unwrap());
+    let act = |call: Call| {
+        std::hint::black_box(compute(5 + call.wanted + call.input / 8));
+        Ok(Done { output: call.wanted, joules: 0.0, watts: 1.0 })
+    };
+    let provider = Metered::new(model(&World::new(), card(), act), counter);
+    let plan = Plan { answers: vec![10, 50, 250], prompts: vec![400], ..Plan::default() };
+    let clock = Now(std::time::Instant::now());
+    let report = run(&provider, &key(), &plan, &accountant(), &clock, &mut |_| {}).await.unwrap();
+    let profile = report.profile();
+    let (read, written) = (profile.joules_per_input_token, profile.joules_per_output_token);
+    assert!(written > Energy::ZERO && written > read * 2.0, "{report}");
+    let verdict = |name| report.checks().iter().find(|check| check.name == name).unwrap().verdict;
+    assert_eq!(
+        (verdict("order is stable"), verdict("more tokens take more")),
+        (Verdict::Passed, Verdict::Passed),
+        "{report}"
+    );
+    assert_eq!(profile.meter.as_ref().unwrap().name, "cpu_time_tdp");
+    assert!(
+        profile.low < 0.6 && profile.high > 1.6,
+        "its power is not measured, and the band says so: {report}"
+    );
 }
