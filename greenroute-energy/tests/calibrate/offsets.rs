@@ -120,7 +120,7 @@ proptest! {
 
     #[test]
     fn a_quarter_of_absurd_points_does_not_move_a_factor(times in 0.6..1.7f64, absurd in prop_oneof![1e-3..0.1f64, 10.0..1e3f64]) {
-        let mut points = vec![off(16.0, times * 0.99), off(16.0, times), off(16.0, times * 1.01)].repeat(3);
+        let mut points = [off(16.0, times * 0.99), off(16.0, times), off(16.0, times * 1.01)].repeat(3);
         points.extend(vec![off(16.0, absurd); 3]);
         let factor = found("roofline", &points)[0].factor;
         prop_assert!((factor / times - 1.0).abs() < 0.03, "{factor} {times}");
