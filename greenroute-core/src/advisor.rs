@@ -131,7 +131,7 @@ impl Advisor {
         self.choices.holding(prompt)
     }
 
-    /// Sets the policy of an administrator for one org, user or conversation, or ends it. Decisions from now on obey,
+    /// Sets the policy of an administrator for one org, key, user or conversation, or ends it. Decisions from now on obey,
     /// whatever their objective; those of [`Advisor::rank`] are nobody's.
     ///
     /// # Errors

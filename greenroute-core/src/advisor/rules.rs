@@ -24,7 +24,7 @@ pub(crate) struct Rules<'a> {
     pub(crate) pinned: Option<&'a ModelKey>,
     /// The models that are left alone for now.
     pub(crate) paused: &'a [Paused],
-    /// The prompt, whose org, user and conversation may be under a policy.
+    /// The prompt, whose org, key, user and conversation may be under a policy.
     pub(crate) prompt: Option<&'a Prompt>,
     /// The grid that was set for the call.
     pub(crate) chosen: Option<&'a Chosen>,

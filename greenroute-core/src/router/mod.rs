@@ -160,7 +160,7 @@ impl Router {
         self.0.health.paused(self.0.moment())
     }
 
-    /// Sets the policy of an administrator for one org, user or conversation, or ends it, for every call from now on.
+    /// Sets the policy of an administrator for one org, key, user or conversation, or ends it, for every call from now on.
     ///
     /// # Errors
     /// As [`Advisor::enforce`].

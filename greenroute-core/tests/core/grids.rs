@@ -3,7 +3,9 @@
 use crate::support::*;
 use futures_util::future::join_all;
 use greenroute_core::*;
+use proptest::prelude::*;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 fn france() -> Zone {
@@ -318,4 +320,115 @@ async fn what_a_source_passed_over_or_guessed_is_noted_once() {
             "the carbon intensity of FR is a guess of test"
         ]
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_threads_ask_once_as_well() {
+    let atlas = Atlas::new(|zone, _| Said::After(0.02, Ok(reading(zone.clone(), 50.0))));
+    let router = in_france(&atlas);
+    let calls = (0..200).map(|_| {
+        let router = router.clone();
+        tokio::spawn(async move { grams(&router).await })
+    });
+    assert!(join_all(calls).await.into_iter().all(|grams| grams.unwrap() == 50.0));
+    assert_eq!(atlas.asked("FR"), 1);
+}
+
+/// How a source answers one question: after so long, and with a reading that holds for so long, or not at all.
+#[derive(Debug, Clone, Copy)]
+enum Mood {
+    Holds(f64, u64),
+    Fails(f64),
+    Hangs,
+}
+
+/// A source with a mood for each time that it is asked, and never asked twice at once.
+#[derive(Debug)]
+struct Moody {
+    moods: Vec<Mood>,
+    asked: AtomicUsize,
+    at_once: AtomicUsize,
+}
+
+struct Leaving<'a>(&'a AtomicUsize);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[async_trait::async_trait]
+impl GridIntensity for Moody {
+    async fn intensity(&self, zone: &Zone, at: SystemTime) -> Result<GridReading> {
+        assert_eq!(self.at_once.fetch_add(1, Ordering::SeqCst), 0, "two flights for one zone");
+        let _leaving = Leaving(&self.at_once);
+        let nth = self.asked.fetch_add(1, Ordering::SeqCst);
+        match self.moods[nth % self.moods.len()] {
+            Mood::Holds(seconds, life) => {
+                tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+                let valid_until = Some(at + Duration::from_secs(life));
+                Ok(GridReading { valid_until, ..reading(zone.clone(), 50.0) })
+            }
+            Mood::Fails(seconds) => {
+                tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+                Err(Error::new(ErrorKind::Server, "moody", "not today"))
+            }
+            Mood::Hangs => std::future::pending().await,
+        }
+    }
+
+    async fn forecast(&self, _zone: &Zone, _from: SystemTime, _to: SystemTime) -> Result<Vec<GridReading>> {
+        Err(Error::new(ErrorKind::Unsupported, "moody", "no forecasts"))
+    }
+}
+
+fn moods() -> impl Strategy<Value = Mood> {
+    prop_oneof![
+        3 => (0.0..40.0f64, 0u64..4000).prop_map(|(seconds, life)| Mood::Holds(seconds, life)),
+        2 => (0.0..40.0f64).prop_map(Mood::Fails),
+        1 => Just(Mood::Hangs),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_the_source_does_calls_are_quick_and_receipts_are_honest(
+        moods in prop::collection::vec(moods(), 1..6),
+        pauses in prop::collection::vec(prop_oneof![0u64..5, 0u64..300, 0u64..20_000], 1..12),
+        deadline in 2u64..60,
+    ) {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_time().start_paused(true).build().unwrap().block_on(async {
+            let (house, cloud) = players();
+            let (asked, at_once) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            let source = Moody { moods, asked, at_once };
+            let runtime = TestRuntime::new();
+            let router = router_at(&runtime, &house, &cloud).zone(france()).grid(source).build().unwrap();
+            for pause in pauses {
+                tokio::time::sleep(Duration::from_secs(pause)).await;
+                let begun = runtime.elapsed();
+                let prompt = Prompt::from("Why?").deadline(Duration::from_secs(deadline));
+                let receipt = router.chat(prompt).await.unwrap().receipt;
+                let took = runtime.elapsed() - begun;
+                let most = (Duration::from_secs(deadline) / 2).min(Duration::from_secs(10));
+                prop_assert!(took <= most + Duration::from_millis(2), "{took:?} of {most:?}");
+                let grid = &receipt.attempts[0].grid;
+                if grid.zone.is_world() {
+                    prop_assert!(receipt.has_note(NoteCode::ZoneUnknown), "{receipt:#}");
+                    continue;
+                }
+                let ran_out = grid.valid_until.and_then(|until| runtime.now().duration_since(until).ok());
+                let noted = receipt.has_note(NoteCode::GridDegraded);
+                prop_assert!(noted || ran_out.is_none_or(|age| age <= Duration::from_secs(60)), "{receipt:#}");
+                prop_assert!(!noted || ran_out.is_some(), "{receipt:#}");
+            }
+            let begun = runtime.elapsed();
+            router.close().await;
+            prop_assert!(runtime.elapsed() - begun <= Duration::from_secs(31));
+            Ok(())
+        })?;
+    }
 }

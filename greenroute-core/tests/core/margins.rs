@@ -84,3 +84,18 @@ async fn a_chosen_zone_has_its_own_margin_and_a_chosen_intensity_none() {
     let set = Prompt::from("Why?").carbon_intensity(CarbonIntensity::from_grams_per_kwh(1.0));
     assert!(chat(&router, set).await.attempts[0].aside.is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_number_on_another_basis_is_no_answer() {
+    let (house, cloud) = players();
+    let marginal = Atlas::new(|zone, _| {
+        let reading = GridReading { basis: Basis::Marginal, ..reading(zone.clone(), 700.0) };
+        Said::After(0.0, Ok(reading))
+    });
+    let router = router(&house, &cloud).zone(france()).grid(marginal).build().unwrap();
+    let receipt = router.chat("Why?").await.unwrap().receipt;
+    assert!(receipt.attempts[0].grid.zone.is_world());
+    let text = "zone FR has no reading (the source gave a marginal intensity, where the average one was asked for): the \
+                world average is used";
+    assert!(receipt.notes.iter().any(|note| note.text == text), "{receipt:#}");
+}

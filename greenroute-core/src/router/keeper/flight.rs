@@ -1,6 +1,6 @@
 use super::{GridKeeper, Question};
 use crate::error::{Error, ErrorKind, Result};
-use crate::grid::{GridReading, MarginalReading};
+use crate::grid::{Basis, GridReading};
 use crate::router::Inner;
 use futures_util::future::{Either, select};
 use futures_util::{FutureExt, StreamExt, stream};
@@ -74,16 +74,22 @@ fn panicked() -> Error {
 }
 
 impl GridKeeper {
-    /// What the source says to one question.
+    /// What the source says to one question: a number on another basis is no answer to it.
     async fn answer(&self, question: &Question, at: SystemTime) -> Result<GridReading> {
         let none = || Error::new(ErrorKind::Unsupported, "grid", "no source is set");
-        match question {
-            Question::Average(zone) => self.average.as_ref().ok_or_else(none)?.intensity(zone, at).await,
-            Question::Marginal(zone) => {
-                let MarginalReading(reading) =
-                    self.marginal.as_ref().ok_or_else(none)?.marginal(zone, at).await?;
-                Ok(reading)
+        let (wanted, reading) = match question {
+            Question::Average(zone) => {
+                (Basis::Average, self.average.as_ref().ok_or_else(none)?.intensity(zone, at).await?)
             }
+            Question::Marginal(zone) => {
+                (Basis::Marginal, self.marginal.as_ref().ok_or_else(none)?.marginal(zone, at).await?.0)
+            }
+        };
+        if reading.basis == wanted {
+            return Ok(reading);
         }
+        let message =
+            format!("the source gave a {} intensity, where the {wanted} one was asked for", reading.basis);
+        Err(Error::new(ErrorKind::Decode, "grid", message))
     }
 }
