@@ -46,9 +46,15 @@ impl Call {
         let ChatResponse { usage, timing, reading, stated, .. } = response;
         let (timing, reading, stated) = (timing.as_ref(), reading.as_ref(), stated.as_ref());
         let took = self.inner.runtime.elapsed().saturating_sub(live.started);
-        let first_chunk = live.pieces.map(|(first, _)| first);
-        let work =
-            Work { timing, duration: Some(took), first_chunk, reading, stated, ..Work::done(&card, usage) };
+        let first_chunk = live.first_piece();
+        let work = Work {
+            timing,
+            duration: live.worked(took),
+            first_chunk,
+            reading,
+            stated,
+            ..Work::done(&card, usage)
+        };
         let mut accounted = accountant.account(&work, usage, &placed, &grid, today);
         accounted.aside.extend(self.marginal(&placed, accounted.reading.as_ref()));
         self.notes_of(&response.notes);
@@ -78,8 +84,7 @@ impl Call {
         let usage = (!live.text.is_empty()).then(|| {
             Counted::Approximate(Usage::new(self.profile.input.value(), estimate_tokens(&live.text).value()))
         });
-        // What came last is the last that is known of it: waiting for more in vain is no work.
-        let (first_chunk, duration) = live.pieces.unzip();
+        let (first_chunk, duration) = (live.first_piece(), live.worked_until_it_broke());
         let done = |counted| Work { duration, first_chunk, ..Work::done(&card, counted) };
         let mut readings = live.spent.take();
         readings.extend_from_slice(reported);
@@ -148,7 +153,7 @@ impl Call {
             outcome,
             started_at: live.started_at,
             duration: self.inner.runtime.elapsed().saturating_sub(live.started),
-            time_to_first_chunk: live.pieces.map(|(first, _)| first),
+            time_to_first_chunk: live.first_piece(),
             timing: None,
             served: Served::default(),
             device: card.deployment.as_ref().map(|deployment| deployment.device.clone()),

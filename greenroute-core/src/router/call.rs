@@ -57,8 +57,43 @@ pub(super) struct Live {
     pub(super) spent: Spent,
     /// What was streamed so far, thinking included.
     pub(super) text: String,
-    /// When the first piece of a stream had come, and the last one so far, each from the start.
-    pub(super) pieces: Option<(Duration, Duration)>,
+    /// What has come of a stream so far.
+    pieces: Option<Pieces>,
+    /// When the reader of a stream was given something, and for how long he has kept the stream waiting so far.
+    given: Option<Duration>,
+    idle: Duration,
+}
+
+/// The pieces of a stream, by the time since the attempt began.
+#[derive(Clone, Copy)]
+struct Pieces {
+    first: Duration,
+    last: Duration,
+    /// How much of the time until the last the reader kept it waiting.
+    idle: Duration,
+}
+
+impl Live {
+    /// How long the first piece of a stream took.
+    pub(super) fn first_piece(&self) -> Option<Duration> {
+        self.pieces.map(|pieces| pieces.first)
+    }
+
+    /// For how long it worked where all of it took so much time; unknown where it waited for the reader of a stream.
+    pub(super) fn worked(&self, took: Duration) -> Option<Duration> {
+        worked(took, self.idle)
+    }
+
+    /// The same until the last piece: what is waited for in vain is no work.
+    pub(super) fn worked_until_it_broke(&self) -> Option<Duration> {
+        self.pieces.and_then(|Pieces { last, idle, .. }| worked(last, idle))
+    }
+}
+
+/// Pieces are asked for one by one: nobody knows what the server did while more than a tenth of the time was the
+/// reader's own.
+fn worked(took: Duration, idle: Duration) -> Option<Duration> {
+    (idle <= took / 10).then_some(took)
 }
 
 impl Call {
@@ -138,16 +173,35 @@ impl Call {
     pub(super) fn begin(&mut self, candidate: Candidate, purpose: Purpose, spent: Spent) {
         let (started_at, started) = (self.inner.runtime.now(), self.inner.runtime.elapsed());
         let text = String::new();
-        self.live = Some(Live { candidate, purpose, started_at, started, spent, text, pieces: None });
+        let (pieces, given, idle) = (None, None, Duration::ZERO);
+        self.live = Some(Live { candidate, purpose, started_at, started, spent, text, pieces, given, idle });
     }
 
     /// A piece of a stream has just come.
     pub(super) fn piece_came(&mut self) {
         let now = self.inner.runtime.elapsed();
         if let Some(live) = &mut self.live {
-            let took = now.saturating_sub(live.started);
-            let first = live.pieces.map_or(took, |(first, _)| first);
-            live.pieces = Some((first, took));
+            let last = now.saturating_sub(live.started);
+            let first = live.first_piece().unwrap_or(last);
+            live.pieces = Some(Pieces { first, last, idle: live.idle });
+        }
+    }
+
+    /// The reader of a stream is given a piece, or the stream itself.
+    pub(super) fn give(&mut self) {
+        let now = self.inner.runtime.elapsed();
+        if let Some(live) = &mut self.live {
+            live.given = Some(now);
+        }
+    }
+
+    /// The reader of a stream asks for more.
+    pub(super) fn asked_on(&mut self) {
+        let now = self.inner.runtime.elapsed();
+        if let Some(live) = &mut self.live
+            && let Some(given) = live.given.take()
+        {
+            live.idle += now.saturating_sub(given);
         }
     }
 

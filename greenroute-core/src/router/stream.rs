@@ -27,7 +27,8 @@ struct Streaming {
 }
 
 impl AnswerStream {
-    pub(super) fn new(call: Call, events: Events) -> Self {
+    pub(super) fn new(mut call: Call, events: Events) -> Self {
+        call.give();
         let origin = call.origin();
         let streaming = Streaming { events, call, origin, text: String::new() };
         let events = stream::unfold(Some(streaming), |state| async move { Some(state?.step().await) });
@@ -38,6 +39,7 @@ impl AnswerStream {
 impl Streaming {
     /// The next event, and the stream that remains: nothing after the last.
     async fn step(mut self) -> (Result<AnswerEvent>, Option<Self>) {
+        self.call.asked_on();
         let event = match self.events.first.take() {
             Some(first) => Ok(first),
             None => {
@@ -54,11 +56,13 @@ impl Streaming {
         match event {
             Ok(ChatEvent::Text(text)) => {
                 self.call.heard(&text);
+                self.call.give();
                 self.text.push_str(&text);
                 (Ok(AnswerEvent::Text(text)), Some(self))
             }
             Ok(ChatEvent::Thinking(text)) => {
                 self.call.heard(&text);
+                self.call.give();
                 (Ok(AnswerEvent::Thinking(text)), Some(self))
             }
             Ok(ChatEvent::Done(response)) => {
@@ -91,6 +95,7 @@ impl Streaming {
         let why = error.to_string();
         match call.act(Mode::Stream, Some(error)).await.and_then(Acted::into_stream) {
             Ok(events) => {
+                call.give();
                 let origin = call.origin();
                 let restarted = AnswerEvent::Restarted { why };
                 (Ok(restarted), Some(Self { events, call, origin, text: String::new() }))

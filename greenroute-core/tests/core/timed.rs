@@ -93,6 +93,31 @@ async fn a_stream_that_breaks_off_is_timed_until_its_last_piece() {
     assert!(receipt.attempts[0].duration > Duration::from_secs(10), "our own clock waited for it");
 }
 
+/// Reads a stream to its end, so many seconds after each piece.
+async fn leisurely(router: &Router, seconds: f64) -> Receipt {
+    let mut stream = router.chat_stream("Why?").await.unwrap();
+    loop {
+        tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+        if let AnswerEvent::Done(answer) = stream.next().await.unwrap().unwrap() {
+            return answer.receipt;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_knows_how_long_a_stream_took_that_waited_for_its_reader() {
+    let plays = || says("one two three").after(4.0).gap(0.5);
+    let router = timing([plays(), plays()]);
+    let receipt = leisurely(&router, 0.1).await;
+    assert_eq!(receipt.attempts[0].duration, Duration::from_millis(6400));
+    assert_eq!(read(&receipt).0, 6.4 + 4500.0);
+    let receipt = leisurely(&router, 5.0).await;
+    let attempt = &receipt.attempts[0];
+    assert_eq!((attempt.duration, attempt.reading.is_none()), (Duration::from_secs(26), true));
+    assert_eq!(attempt.skipped[0].why, Skip("not timed".into()));
+    assert_eq!(attempt.time_to_first_chunk, Some(Duration::from_millis(4500)));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_reader_who_takes_his_time_is_not_metered_for_it() {
     let store = Arc::new(MemoryStore::new());
