@@ -207,3 +207,44 @@ fn non_negative(rows: &[Vec<f64>], values: &[f64]) -> Vec<f64> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(count: u32) -> Vec<Vec<f64>> {
+        (1..=count).map(f64::from).map(|x| vec![1.0 / x, x.sqrt(), (x * 7.0) % 5.0 + 0.1]).collect()
+    }
+
+    #[test]
+    fn a_sum_of_terms_is_found_again_and_a_term_without_part_stays_zero() {
+        let rows = rows(40);
+        let flags: Vec<f64> = (0..40).map(|row| f64::from(row % 2)).collect();
+        let truth = |row: &[f64], flag: f64| (3.0 * row[0] + 0.02 * row[1]).ln() + 0.5 * flag;
+        let mut logs: Vec<f64> = rows.iter().zip(&flags).map(|(row, flag)| truth(row, *flag)).collect();
+        // One run that is a hundred times off does not move the rest far.
+        logs[7] += 100f64.ln();
+        let found = sum(&rows, Some(&flags), &logs);
+        assert!((found.factors[0] - 3.0).abs() < 0.05, "{:?}", found.factors);
+        assert!((found.factors[1] - 0.02).abs() < 0.001 && found.factors[2] < 1e-4, "{:?}", found.factors);
+        assert!((found.gain - 0.5).abs() < 0.02, "{}", found.gain);
+    }
+
+    #[test]
+    fn factors_are_never_negative() {
+        let rows = vec![vec![1.0, 1.0], vec![2.0, 1.0], vec![3.0, 1.0], vec![4.0, 1.0]];
+        // 5 − x: the line falls, so that only the constant is left.
+        assert_eq!(non_negative(&rows, &[4.0, 3.0, 2.0, 1.0])[0], 0.0);
+        let found = non_negative(&rows, &[3.0, 5.0, 7.0, 9.0]);
+        assert!((found[0] - 2.0).abs() < 1e-9 && (found[1] - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_line_passes_by_what_is_far_off() {
+        let rows: Vec<Vec<f64>> = (0..30).map(|x| vec![f64::from(x)]).collect();
+        let mut values: Vec<f64> = rows.iter().map(|row| 2.0 - 0.1 * row[0]).collect();
+        values[3] = 50.0;
+        let found = line(&rows, &values, 0.2);
+        assert!((at(&found, &[10.0]) - 1.0).abs() < 0.05, "{found:?}");
+    }
+}

@@ -48,7 +48,7 @@ pub(crate) fn existing(runs: &[Run]) {
         let predicted: Vec<f64> =
             table.iter().map(|row| row.get(at).map_or(f64::NAN, |(_, joules)| *joules)).collect();
         let (count, right) = pairs::ordered(runs, &predicted);
-        let rest = format!("{:>5.1} of {count}", 100.0 * right);
+        let rest = if count == 0 { String::new() } else { format!("{:>5.1} of {count}", 100.0 * right) };
         line(name, score(runs, &predicted, &|_| true), score(runs, &predicted, &usual_batch), &rest);
     }
     for (name, key) in [

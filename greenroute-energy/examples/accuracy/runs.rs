@@ -173,3 +173,35 @@ fn bytes(precision: &str) -> Option<f64> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "gpqa,m,f,MoE,30,3,fp8,H100,2,64,63.9,900,0.5,800,1600,20";
+
+    fn sheet(rows: &[&str]) -> Result<Sheet, String> {
+        read(&format!("{}\n{}\n", COLUMNS.join(","), rows.join("\n")))
+    }
+
+    #[test]
+    fn a_bad_row_is_named_by_line_and_column_and_the_others_count() {
+        let bad = ["Z9", "-5", "nan", "", "inf", "x"]
+            .map(|cell| GOOD.replace("H100", cell).replace(",64,", &format!(",{cell},")));
+        let mut rows = vec![GOOD, "image-chat,m", "gpqa,m"];
+        rows.extend(bad.iter().map(String::as_str));
+        let sheet = sheet(&rows).unwrap();
+        assert_eq!((sheet.rows, sheet.runs.len(), sheet.faults.len()), (9, 1, 7));
+        assert_eq!(sheet.faults[0], "line 4: column `weight_precision` is empty");
+        assert_eq!(sheet.faults[1], "line 5: column `gpu_model`: `Z9` is not known");
+        let active = GOOD.replace(",30,3,", ",3,30,");
+        let faults = self::sheet(&[&active]).unwrap().faults;
+        assert_eq!(faults, ["line 2: column `activated_params_billions` is above `total_params_billions`"]);
+    }
+
+    #[test]
+    fn a_file_that_lacks_a_column_says_which() {
+        assert_eq!(read("").err().unwrap(), "the file is empty");
+        assert_eq!(read("task,model_id\n").err().unwrap(), "line 1: there is no column `family`");
+    }
+}

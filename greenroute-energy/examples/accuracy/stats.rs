@@ -99,3 +99,16 @@ pub(crate) fn coverage(runs: &[Run], predicted: &[f64]) -> Coverage {
     }
     Coverage { share: real(inside) / real(widths.len()), width: median(&widths) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_lie_between_neighbours_in_proportion() {
+        assert_eq!(quantile(&[3.0, 1.0, 2.0, 4.0], 0.5), 2.5);
+        assert_eq!(quantile(&[1.0, 2.0, 3.0, 4.0, 5.0], 0.9), 4.6);
+        assert_eq!((quantile(&[7.0], 0.05), quantile(&[7.0], 1.0)), (7.0, 7.0));
+        assert!(quantile(&[], 0.5).is_nan());
+    }
+}
