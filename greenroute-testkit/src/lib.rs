@@ -140,6 +140,7 @@ mod faults;
 mod fields;
 mod fixture;
 mod gemini;
+pub mod grids;
 mod groq;
 mod line;
 mod llamacpp;
