@@ -8,6 +8,7 @@
 mod accelerator;
 mod blind;
 mod board_power;
+pub mod calibrate;
 pub mod codecarbon;
 mod coefficients;
 pub mod counter;
