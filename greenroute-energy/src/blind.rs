@@ -237,7 +237,7 @@ mod tests {
         };
         assert_eq!(on_4090(Privacy::Local, None), on_4090(Privacy::Remote, Some(1.0)));
         assert!(
-            on_4090(Privacy::Local, None).as_joules() > 20.0 * on_4090(Privacy::Remote, None).as_joules()
+            on_4090(Privacy::Local, None).as_joules() > 10.0 * on_4090(Privacy::Remote, None).as_joules()
         );
     }
 
