@@ -154,7 +154,7 @@ mod tests {
         let zone: Option<Zone> = zone.map(|zone| zone.parse().unwrap());
         let duration = seconds.map(Duration::from_secs);
         let work = Work { duration, ..Work::expected(card, exact(100), exact(200)) };
-        let placed = Placed { site, zone: zone.as_ref(), assumed: false };
+        let placed = Placed { site, zone: zone.as_ref(), assumed: false, unlisted: None };
         WaterAndHardware::default().impacts(&work, reading, &placed)
     }
 
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn a_longer_life_and_fuller_use_make_every_call_lighter() {
         let (card, reading, site) = (hosted(70.0), reading(1.0, Boundary::Facility), site(None));
-        let placed = Placed { site: &site, zone: None, assumed: false };
+        let placed = Placed { site: &site, zone: None, assumed: false, unlisted: None };
         let work =
             Work { duration: Some(Duration::from_secs(5)), ..Work::expected(&card, exact(1), exact(1)) };
         let years = |years: u64| Duration::from_secs(years * 365 * 86_400);
