@@ -154,6 +154,25 @@ async fn numbers_that_no_grid_has_name_their_field() {
     assert_eq!(error.message(), "`to` is 2026-11-21T12:00Z, not after `from`");
 }
 
+#[tokio::test]
+async fn times_beyond_the_calendar_are_refused_unasked() {
+    let fakes = Fakes::start().await;
+    let epoch = std::time::SystemTime::UNIX_EPOCH;
+    for at in [epoch - Duration::from_secs(1), epoch + Duration::from_secs(i64::MAX.unsigned_abs())] {
+        let watt_time = fakes.watt_time(&Hand::new());
+        let errors = [
+            fakes.maps().intensity(&zone("DE"), at).await.unwrap_err(),
+            fakes.uk().intensity(&zone("GB"), at).await.unwrap_err(),
+            fakes.eia().intensity(&zone("US-TEX-ERCO"), at).await.unwrap_err(),
+            watt_time.marginal(&zone("US-CAL-CISO"), at).await.unwrap_err(),
+            fakes.maps().forecast(&zone("DE"), at, at).await.unwrap_err(),
+            watt_time.marginal_forecast(&zone("US-CAL-CISO"), noon(), at).await.unwrap_err(),
+        ];
+        assert!(errors.iter().all(|error| *error.kind() == ErrorKind::Config), "{errors:?}");
+    }
+    assert!(fakes.server.requests().is_empty());
+}
+
 /// JSON with the fields that the sources read, and with whatever in them.
 fn bodies() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
