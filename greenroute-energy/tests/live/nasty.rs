@@ -155,6 +155,28 @@ async fn numbers_that_no_grid_has_name_their_field() {
 }
 
 #[tokio::test]
+async fn no_web_page_stands_on_a_receipt() {
+    let fakes = Fakes::start().await;
+    for (vendor, _, place) in SOURCES {
+        let page = format!("<html><title>Sign in</title>{}</html>", "<p>Terms and conditions</p>".repeat(99));
+        // WattTime's first answer is that of its login.
+        (0..2).for_each(|_| {
+            fakes
+                .server
+                .reply_with(vendor, Reply::raw(429, "text/html", page.clone()).header("retry-after", "70"))
+        });
+        let error = ask(&fakes, vendor, place).await.unwrap_err();
+        assert!(error.message().chars().count() <= 161, "{error}");
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(70)));
+        assert!(
+            std::error::Error::source(&error).unwrap().to_string().len() > 400,
+            "the whole is the source"
+        );
+        fakes.server.clear();
+    }
+}
+
+#[tokio::test]
 async fn times_beyond_the_calendar_are_refused_unasked() {
     let fakes = Fakes::start().await;
     let epoch = std::time::SystemTime::UNIX_EPOCH;

@@ -8,6 +8,9 @@ use std::time::{Duration, SystemTime};
 /// The dirtiest power plants emit about 1400 g/kWh over their life; what is above twice that is no intensity.
 const HIGHEST: f64 = 3000.0;
 
+/// The longest text of an error, in characters.
+const LONGEST: usize = 160;
+
 /// Who answered, for errors about the answer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Said(pub(super) &'static str);
@@ -28,12 +31,23 @@ impl Said {
         Error::new(ErrorKind::Unsupported, self.0, format!("zone {zone}: {what}"))
     }
 
-    /// The error of a request about `zone`, which a refusal names.
+    /// The error of a request about `zone`: a refusal names the zone. It will stand on receipts, where nobody wants a
+    /// whole web page: the full text is its source.
     pub(super) fn about(self, zone: &Zone, error: Error) -> Error {
-        match error.kind() {
-            ErrorKind::Unsupported => self.unsupported(zone, error.message()),
-            _ => error,
+        if *error.kind() == ErrorKind::Unsupported {
+            return self.unsupported(zone, error.message());
         }
+        if error.message().chars().count() <= LONGEST {
+            return error;
+        }
+        let short: String = error.message().chars().take(LONGEST).collect();
+        let told = Error::new(error.kind().clone(), error.origin(), format!("{short}…"))
+            .with_retryable(error.is_retryable());
+        match error.retry_after() {
+            Some(after) => told.with_retry_after(after),
+            None => told,
+        }
+        .with_source(error)
     }
 
     pub(super) fn intensity(self, field: &str, grams: f64) -> Result<CarbonIntensity> {
