@@ -19,7 +19,7 @@ pub(super) const OLDEST: Duration = Duration::from_secs(3 * 3600);
 const FORECAST: Duration = Duration::from_secs(1800);
 /// Of no more zones is anything known; the world has some hundreds.
 const MOST: usize = 2000;
-/// How long somebody waits for one source where the waiting can go on without him: a call waits ten seconds for all
+/// How long an asker waits for one source where the request goes on without it: a call waits ten seconds for all
 /// zones and sources together.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// What is asked for a time this near is asked for now.
@@ -147,7 +147,7 @@ impl Keep {
             Either::Left((outcome, _)) => outcome,
             Either::Right(_) => {
                 let told =
-                    format!("zone {}: no answer within {PATIENCE:?}; it is waited for without you", key.zone);
+                    format!("zone {}: no answer within {PATIENCE:?}; what comes later is kept", key.zone);
                 Err(Arc::new(Error::new(ErrorKind::Timeout, "cached grid", told)))
             }
         }
