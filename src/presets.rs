@@ -46,19 +46,17 @@ pub fn catalog() -> Result<RouterBuilder> {
 /// [`ErrorKind::Meter`](crate::ErrorKind::Meter) where this machine has no counter at all.
 #[cfg(feature = "local")]
 pub fn local(path: impl Into<std::path::PathBuf>) -> Result<RouterBuilder> {
-    use greenroute_core::{Note, NoteCode};
     use greenroute_energy::{Metered, counter};
     use greenroute_providers::local::LocalProvider;
 
     let machine = Machine::detect();
     let builder = on(&machine)?;
-    let detected = counter::detect(&machine)?;
+    // This provider's models compute on the processor.
+    let sources = counter::Sources { gpus: None, ..counter::Sources::default() };
+    let detected = counter::detect_in(&machine, &sources)?;
     let provider = LocalProvider::open(path)?;
     let builder = builder.provider(Metered::new(provider, detected.counter));
-    Ok(match detected.degraded {
-        Some(why) => builder.note(Note::new(NoteCode::MeterDegraded, why)),
-        None => builder,
-    })
+    Ok(detected.notes.into_iter().fold(builder, RouterBuilder::note))
 }
 
 fn on(machine: &Machine) -> Result<RouterBuilder> {

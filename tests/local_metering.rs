@@ -8,9 +8,9 @@ use greenroute::energy::Metered;
 use greenroute::energy::counter::{Counter, Sample};
 use greenroute::providers::local::{LocalProvider, PromptStyle};
 use greenroute::units::Energy;
-use greenroute::{Boundary, Estimate, MeterId, Method, ModelProvider, Reading, Result};
+use greenroute::{Boundary, MeterId, ModelProvider, Result};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Ten watts, whatever is done; it remembers what it showed first and last.
 #[derive(Debug)]
@@ -27,11 +27,15 @@ impl Counter for TenWatts {
     fn sample(&self) -> Result<Sample> {
         let joules = 10.0 * self.started.elapsed().as_secs_f64();
         self.shown.lock().unwrap().push(joules);
-        Ok(Sample { energy: Energy::from_joules(joules), idle: Energy::ZERO })
+        Ok(Sample::exact(Energy::from_joules(joules)))
     }
 
-    fn reading(&self, spent: Sample) -> Reading {
-        Reading::new(Estimate::exact(spent.energy, Method::Measured), Boundary::Device, self.id())
+    fn boundary(&self) -> Boundary {
+        Boundary::Device
+    }
+
+    fn tend(&self) -> Result<Option<Duration>> {
+        Ok(None)
     }
 }
 

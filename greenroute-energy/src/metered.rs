@@ -1,4 +1,4 @@
-use crate::counter::{Bracket, Brackets, Counter};
+use crate::counter::{Bracket, Brackets, Counter, Missed};
 use async_trait::async_trait;
 use futures_core::Stream;
 use futures_core::stream::BoxStream;
@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use greenroute_core::chat::{ChatEvent, ChatRequest, ChatResponse, Spent};
 use greenroute_core::model::ProviderName;
 use greenroute_core::units::Energy;
-use greenroute_core::{Error, ModelCard, ModelProvider, Reading, Result};
+use greenroute_core::{Error, MeterId, ModelCard, ModelProvider, Note, NoteCode, Reading, Result};
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,8 +15,8 @@ use std::task::{Context, Poll};
 /// A provider whose models run on this machine, with a counter around every call.
 ///
 /// The reading stands on the answer, on the stream's last event, or on the error; a call that is dropped leaves it
-/// in [`ChatRequest::spent`]. A counter that fails costs the reading, never the call. Concurrent calls share what
-/// the counter shows: by their [compute time](ChatRequest::compute_time) where the provider tracks it, else equally.
+/// in [`ChatRequest::spent`]. A counter that fails costs the reading, never the call, and the answer's notes say why.
+/// Concurrent calls share what the counter shows: by their [compute time](ChatRequest::compute_time) where the provider tracks it, else equally.
 #[derive(Debug)]
 pub struct Metered<P> {
     provider: P,
@@ -75,38 +75,54 @@ impl<P: ModelProvider> ModelProvider for Metered<P> {
 /// A call being metered. Dropped before its end, it leaves its reading where the caller finds it.
 struct Metering {
     bracket: Option<Bracket>,
+    meter: MeterId,
     spent: Spent,
 }
 
 impl Metering {
     fn begin(brackets: &Brackets, request: &ChatRequest) -> Self {
-        Self { bracket: Some(brackets.open(request.compute_time.clone())), spent: request.spent.clone() }
+        Self {
+            bracket: Some(brackets.open(request.compute_time.clone())),
+            meter: brackets.meter(),
+            spent: request.spent.clone(),
+        }
     }
 
     /// What was bracketed nearer to the work stays. No answer costs nothing: a counter that has not moved is too coarse
     /// for it, and has nothing to say.
-    fn answered(mut self, response: ChatResponse) -> ChatResponse {
-        let reading = self.close().filter(|reading| reading.energy.value() > Energy::ZERO);
-        ChatResponse { reading: response.reading.or(reading), ..response }
+    fn answered(mut self, mut response: ChatResponse) -> ChatResponse {
+        let read = self.close().and_then(|reading| match reading.energy.value() > Energy::ZERO {
+            true => Ok(reading),
+            false => Err("it did not move during the call".into()),
+        });
+        match read {
+            _ if response.reading.is_some() => {}
+            Ok(reading) => response.reading = Some(reading),
+            Err(why) => {
+                let text = format!("the call was not counted by {}: {why}", self.meter);
+                response.notes.push(Note::new(NoteCode::MeterDegraded, text));
+            }
+        }
+        response
     }
 
     /// What was refused before it ran has spent nothing, and says nothing of it.
     fn failed(mut self, error: Error) -> Error {
         let ran = error.may_have_run();
-        match self.close().filter(|reading| ran || reading.energy.value() > Energy::ZERO) {
-            Some(reading) => error.with_spent(reading),
-            None => error,
+        match self.close() {
+            Ok(reading) if ran || reading.energy.value() > Energy::ZERO => error.with_spent(reading),
+            _ => error,
         }
     }
 
-    fn close(&mut self) -> Option<Reading> {
-        self.bracket.take().and_then(Bracket::close)
+    fn close(&mut self) -> std::result::Result<Reading, Missed> {
+        self.bracket.take().map_or_else(|| Err("it was closed before".into()), Bracket::close)
     }
 }
 
 impl Drop for Metering {
     fn drop(&mut self) {
-        if let Some(reading) = self.close() {
+        if let Ok(reading) = self.close() {
             self.spent.leave(reading);
         }
     }

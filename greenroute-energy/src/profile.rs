@@ -8,7 +8,7 @@ use greenroute_core::{EnergyMeter, EnergyRate, MeterId, Method, ModelCard, Readi
 pub struct Profile;
 
 const ID: MeterId = MeterId::new("profile", 1);
-const CACHED_SHARE: f64 = 0.1;
+pub(crate) const CACHED_SHARE: f64 = 0.1;
 
 impl EnergyMeter for Profile {
     fn id(&self) -> MeterId {

@@ -8,8 +8,8 @@ use greenroute_core::conformance::{Verdict, provider, run_async};
 use greenroute_core::model::{Privacy, Window};
 use greenroute_core::units::{Energy, Tokens};
 use greenroute_core::{
-    Boundary, Counted, Error, ErrorKind, Estimate, MeterId, Method, ModelCard, ModelKey, ModelProvider, Note,
-    NoteCode, Reading, Result, Runtime, Usage, completion_fn,
+    Boundary, Counted, Error, ErrorKind, MeterId, ModelCard, ModelKey, ModelProvider, Note, NoteCode, Result,
+    Runtime, Usage, completion_fn,
 };
 use greenroute_energy::Metered;
 use greenroute_energy::counter::{Counter, Sample};
@@ -53,11 +53,15 @@ impl Counter for Dial {
 
     fn sample(&self) -> Result<Sample> {
         let energy = Energy::from_microjoules(self.0.load(Ordering::SeqCst) * 3_000_000);
-        Ok(Sample { energy, idle: Energy::ZERO })
+        Ok(Sample::exact(energy))
     }
 
-    fn reading(&self, spent: Sample) -> Reading {
-        Reading::new(Estimate::exact(spent.energy, Method::Measured), Boundary::Device, self.id())
+    fn boundary(&self) -> Boundary {
+        Boundary::Device
+    }
+
+    fn tend(&self) -> Result<Option<Duration>> {
+        Ok(None)
     }
 }
 

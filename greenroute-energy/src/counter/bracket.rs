@@ -1,8 +1,9 @@
+use super::watch::Bell;
 use super::{Counter, Sample};
 use greenroute_core::chat::ComputeTime;
-use greenroute_core::{Reading, Result};
+use greenroute_core::{Error, Reading, Result};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 /// Calls that are being metered by one counter. Whatever the counter shows is shared out among the calls that were
@@ -11,10 +12,17 @@ use std::time::Duration;
 /// Calls whose provider tracks their compute time share by it; what is shown before any of them has computed
 /// waits for the first of those open then that has. A call whose provider does not tell counts as computing all the time.
 #[derive(Debug, Clone)]
-pub(crate) struct Brackets {
+pub(crate) struct Brackets(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
     counter: Arc<dyn Counter>,
-    open: Arc<Mutex<Open>>,
+    open: Mutex<Open>,
+    bell: Arc<Bell>,
 }
+
+/// Why a call has no reading, in words.
+pub(crate) type Missed = Arc<str>;
 
 #[derive(Debug)]
 struct Open {
@@ -28,8 +36,8 @@ struct Open {
 
 #[derive(Debug)]
 struct Call {
-    /// `None` once a part of its time was missed.
-    spent: Option<Sample>,
+    /// Or why a part of its time was missed.
+    spent: std::result::Result<Sample, Missed>,
     time: ComputeTime,
     /// How much of its compute time was paid for.
     paid: Duration,
@@ -37,7 +45,9 @@ struct Call {
 
 impl Call {
     fn pay(&mut self, part: Sample) {
-        self.spent = self.spent.map(|spent| spent.plus(part));
+        if let Ok(spent) = &mut self.spent {
+            *spent = spent.then(part);
+        }
     }
 
     /// The compute time since it last paid, or `None` where nobody tracks it.
@@ -61,7 +71,7 @@ impl Open {
             && tracked > 0.0
         {
             let pot = self.pending.entry(self.next).or_insert(Sample::ZERO);
-            *pot = pot.plus(equal.times(tracked));
+            *pot = pot.then(equal.times(tracked));
         }
         let calls = &mut self.calls;
         self.pending.retain(|before, pot| {
@@ -84,7 +94,7 @@ impl Open {
     }
 
     /// Takes a call away. What still waits for one of those from its time to compute is the last one's.
-    fn remove(&mut self, id: u64) -> Option<Sample> {
+    fn remove(&mut self, id: u64) -> Option<std::result::Result<Sample, Missed>> {
         let mut call = self.calls.remove(&id)?;
         if call.owes().is_some() {
             let others: Vec<u64> =
@@ -97,7 +107,15 @@ impl Open {
                 left
             });
         }
-        call.spent
+        Some(call.spent)
+    }
+
+    /// What a failing counter missed must not be given to anybody later.
+    fn miss(&mut self, why: &Error) {
+        let why: Missed = why.message().into();
+        self.last = None;
+        self.pending.clear();
+        self.calls.values_mut().for_each(|call| call.spent = Err(Arc::clone(&why)));
     }
 }
 
@@ -106,73 +124,116 @@ impl Open {
 #[derive(Debug)]
 pub(crate) struct Bracket {
     brackets: Brackets,
-    call: Option<u64>,
+    /// Its number, or why the counter could not be read when it began.
+    call: std::result::Result<u64, Missed>,
 }
 
 impl Brackets {
     pub(crate) fn new(counter: Arc<dyn Counter>) -> Self {
         let open = Open { last: None, pending: BTreeMap::new(), calls: BTreeMap::new(), next: 0 };
-        Self { counter, open: Arc::new(Mutex::new(open)) }
+        Self(Arc::new(Shared { counter, open: Mutex::new(open), bell: Arc::default() }))
     }
 
     /// The counter's name.
     pub(crate) fn meter(&self) -> greenroute_core::MeterId {
-        self.counter.id()
+        self.0.counter.id()
     }
 
     /// Begins to meter a call, whose compute time is told in `time`. A counter that fails gives a bracket without a
     /// reading: the call goes on.
     pub(crate) fn open(&self, time: ComputeTime) -> Bracket {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.0.open();
         // What was missed before the call is not the call's: a second look begins after it.
-        let counted = self.share_out(&mut open).or_else(|_| self.share_out(&mut open));
-        let call = counted.ok().map(|()| {
+        let counted = self.0.share_out(&mut open).or_else(|_| self.0.share_out(&mut open));
+        let call = counted.map_err(|error| Missed::from(error.message())).map(|()| {
             let call = open.next;
             open.next += 1;
             let paid = time.total().unwrap_or_default();
-            open.calls.insert(call, Call { spent: Some(Sample::ZERO), time, paid });
+            open.calls.insert(call, Call { spent: Ok(Sample::ZERO), time, paid });
             call
         });
+        let first = call.is_ok() && self.0.bell.open(true);
         drop(open);
+        if first {
+            let (shared, bell) = (Arc::downgrade(&self.0), Arc::clone(&self.0.bell));
+            // Without its thread a counter refuses a window in which it may have missed something.
+            let _ =
+                std::thread::Builder::new().name("energy counter".into()).spawn(move || tend(&shared, &bell));
+        }
         Bracket { brackets: self.clone(), call }
+    }
+}
+
+impl Shared {
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Gives what was counted since the last event to the calls that were open.
     fn share_out(&self, open: &mut Open) -> Result<()> {
-        let sample = self.counter.sample();
-        // What a failing counter missed must not be given to anybody later.
-        let last = std::mem::replace(&mut open.last, sample.as_ref().ok().copied());
-        let Ok(now) = sample else {
-            open.calls.values_mut().for_each(|call| call.spent = None);
-            open.pending.clear();
-            return sample.map(drop);
-        };
-        if let Some(last) = last {
+        let now = self.counter.sample().inspect_err(|error| open.miss(error))?;
+        if let Some(last) = open.last.replace(now) {
             open.share_out(now.since(last));
         }
         Ok(())
     }
+
+    /// Takes a call away, with what it spent.
+    fn remove(&self, call: u64) -> Option<std::result::Result<Sample, Missed>> {
+        let mut open = self.open();
+        // A failing counter tells every open call, this one too.
+        let _ = self.share_out(&mut open);
+        let spent = open.remove(call);
+        if open.calls.is_empty() {
+            self.bell.open(false);
+        }
+        spent
+    }
+}
+
+/// Looks after the counter until nobody holds it any more, or it wants nothing.
+fn tend(shared: &Weak<Shared>, bell: &Bell) {
+    loop {
+        let Some(shared) = shared.upgrade() else { return };
+        let again = match shared.counter.tend() {
+            Ok(None) => return,
+            Ok(Some(again)) => again,
+            Err(error) => {
+                shared.open().miss(&error);
+                AFTER_A_FAULT
+            }
+        };
+        drop(shared);
+        if !bell.wait(again) {
+            return;
+        }
+    }
+}
+
+/// A counter that fails is not asked more often than this.
+const AFTER_A_FAULT: Duration = Duration::from_secs(1);
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.bell.close();
+    }
 }
 
 impl Bracket {
-    /// What the call spent, where the counter could say at both ends.
-    pub(crate) fn close(mut self) -> Option<Reading> {
-        let call = self.call.take()?;
-        let mut open = self.brackets.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let counted = self.brackets.share_out(&mut open);
-        let spent = open.remove(call)?;
-        drop(open);
-        counted.ok().map(|()| self.brackets.counter.reading(spent))
+    /// What the call spent, where the counter could say at both ends, else why it could not.
+    pub(crate) fn close(mut self) -> std::result::Result<Reading, Missed> {
+        let gone = || Missed::from("it was closed before");
+        let call = std::mem::replace(&mut self.call, Err(gone()))?;
+        let spent = self.brackets.0.remove(call).unwrap_or_else(|| Err(gone()))?;
+        let counter = &self.brackets.0.counter;
+        Ok(spent.reading(counter.boundary(), counter.id()))
     }
 }
 
 impl Drop for Bracket {
     fn drop(&mut self) {
-        if let Some(call) = self.call {
-            let mut open = self.brackets.open.lock().unwrap_or_else(PoisonError::into_inner);
-            // A failing counter has nothing to share out; the place is given up all the same.
-            let _ = self.brackets.share_out(&mut open);
-            open.remove(call);
+        if let Ok(call) = self.call {
+            self.brackets.0.remove(call);
         }
     }
 }
@@ -181,7 +242,7 @@ impl Drop for Bracket {
 mod tests {
     use super::*;
     use greenroute_core::units::Energy;
-    use greenroute_core::{Boundary, Error, ErrorKind, Estimate, MeterId, Method};
+    use greenroute_core::{Boundary, Error, ErrorKind, MeterId};
     use proptest::prelude::*;
 
     /// Shows what it is told to.
@@ -202,16 +263,20 @@ mod tests {
         fn sample(&self) -> Result<Sample> {
             let shown = *self.0.lock().unwrap();
             let joules = shown.ok_or_else(|| Error::new(ErrorKind::Meter, "told", "unreadable"))?;
-            Ok(Sample { energy: Energy::from_joules(joules), idle: Energy::from_joules(joules / 10.0) })
+            Ok(Sample::exact(Energy::from_joules(joules)).with_idle(Energy::from_joules(joules / 10.0)))
         }
 
-        fn reading(&self, spent: Sample) -> Reading {
-            Reading::new(Estimate::exact(spent.energy, Method::Measured), Boundary::Device, self.id())
+        fn boundary(&self) -> Boundary {
+            Boundary::Device
+        }
+
+        fn tend(&self) -> Result<Option<Duration>> {
+            Ok(None)
         }
     }
 
     fn joules(bracket: Bracket) -> Option<f64> {
-        bracket.close().map(|reading| reading.energy.value().as_joules())
+        bracket.close().ok().map(|reading| reading.energy.value().as_joules())
     }
 
     #[test]
@@ -313,6 +378,109 @@ mod tests {
         assert_eq!(joules(telling), Some(3.0), "the last one takes what waited");
     }
 
+    /// Wants to be looked after every ten milliseconds, and says how often it was.
+    #[derive(Debug, Default)]
+    struct Tended {
+        told: Told,
+        times: Mutex<u32>,
+        fails: Mutex<bool>,
+    }
+
+    impl Tended {
+        fn times(&self) -> u32 {
+            *self.times.lock().unwrap()
+        }
+
+        /// Until it was looked after once more, or a second has gone.
+        fn wait(&self) -> bool {
+            let before = self.times();
+            (0..1000).any(|_| {
+                std::thread::sleep(Duration::from_millis(1));
+                self.times() > before
+            })
+        }
+    }
+
+    impl Counter for Tended {
+        fn id(&self) -> MeterId {
+            MeterId::new("tended", 1)
+        }
+
+        fn boundary(&self) -> Boundary {
+            Boundary::Device
+        }
+
+        fn sample(&self) -> Result<Sample> {
+            self.told.sample()
+        }
+
+        fn tend(&self) -> Result<Option<Duration>> {
+            *self.times.lock().unwrap() += 1;
+            match *self.fails.lock().unwrap() {
+                false => Ok(Some(Duration::from_millis(10))),
+                true => Err(Error::new(ErrorKind::Meter, "tended", "it wrapped twice")),
+            }
+        }
+    }
+
+    #[test]
+    fn a_counter_is_looked_after_while_a_call_is_open_and_let_alone_while_none_is() {
+        let tended = Arc::new(Tended::default());
+        tended.told.show(Some(1.0));
+        let brackets = Brackets::new(tended.clone());
+        assert_eq!(tended.times(), 0);
+        for _ in 0..2 {
+            let call = brackets.open(ComputeTime::default());
+            assert!(tended.wait() && tended.wait() && tended.wait());
+            assert!(call.close().is_ok());
+            std::thread::sleep(Duration::from_millis(30));
+            let after = tended.times();
+            std::thread::sleep(Duration::from_millis(60));
+            assert_eq!(tended.times(), after, "no call is open");
+        }
+        let call = brackets.open(ComputeTime::default());
+        drop(call);
+        drop(brackets);
+        let gone = (0..1000).any(|_| {
+            std::thread::sleep(Duration::from_millis(1));
+            Arc::strong_count(&tended) == 1
+        });
+        assert!(gone, "its thread has ended");
+    }
+
+    #[test]
+    fn what_was_missed_in_the_middle_of_a_call_costs_its_reading_and_says_why() {
+        let tended = Arc::new(Tended::default());
+        tended.told.show(Some(1.0));
+        let brackets = Brackets::new(tended.clone());
+        let call = brackets.open(ComputeTime::default());
+        assert!(tended.wait());
+        *tended.fails.lock().unwrap() = true;
+        assert!(tended.wait());
+        std::thread::sleep(Duration::from_millis(20));
+        tended.told.show(Some(7.0));
+        assert_eq!(call.close().unwrap_err().as_ref(), "it wrapped twice");
+        *tended.fails.lock().unwrap() = false;
+        let next = brackets.open(ComputeTime::default());
+        tended.told.show(Some(9.0));
+        assert_eq!(joules(next), Some(2.0));
+    }
+
+    #[test]
+    fn who_wants_nothing_gets_no_thread_for_long() {
+        let told = Arc::new(Told::default());
+        told.show(Some(1.0));
+        let brackets = Brackets::new(told.clone());
+        let call = brackets.open(ComputeTime::default());
+        let weak = Arc::downgrade(&brackets.0);
+        let alone = (0..1000).any(|_| {
+            std::thread::sleep(Duration::from_millis(1));
+            Arc::weak_count(&brackets.0) == 1
+        });
+        assert!(alone && weak.upgrade().is_some());
+        assert_eq!(joules(call), Some(0.0));
+    }
+
     proptest! {
         #[test]
         fn readings_never_sum_above_the_counter(events in proptest::collection::vec((0.0..50.0f64, 0usize..4), 1..60)) {
@@ -330,6 +498,37 @@ mod tests {
             }
             sum += open.into_iter().filter_map(joules).sum::<f64>();
             prop_assert!(sum <= shown * (1.0 + 1e-9), "{sum} of {shown}");
+        }
+
+        /// The same of several instruments as one, and of their bands.
+        #[test]
+        fn readings_of_several_instruments_never_sum_above_them(
+            events in proptest::collection::vec((0.0..50.0f64, 0.0..50.0f64, 0usize..4), 1..60),
+        ) {
+            let (gpu, processor) = (Arc::new(Told::default()), Arc::new(Told::default()));
+            let parts: Vec<Arc<dyn Counter>> = vec![gpu.clone(), processor.clone()];
+            let brackets = Brackets::new(Arc::new(crate::counter::Composite::new(parts)));
+            let (mut shown, mut sum, mut open) = ([0.0; 2], 0.0, Vec::new());
+            let read = |bracket: Bracket| {
+                let reading = bracket.close().unwrap();
+                assert_eq!(reading.meter, MeterId { name: "told+told".into(), version: 1 });
+                let energy = reading.energy;
+                assert!(energy.low() <= energy.value() && energy.value() <= energy.high());
+                energy.value().as_joules()
+            };
+            for (one, two, action) in events {
+                shown = [shown[0] + one, shown[1] + two];
+                gpu.show(Some(shown[0]));
+                processor.show(Some(shown[1]));
+                match action {
+                    0 | 1 => open.push(brackets.open(ComputeTime::default())),
+                    2 => sum += open.pop().map_or(0.0, read),
+                    _ => drop(open.pop()),
+                }
+            }
+            sum += open.into_iter().map(read).sum::<f64>();
+            let all = shown[0] + shown[1];
+            prop_assert!(sum <= all * (1.0 + 1e-9), "{sum} of {all}");
         }
 
         /// However calls come, compute together and go: from the first one's start to the last one's end nothing of

@@ -1,14 +1,14 @@
 use super::process::own_time;
 use super::{Counter, Sample};
 use crate::Machine;
-use greenroute_core::units::{Energy, Power};
-use greenroute_core::{Boundary, Estimate, MeterId, Method, Reading, Result};
+use greenroute_core::units::Power;
+use greenroute_core::{Boundary, Estimate, MeterId, Result};
 use std::time::Duration;
 
 /// Processor time of this process, times the power of one busy thread.
 ///
 /// `E = t · TDP / threads`. The time is measured, to the nanosecond; the power is not, so the reading is
-/// [`Method::Modelled`] with the band of [`Machine::watts_per_thread`]. A tenth of it is stated as idle: the share of
+/// [`Method::Modelled`](greenroute_core::Method::Modelled) with the band of [`Machine::watts_per_thread`]. A tenth of it is stated as idle: the share of
 /// the TDP that codecarbon's load curve, `TDP (0.1 + 0.9 load³)`, gives an idle processor.
 #[derive(Debug)]
 pub struct CpuTime {
@@ -34,20 +34,18 @@ impl Counter for CpuTime {
         MeterId::new("cpu_time_tdp", 1)
     }
 
-    fn sample(&self) -> Result<Sample> {
-        let energy = self.watts.value() * own_time()?.saturating_sub(self.opened);
-        Ok(Sample { energy, idle: energy * IDLE_SHARE })
+    fn boundary(&self) -> Boundary {
+        Boundary::Device
     }
 
-    fn reading(&self, spent: Sample) -> Reading {
-        let watts = self.watts;
-        let ratio = |end: Power| end.as_watts() / watts.value().as_watts();
-        let banded = |energy: Energy| {
-            Estimate::scaled(energy, ratio(watts.low()), ratio(watts.high()), Method::Modelled)
-        };
-        Reading {
-            idle: Some(banded(spent.idle)),
-            ..Reading::new(banded(spent.energy), Boundary::Device, self.id())
-        }
+    fn sample(&self) -> Result<Sample> {
+        let energy = self.watts.value() * own_time()?.saturating_sub(self.opened);
+        let ratio = |end: Power| end.as_watts() / self.watts.value().as_watts();
+        let band = (ratio(self.watts.low()), ratio(self.watts.high()));
+        Ok(Sample::modelled(energy, band).with_idle(energy * IDLE_SHARE))
+    }
+
+    fn tend(&self) -> Result<Option<Duration>> {
+        Ok(None)
     }
 }

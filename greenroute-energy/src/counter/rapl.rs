@@ -1,24 +1,21 @@
-use super::process::{MachineTime, fault, machine_time, own_time};
+use super::process::{Kept, MachineTime, fault, machine_time, own_time};
 use super::zones::{Zone, zones};
 use super::{Counter, Sample};
-use greenroute_core::units::{Energy, Power};
-use greenroute_core::{Boundary, Estimate, MeterId, Method, Reading, Result};
-use std::fs;
-use std::path::{Path, PathBuf};
+use greenroute_core::units::Energy;
+use greenroute_core::{Boundary, MeterId, Result};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Where Linux shows the energy counters of processors.
 pub(super) const POWERCAP: &str = "/sys/class/powercap";
 
-/// No package draws more: a larger figure is a counter that was reset or wrapped more than once.
-const MAX_POWER: Power = Power::from_watts(2000.0);
-/// A counter steps once a millisecond, so that a shorter window may see the energy of a longer time.
-const SLACK: Duration = Duration::from_millis(10);
-
 /// The counters are updated every millisecond and agree with wall meters to a few per cent on current processors;
 /// how they are shared among processes is the larger error.
 const BAND: (f64, f64) = (0.8, 1.25);
+
+/// All that is needed of `/proc/stat` is its first line.
+const STAT: usize = 256;
 
 /// The energy counters of the processor packages, with their memory where that is counted apart, shared among
 /// processes by processor time.
@@ -28,13 +25,15 @@ const BAND: (f64, f64) = (0.8, 1.25);
 /// Traps that it knows: the folder is flat, so sub-zones stand beside their package; memory is added once, cores and
 /// graphics are parts of the package; `psys` is used only where there is no package, and is the whole machine; the
 /// same package may show up by two interfaces (`intel-rapl-mmio`) and two dies may mirror one counter; a counter
-/// wraps once at `max_energy_range_uj`, and where a step is impossible, or a second wrap possible, there is no sample
-/// and counting goes on from there; since 2020 the files belong to root.
+/// wraps at `max_energy_range_uj`, so that it is looked at in time while a call is open, and where a step is impossible,
+/// or a second wrap possible, there is no sample and counting goes on from there; since 2020 the files belong to root.
+///
+/// AMD's processors show theirs in the same tree, without memory.
 #[derive(Debug)]
 pub struct Rapl {
     zones: Vec<Zone>,
     boundary: Boundary,
-    proc_stat: PathBuf,
+    proc_stat: Kept,
     held: Mutex<Held>,
 }
 
@@ -57,16 +56,23 @@ impl Rapl {
         Self::open_with(folder, Path::new("/proc/stat"))
     }
 
-    fn open_with(folder: &Path, proc_stat: &Path) -> Result<Self> {
+    /// Whether the machine's memory is counted too.
+    #[must_use]
+    pub fn counts_memory(&self) -> bool {
+        self.boundary > Boundary::Device || self.zones.iter().any(Zone::is_memory)
+    }
+
+    pub(super) fn open_with(folder: &Path, proc_stat: &Path) -> Result<Self> {
         let (zones, boundary) = zones(folder)?;
+        let proc_stat = Kept::open(proc_stat)?;
         let held = Held {
             shown: zones.iter().map(Zone::read).collect::<Result<_>>()?,
             at: Instant::now(),
             own: own_time()?,
-            machine: read_machine(proc_stat)?,
-            sum: Sample { energy: Energy::ZERO, idle: Energy::ZERO },
+            machine: machine_time(&proc_stat.head::<STAT>()?)?,
+            sum: Sample::ZERO,
         };
-        Ok(Self { zones, boundary, proc_stat: proc_stat.to_owned(), held: Mutex::new(held) })
+        Ok(Self { zones, boundary, proc_stat, held: Mutex::new(held) })
     }
 }
 
@@ -75,16 +81,19 @@ impl Counter for Rapl {
         MeterId::new("rapl", 1)
     }
 
+    fn boundary(&self) -> Boundary {
+        self.boundary
+    }
+
     fn sample(&self) -> Result<Sample> {
         // Held while reading, so that no other thread's newer sample is taken for a step backwards.
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let shown = self.zones.iter().map(Zone::read).collect::<Result<Vec<_>>>()?;
-        let (at, own, machine) = (Instant::now(), own_time()?, read_machine(&self.proc_stat)?);
+        let (at, own, machine) =
+            (Instant::now(), own_time()?, machine_time(&self.proc_stat.head::<STAT>()?)?);
         let time = at.saturating_duration_since(held.at);
-        let most = MAX_POWER * time.saturating_add(SLACK);
         let steps = self.zones.iter().zip(&shown).zip(&held.shown);
-        let energy: Option<Energy> =
-            steps.map(|((zone, &now), &last)| zone.step(last, now, time).filter(|step| *step <= most)).sum();
+        let energy: Option<Energy> = steps.map(|((zone, &now), &last)| zone.counted(last, now, time)).sum();
         let busy = ticks(machine.busy.saturating_sub(held.machine.busy));
         let idle = ticks(machine.idle.saturating_sub(held.machine.idle));
         let own_busy = own.saturating_sub(held.own).as_secs_f64();
@@ -94,23 +103,19 @@ impl Counter for Rapl {
         let share = if busy > 0.0 { (own_busy / busy).min(1.0) } else { f64::from(u8::from(own_busy > 0.0)) };
         let idle_share = if busy + idle > 0.0 { idle / (busy + idle) } else { 0.0 };
         let spent = energy * share;
-        held.sum = Sample { energy: held.sum.energy + spent, idle: held.sum.idle + spent * idle_share };
+        held.sum = held.sum.then(Sample::measured(spent, BAND).with_idle(spent * idle_share));
         Ok(held.sum)
     }
 
-    fn reading(&self, spent: Sample) -> Reading {
-        let banded = |energy| Estimate::scaled(energy, BAND.0, BAND.1, Method::Measured);
-        Reading {
-            idle: Some(banded(spent.idle)),
-            ..Reading::new(banded(spent.energy), self.boundary, self.id())
+    fn tend(&self) -> Result<Option<Duration>> {
+        let period = self.zones.iter().filter_map(Zone::period).min();
+        // Not oftener than it must: the share of processor time is told in ticks, and is worse over short windows.
+        let last = self.held.lock().unwrap_or_else(PoisonError::into_inner).at;
+        if period.is_some_and(|period| last.elapsed() >= period.mul_f64(0.9)) {
+            self.sample()?;
         }
+        Ok(period)
     }
-}
-
-fn read_machine(proc_stat: &Path) -> Result<MachineTime> {
-    let text = fs::read_to_string(proc_stat)
-        .map_err(|error| fault(format!("{} cannot be read", proc_stat.display())).with_source(error))?;
-    machine_time(&text)
 }
 
 /// Ticks of the machine's clock in seconds: every Linux shows a hundred a second to its processes.
@@ -122,7 +127,7 @@ fn ticks(count: u64) -> f64 {
 mod tests {
     use super::*;
     use greenroute_core::ErrorKind;
-    use std::fs::{create_dir_all, write};
+    use std::fs::{self, create_dir_all, write};
 
     /// A powercap tree and a `/proc/stat` that a test can turn.
     struct Fake(tempfile::TempDir);
@@ -229,5 +234,97 @@ mod tests {
         assert!(rapl.sample().unwrap_err().message().contains("cannot be read"));
         write(fake.0.path().join("intel-rapl:0/energy_uj"), "<html>").unwrap();
         assert!(rapl.sample().unwrap_err().message().contains("shows no number"));
+    }
+
+    #[test]
+    fn memory_mapped_copies_stand_in_only_where_there_is_no_other() {
+        let fake = Fake::new();
+        for (id, name) in [
+            ("intel-rapl", "intel-rapl"),
+            ("intel-rapl-mmio:0", "package-0"),
+            ("intel-rapl-mmio:0:0", "dram"),
+            ("intel-rapl:0:0", "core"),
+        ] {
+            fake.zone(id, name, 1);
+        }
+        assert_eq!(names(&fake), ["intel-rapl-mmio:0", "intel-rapl-mmio:0:0"]);
+    }
+
+    #[test]
+    fn memory_beside_the_packages_is_not_taken_from_within_them_again() {
+        let fake = Fake::new();
+        for (id, name) in [
+            ("intel-rapl:0", "package-0"),
+            ("intel-rapl:0:0", "dram"),
+            ("intel-rapl:1", "dram"),
+            ("intel-rapl:10", "package-1"),
+        ] {
+            fake.zone(id, name, 1);
+        }
+        assert_eq!(names(&fake), ["intel-rapl:0", "intel-rapl:10", "intel-rapl:1"]);
+        assert!(fake.open().unwrap().counts_memory());
+        let amd = Fake::new();
+        amd.zone("intel-rapl:0", "package-0", 1);
+        amd.zone("intel-rapl:0:0", "core", 1);
+        assert!(!amd.open().unwrap().counts_memory(), "AMD's processors do not count it");
+    }
+
+    #[test]
+    fn a_counter_without_an_end_counts_until_it_goes_back() {
+        let fake = Fake::new();
+        fake.zone("intel-rapl:0", "package-0", 5_000_000);
+        fs::remove_file(fake.0.path().join("intel-rapl:0/max_energy_range_uj")).unwrap();
+        let rapl = fake.open().unwrap();
+        std::thread::sleep(Duration::from_millis(5));
+        fake.show("intel-rapl:0", 6_000_000);
+        let counted = rapl.sample().unwrap();
+        fake.show("intel-rapl:0", 1_000);
+        let error = rapl.sample().unwrap_err();
+        assert_eq!(error.kind(), &ErrorKind::Meter);
+        assert!(error.message().contains("went back"), "{error}");
+        assert_eq!(rapl.tend().unwrap(), None, "what has no end need not be looked at");
+        assert_eq!(rapl.sample().unwrap().energy, counted.energy);
+    }
+
+    #[test]
+    fn a_zone_that_goes_while_the_machine_runs_is_told_and_may_come_back() {
+        let fake = Fake::new();
+        fake.zone("intel-rapl:0", "package-0", 1_000_000);
+        let rapl = fake.open().unwrap();
+        fs::remove_dir_all(fake.0.path().join("intel-rapl:0")).unwrap();
+        assert!(rapl.sample().unwrap_err().message().contains("is gone"));
+        fake.zone("intel-rapl:0", "package-0", 1_100_000);
+        assert!(rapl.sample().is_ok());
+    }
+
+    #[test]
+    fn it_is_looked_after_in_time_for_its_shortest_counter() {
+        let fake = Fake::new();
+        fake.zone("intel-rapl:0", "package-0", 1);
+        fake.zone("intel-rapl:1", "package-1", 1);
+        let folder = fake.0.path().join("intel-rapl:1");
+        write(folder.join("max_energy_range_uj"), "65532610987\n").unwrap();
+        write(folder.join("constraint_0_max_power_uw"), "250000000\n").unwrap();
+        // Half of 65.5 kJ at three times 250 W; the other wraps after 262 kJ at 2000 W.
+        let rapl = fake.open().unwrap();
+        let period = rapl.tend().unwrap().unwrap();
+        assert!((period.as_secs_f64() - 65_532.610_987 / 750.0 / 2.0).abs() < 1e-6, "{period:?}");
+        // So small a counter wraps within milliseconds: each time, it is looked at before it may do so twice.
+        write(folder.join("max_energy_range_uj"), "60000000\n").unwrap();
+        let small = fake.open().unwrap();
+        let period = small.tend().unwrap().unwrap();
+        let mut shown = 1;
+        for _ in 0..5 {
+            std::thread::sleep(period);
+            shown = (shown + 25_000_000) % 60_000_000;
+            fake.show("intel-rapl:1", shown);
+            small.tend().unwrap();
+        }
+        assert_eq!(small.held.lock().unwrap().shown[1], shown, "every wrap was seen");
+        std::thread::sleep(period * 3);
+        assert!(
+            small.sample().unwrap_err().message().contains("too far"),
+            "unseen, it may have wrapped twice"
+        );
     }
 }

@@ -1,0 +1,197 @@
+use super::Point;
+use super::fit::{Fit, correlation};
+use super::plan::{Asked, Kind};
+use super::robust::{count, median, quantile};
+use super::run::Trial;
+use greenroute_core::model::Window;
+use std::fmt;
+
+/// Whether the readings of a run hang together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Check {
+    /// What was looked at.
+    pub name: &'static str,
+    /// How it went.
+    pub verdict: Verdict,
+    /// What was found, in words.
+    pub found: String,
+}
+
+/// How a check went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// As it should be.
+    Passed,
+    /// Otherwise: the profile is not to be relied on before it is known why.
+    Failed,
+    /// The run does not tell.
+    Untold,
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = match self.verdict {
+            Verdict::Passed => "ok",
+            Verdict::Failed => "FAILED",
+            Verdict::Untold => "untold",
+        };
+        write!(f, "{verdict:<7}{:<28}{}", self.name, self.found)
+    }
+}
+
+/// What energy and time of the calls correlate by, at the least.
+const FOLLOWS: f64 = 0.9;
+/// What one machine, this whole one, may draw.
+const WATTS: std::ops::RangeInclusive<f64> = 1.0..=20e3;
+/// How far power and repeats may scatter, as a standard deviation of the logarithm and over the mean.
+const STEADY: f64 = 0.35;
+const REPEATS: f64 = 0.25;
+/// How far the calls of one size may lie off the line in the middle, as the logarithm of 1.35.
+const OFF: f64 = 0.3;
+
+/// All checks of a run, over its answers and prompts: a counter may be too coarse for a call with next to nothing in it.
+pub(super) fn checks(trials: &[Trial], fit: &Fit, window: Window) -> Vec<Check> {
+    let counted: Vec<(Asked, &Point)> = trials
+        .iter()
+        .filter(|trial| matches!(trial.asked.kind, Kind::Answer | Kind::Prompt))
+        .filter_map(|trial| Some((trial.asked, trial.outcome.as_ref().ok()?)))
+        .collect();
+    vec![
+        follows_time(&counted),
+        plausible_power(&counted),
+        steady_power(&counted),
+        stable_order(&counted),
+        monotone(&counted),
+        repeatable(&counted),
+        on_the_line(&counted, fit),
+        inside_window(trials, window),
+    ]
+}
+
+fn check(name: &'static str, passed: Option<bool>, found: String) -> Check {
+    let verdict = match passed {
+        Some(true) => Verdict::Passed,
+        Some(false) => Verdict::Failed,
+        None => Verdict::Untold,
+    };
+    Check { name, verdict, found }
+}
+
+fn follows_time(counted: &[(Asked, &Point)]) -> Check {
+    let pairs: Vec<(f64, f64)> =
+        counted.iter().filter_map(|(_, point)| Some((point.duration_seconds?, point.joules()))).collect();
+    let found = correlation(pairs.iter().copied());
+    let passed = (pairs.len() >= 3).then_some(found >= FOLLOWS);
+    check("energy follows time", passed, format!("correlation {found:.3} over {} calls", pairs.len()))
+}
+
+fn watts(counted: &[(Asked, &Point)]) -> Vec<f64> {
+    counted.iter().filter_map(|(_, point)| point.watts()).collect()
+}
+
+fn plausible_power(counted: &[(Asked, &Point)]) -> Check {
+    let watts = watts(counted);
+    let least = watts.iter().copied().reduce(f64::min);
+    let most = watts.iter().copied().reduce(f64::max);
+    let passed = least.zip(most).map(|(least, most)| WATTS.contains(&least) && WATTS.contains(&most));
+    let found = least.zip(most).map_or_else(
+        || "nobody told a time".to_owned(),
+        |(least, most)| format!("{least:.1} W to {most:.1} W; believed: 1 W to 20 kW"),
+    );
+    check("power is plausible", passed, found)
+}
+
+fn steady_power(counted: &[(Asked, &Point)]) -> Check {
+    let watts: Vec<f64> = watts(counted).into_iter().map(f64::ln).collect();
+    let Some(middle) = median(watts.iter().copied()).filter(|_| watts.len() >= 3) else {
+        return check("power is steady", None, "fewer than three calls with a time".to_owned());
+    };
+    // The middle 80 % of a normal distribution are 2.563 standard deviations wide.
+    let [low, high] = [0.1, 0.9].map(|share| quantile(watts.iter().copied(), share).unwrap_or(middle));
+    let scatter = (high - low) / 2.563;
+    let found = format!("{:.1} W, scattering by {:.0} %", middle.exp(), 100.0 * scatter);
+    check("power is steady", Some(scatter <= STEADY), found)
+}
+
+/// The answers of one round in the order of what they wrote.
+fn stable_order(counted: &[(Asked, &Point)]) -> Check {
+    let mut answers: Vec<(u32, f64, f64)> = counted
+        .iter()
+        .filter(|(asked, _)| asked.kind == Kind::Answer)
+        .map(|(asked, point)| (asked.round, point.written(), point.joules()))
+        .collect();
+    answers.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    let neighbours = || answers.iter().zip(answers.iter().skip(1)).filter(|(a, b)| a.0 == b.0 && a.1 < b.1);
+    let (pairs, wrong) = (neighbours().count(), neighbours().filter(|(a, b)| a.2 >= b.2).count());
+    let found = format!(
+        "{} of {pairs} longer answers took more than the next shorter one of their round",
+        pairs - wrong
+    );
+    check("order is stable", (pairs > 0).then_some(wrong == 0), found)
+}
+
+/// The calls by kind and size, in order.
+fn sizes(counted: &[(Asked, &Point)]) -> Vec<((Kind, u64), Vec<f64>)> {
+    let mut sizes: std::collections::BTreeMap<(Kind, u64), Vec<f64>> = std::collections::BTreeMap::new();
+    for (asked, point) in counted {
+        sizes.entry((asked.kind, asked.tokens)).or_default().push(point.joules());
+    }
+    sizes.into_iter().collect()
+}
+
+fn monotone(counted: &[(Asked, &Point)]) -> Check {
+    let middles: Vec<(Kind, f64)> =
+        sizes(counted).into_iter().filter_map(|((kind, _), joules)| Some((kind, median(joules)?))).collect();
+    let neighbours = || middles.iter().zip(middles.iter().skip(1)).filter(|(a, b)| a.0 == b.0);
+    let (pairs, wrong) = (neighbours().count(), neighbours().filter(|(a, b)| a.1 >= b.1).count());
+    let found =
+        format!("the median of {} of {pairs} sizes is above that of the next smaller one", pairs - wrong);
+    check("more tokens take more", (pairs > 0).then_some(wrong == 0), found)
+}
+
+fn repeatable(counted: &[(Asked, &Point)]) -> Check {
+    let deviation = |joules: Vec<f64>| -> Option<f64> {
+        let number = count(joules.len());
+        let mean = joules.iter().sum::<f64>() / number;
+        let squares: f64 = joules.iter().map(|it| (it - mean).powi(2)).sum();
+        (joules.len() > 1).then(|| (squares / (number - 1.0)).sqrt() / mean)
+    };
+    let all = sizes(counted).into_iter().filter_map(|(size, joules)| Some((size, deviation(joules)?)));
+    match all.max_by(|a, b| a.1.total_cmp(&b.1)) {
+        Some(((kind, tokens), most)) => {
+            let found =
+                format!("coefficient of variation at most {:.0} % ({kind} of {tokens})", 100.0 * most);
+            check("repeats agree", Some(most <= REPEATS), found)
+        }
+        None => check("repeats agree", None, "nothing was repeated".to_owned()),
+    }
+}
+
+fn on_the_line(counted: &[(Asked, &Point)], fit: &Fit) -> Check {
+    let mut sizes: std::collections::BTreeMap<(Kind, u64), Vec<f64>> = std::collections::BTreeMap::new();
+    for (asked, point) in counted {
+        sizes.entry((asked.kind, asked.tokens)).or_default().push(fit.residual(point));
+    }
+    let middles = sizes.into_iter().filter_map(|(size, off)| Some((size, median(off)?)));
+    match middles.max_by(|a, b| a.1.abs().total_cmp(&b.1.abs())) {
+        Some(((kind, tokens), off)) => {
+            let percent = 100.0 * off.exp_m1();
+            let (set_aside, points) = (fit.set_aside, fit.profile.points);
+            let found = format!(
+                "farthest off is the {kind} of {tokens}, by {percent:+.0} %; {set_aside} of {points} set aside"
+            );
+            check("sizes lie on one line", Some(off.abs() <= OFF), found)
+        }
+        None => check("sizes lie on one line", None, "nothing was read".to_owned()),
+    }
+}
+
+fn inside_window(trials: &[Trial], window: Window) -> Check {
+    let used = |point: &Point| {
+        let read = point.input_tokens.get().saturating_add(point.cached_input_tokens.get());
+        read.saturating_add(point.output_tokens.get())
+    };
+    let most = trials.iter().filter_map(|trial| trial.outcome.as_ref().ok()).map(used).max();
+    let found = format!("{} of {} tokens at most", most.unwrap_or(0), window.context);
+    check("window is respected", most.map(|most| most <= window.context), found)
+}
