@@ -34,16 +34,17 @@ mod runtime;
 
 pub use greenroute_core::{
     Accountant, Accounted, Advice, Advisor, Answer, AnswerEvent, AnswerStream, Basis, BatchProvider,
-    Boundary, Breaker, Caps, Catalog, CatalogSnapshot, Change, CompletionFn, ConversationId,
-    ConversationStore, Cost, Counted, Date, EmbedPurpose, EmbedRequest, Embedded, Embedder, EnergyMeter,
-    Enforcement, Error, ErrorKind, Estimate, Expectation, Expecter, Floor, Forecast, GreenRanker, GreenScore,
-    GridIntensity, GridReading, GridSnapshot, HeuristicExpecter, HeuristicProfiler, Ladder, Ledger, Limited,
-    Limits, ListedChange, Listing, MemoryStore, MeterId, Method, ModelCard, ModelKey, ModelLister,
-    ModelProvider, Note, NoteCode, Objective, Overheads, Paused, Policy, Prompt, PromptProfile,
+    Boundary, Breaker, Caps, CarbonAware, Catalog, CatalogSnapshot, Change, Cleanest, CompletionFn,
+    ConversationId, ConversationStore, Cost, Counted, Counting, Date, DatedPrice, ElectricityTariff,
+    EmbedPurpose, EmbedRequest, Embedded, Embedder, EnergyMeter, Enforcement, Error, ErrorKind, Estimate,
+    Expectation, Expecter, Floor, Forecast, GreenRanker, GreenScore, GridChoice, GridIntensity, GridReading,
+    GridSnapshot, HeuristicExpecter, HeuristicProfiler, Ladder, Ledger, Limited, Limits, ListedChange,
+    Listing, MarginalIntensity, MarginalReading, MemoryStore, MeterId, Method, ModelCard, ModelKey,
+    ModelLister, ModelProvider, Note, NoteCode, Objective, Overheads, Paused, Policy, Prompt, PromptProfile,
     PromptProfiler, Quality, Ranker, Ranking, Reading, Receipt, ReceiptId, Refreshed, Registry, Result,
     Router, RouterBuilder, Runtime, STALE_AFTER_DAYS, Scope, Sensitivity, ServerTiming, Skip, Skipped,
-    Spread, Task, TimingSource, TokenCounter, Usage, Verdict, WeightedRanker, Weights, Work, Zone,
-    completion_fn,
+    Spread, Standing, Task, TimingSource, TokenCounter, Usage, Verdict, WeightedRanker, Weights, WindowError,
+    Work, Zone, cleanest, completion_fn,
 };
 pub use greenroute_core::{batch, chat, conversation, model, profile, rank, receipt, units, usage};
 /// Meters, counters and grids.

@@ -1,15 +1,17 @@
 use crate::change::Change;
-use crate::estimate::{Estimate, Method, Spread};
-use crate::forecast::Forecast;
-use crate::grid::{GridReading, GridSnapshot, Known, Zone};
-use crate::impact::ImpactModel;
+use crate::estimate::{Estimate, Method};
+use crate::grid::{Basis, GridReading, GridSnapshot, Zone};
+use crate::impact::{ImpactModel, Impacts};
 use crate::meter::{Ladder, Skipped, Work};
 use crate::model::{Cost, ModelCard, Pricing};
-use crate::reading::{Overheads, Reading};
-use crate::receipt::{Baseline, BaselineRule, Deciding};
-use crate::site::Sites;
+use crate::note::{Note, NoteCode};
+use crate::prepared::Prepared;
+use crate::reading::Reading;
+use crate::receipt::{Aside, Baseline, BaselineRule, Deciding};
+use crate::site::{Placed, Sites};
+use crate::tariff::ElectricityTariff;
 use crate::time::Date;
-use crate::units::{ElectricityPrice, Emissions, Energy, Power, Probability, Tokens};
+use crate::units::{ElectricityPrice, Emissions, Energy, Power};
 use crate::usage::{Counted, Usage};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +22,7 @@ pub struct Accountant {
     ladder: Ladder,
     sites: Sites,
     impacts: Option<Arc<dyn ImpactModel>>,
-    electricity: Option<ElectricityPrice>,
+    electricity: ElectricityTariff,
     core_power: Estimate<Power>,
 }
 
@@ -33,6 +35,10 @@ pub struct Accounted {
     pub skipped: Vec<Skipped>,
     /// The reading's energy times the grid's intensity.
     pub emissions: Option<Estimate<Emissions>>,
+    /// Its emissions on other bases.
+    pub aside: Vec<Aside>,
+    /// Water and embodied emissions, where a model of them is set.
+    pub impacts: Option<Impacts>,
     /// The price.
     pub cost: Cost,
 }
@@ -47,7 +53,7 @@ impl Accountant {
             ladder,
             sites,
             impacts: None,
-            electricity: None,
+            electricity: ElectricityTariff::default(),
             core_power: Estimate::banded(low, middle, high, Method::Modelled),
         }
     }
@@ -66,10 +72,24 @@ impl Accountant {
         self
     }
 
-    /// With the price of this machine's electricity.
+    /// With a price of electricity for every zone that has none of its own.
     #[must_use]
     pub fn electricity_price(mut self, price: ElectricityPrice) -> Self {
-        self.electricity = Some(price);
+        self.electricity = self.electricity.everywhere(price);
+        self
+    }
+
+    /// With the price of electricity in `zone`.
+    #[must_use]
+    pub fn electricity_price_in(mut self, zone: Zone, price: ElectricityPrice) -> Self {
+        self.electricity = self.electricity.in_zone(zone, price);
+        self
+    }
+
+    /// With these prices of electricity, and none that were set before.
+    #[must_use]
+    pub fn electricity_tariff(mut self, tariff: ElectricityTariff) -> Self {
+        self.electricity = tariff;
         self
     }
 
@@ -97,55 +117,66 @@ impl Accountant {
         self.sites.own_zone()
     }
 
-    /// What a call with these tokens is expected to take; `None` where no meter can say.
-    pub(crate) fn forecast(
-        &self,
-        card: &ModelCard,
-        success: Estimate<Probability>,
-        input: Estimate<Tokens>,
-        output: Estimate<Tokens>,
-        grid: &Known,
-        day: Date,
-    ) -> Option<Forecast> {
-        let reading = self.ladder.rate(card)?.reading(&Work::expected(card, input, output));
-        let (energy, spread) = self.energy_at_facility(card, &reading);
-        let intensity = &grid.reading.intensity;
-        let method = energy.method().min(intensity.method());
-        let grams = energy.value() * intensity.value();
-        Some(Forecast {
-            success,
-            output,
-            energy,
-            emissions: Estimate::with_spread(grams, spread.and(grid.spread), method),
-            cost: self.expected_cost(card, input, output, energy, day),
-            duration: expected_duration(card, output),
-            meter: reading.meter,
-        })
+    /// `card` with all that its forecasts on `grid` share worked out once; `None` where no meter can say.
+    #[must_use]
+    pub fn prepare(&self, card: &ModelCard, grid: &GridSnapshot) -> Option<Prepared> {
+        let placed = self.place(card, None);
+        let rate = self.ladder.rate(card)?.to_facility(&placed.site.overheads);
+        Some(Prepared::new(card, rate, self.electricity.prices(placed.zone), grid.known(placed.zone).clone()))
+    }
+
+    /// Where `card`'s model runs, or ran where the provider said in which region.
+    #[must_use]
+    pub fn place<'a>(&'a self, card: &'a ModelCard, served_region: Option<&'a str>) -> Placed<'a> {
+        self.sites.of(card, served_region)
     }
 
     /// What finished work took; `counted` are its tokens.
     #[must_use]
-    pub fn account(&self, work: &Work<'_>, counted: &Counted, grid: &GridReading, day: Date) -> Accounted {
-        let card = work.card;
+    pub fn account(
+        &self,
+        work: &Work<'_>,
+        counted: &Counted,
+        placed: &Placed<'_>,
+        grid: &GridReading,
+        day: Date,
+    ) -> Accounted {
         let (reading, skipped) = self.ladder.explain(work);
-        let reading = reading.map(|reading| reading.to_facility(self.overheads(card)));
+        let reading = reading.map(|reading| reading.to_facility(&placed.site.overheads));
         let energy = reading.as_ref().map(|reading| reading.energy);
         let method = if counted.is_approximate() { Method::Proxy } else { Method::Reported };
-        Accounted {
-            emissions: energy.map(|energy| energy * grid.intensity),
-            cost: self.cost(card, counted.usage(), energy, day, method),
-            reading,
-            skipped,
+        let cost = self.cost(work.card, counted.usage(), energy, day, method);
+        match reading {
+            Some(reading) => Accounted { skipped, ..self.book(work, reading, cost, placed, grid) },
+            None => Accounted { skipped, ..Accounted::unmetered(cost) },
         }
     }
 
-    /// A reading that came without tokens, such as what a failed call spent.
+    /// What follows from a reading at the facility of `work`.
     #[must_use]
-    pub fn widen(&self, card: &ModelCard, reading: &Reading) -> Reading {
-        reading.to_facility(self.overheads(card))
+    pub fn book(
+        &self,
+        work: &Work<'_>,
+        reading: Reading,
+        cost: Cost,
+        placed: &Placed<'_>,
+        grid: &GridReading,
+    ) -> Accounted {
+        let market = placed.site.market.map(|intensity| Aside {
+            basis: Basis::Market,
+            emissions: reading.energy * intensity,
+            source: placed.site.source.clone(),
+            vintage: None,
+        });
+        Accounted {
+            emissions: Some(reading.energy * grid.intensity),
+            aside: market.into_iter().collect(),
+            impacts: self.impacts.as_ref().map(|model| model.impacts(work, &reading, placed)),
+            ..Accounted { reading: Some(reading), ..Accounted::unmetered(cost) }
+        }
     }
 
-    /// The price of a model's call: by its list, or by the electricity it took.
+    /// The price of a model's call: by its list, or by the electricity it took where it runs.
     #[must_use]
     pub fn cost(
         &self,
@@ -155,17 +186,18 @@ impl Accountant {
         day: Date,
         method: Method,
     ) -> Cost {
-        match (&card.pricing, self.electricity, energy) {
-            (Pricing::Listed(list), ..) => match list.cost(usage, day, method).usd() {
+        match (&card.pricing, energy) {
+            (Pricing::Listed(list), _) => match list.cost(usage, day, method).usd() {
                 // Nobody counted, so the price of each token is certain and their number is not.
                 Some(usd) if method == Method::Proxy => Cost::Priced(usd.widened(0.6, 1.7)),
                 Some(usd) => Cost::Priced(usd),
                 None => Cost::Unpriced,
             },
-            (Pricing::Electricity, Some(price), Some(energy)) => {
-                Cost::Priced(energy.map(|joules| joules * price))
-            }
-            (Pricing::Electricity | Pricing::Unpriced, ..) => Cost::Unpriced,
+            (Pricing::Electricity, Some(energy)) => match self.electricity.price(self.zone_of(card), day) {
+                Some(dated) => Cost::Priced(energy.map(|joules| joules * dated.price)),
+                None => Cost::Unpriced,
+            },
+            (Pricing::Electricity | Pricing::Unpriced, _) => Cost::Unpriced,
         }
     }
 
@@ -180,16 +212,16 @@ impl Accountant {
     pub fn baseline(
         &self,
         rule: BaselineRule,
-        actual: (&ModelCard, &Arc<GridReading>),
-        other: (&ModelCard, &Arc<GridReading>),
+        actual: (&ModelCard, &Placed<'_>, &GridReading),
+        other: (&ModelCard, &Placed<'_>, &GridReading),
         usage: &Counted,
         day: Date,
     ) -> Option<Baseline> {
         let works = (Work::done(actual.0, usage), Work::done(other.0, usage));
         let (ours, theirs) = self.ladder.compare(&works.0, &works.1)?;
         let meter = theirs.meter.clone();
-        let (ours, _) = self.energy_at_facility(actual.0, &ours);
-        let (theirs, _) = self.energy_at_facility(other.0, &theirs);
+        let ours = ours.to_facility(&actual.1.site.overheads).energy;
+        let theirs = theirs.to_facility(&other.1.site.overheads).energy;
         let usd = |card, energy| self.cost(card, usage.usage(), Some(energy), day, Method::Modelled).usd();
         let costs = usd(other.0, theirs).zip(usd(actual.0, ours));
         let grams = |energy: Estimate<Energy>, grid: &GridReading| (energy * grid.intensity).value();
@@ -198,68 +230,40 @@ impl Accountant {
             rule,
             meter,
             energy: Change::between(theirs.value(), ours.value()),
-            emissions: Change::between(grams(theirs, other.1), grams(ours, actual.1)),
+            emissions: Change::between(grams(theirs, other.2), grams(ours, actual.2)),
             cost: costs.map(|(theirs, ours)| Change::between(theirs.value(), ours.value())),
             uncertain: ours.overlaps(&theirs),
         })
     }
 
-    /// The grid reading for `card`'s model, and what to note where it is only the world average.
+    /// The grid reading of a place, and what to note where it is not that of the place itself.
     #[must_use]
     pub fn grid<'a>(
         &self,
         card: &ModelCard,
+        placed: &Placed<'_>,
         snapshot: &'a GridSnapshot,
-    ) -> (&'a Arc<GridReading>, Option<String>) {
-        let zone = self.zone_of(card);
-        (snapshot.get(zone), snapshot.degraded(zone))
-    }
-
-    fn overheads<'a>(&'a self, card: &'a ModelCard) -> &'a Overheads {
-        &self.sites.of(card, None).site.overheads
-    }
-
-    /// As [`Reading::to_facility`] does, with its spread.
-    fn energy_at_facility(&self, card: &ModelCard, reading: &Reading) -> (Estimate<Energy>, Spread) {
-        let energy = reading.to_facility(self.overheads(card)).energy;
-        (energy, energy.spread())
-    }
-
-    fn expected_cost(
-        &self,
-        card: &ModelCard,
-        input: Estimate<Tokens>,
-        output: Estimate<Tokens>,
-        energy: Estimate<Energy>,
-        day: Date,
-    ) -> Cost {
-        let Pricing::Listed(list) = &card.pricing else {
-            return self.cost(card, &Usage::default(), Some(energy), day, Method::Modelled);
+    ) -> (&'a Arc<GridReading>, Option<Note>) {
+        let unknown = |text| Some(Note::new(NoteCode::ZoneUnknown, text));
+        let note = match (placed.unlisted, snapshot.degraded(placed.zone)) {
+            (Some(region), _) => unknown(format!(
+                "nobody knows where the region {region} of {} is: the world average is used",
+                card.key.provider
+            )),
+            (None, Some(text)) => unknown(text),
+            (None, None) => placed.zone.filter(|_| placed.assumed).map(|zone| {
+                let (provider, source) = (&card.key.provider, &placed.site.source);
+                let text = format!("{provider} did not say where it ran: {zone} is assumed ({source})");
+                Note::new(NoteCode::ZoneAssumed, text)
+            }),
         };
-        let at = |input, output| list.cost(&Usage::new(input, output), day, Method::Proxy).usd();
-        let ends = (
-            at(input.low(), output.low()),
-            at(input.value(), output.value()),
-            at(input.high(), output.high()),
-        );
-        match ends {
-            (Some(low), Some(value), Some(high)) => {
-                Cost::Priced(Estimate::banded(low.value(), value.value(), high.value(), Method::Proxy))
-            }
-            _ => Cost::Unpriced,
-        }
+        (snapshot.get(placed.zone), note)
     }
 }
 
-/// By the card's speed, or a middling speed with a wide band where none is known.
-fn expected_duration(card: &ModelCard, output: Estimate<Tokens>) -> Estimate<Duration> {
-    use crate::units::Quantity;
-    match card.speed {
-        Some(speed) => output.map(|tokens| speed.duration(tokens.base())),
-        None => output.map(|tokens| UNKNOWN_SPEED.duration(tokens.base())).widened(0.2, 4.0),
+impl Accounted {
+    /// Work that nobody could meter, or that never ran.
+    pub(crate) const fn unmetered(cost: Cost) -> Self {
+        Self { reading: None, skipped: Vec::new(), emissions: None, aside: Vec::new(), impacts: None, cost }
     }
 }
-
-/// What hosted models of every size show their users, roughly; the band above spans it.
-const UNKNOWN_SPEED: crate::model::Speed =
-    crate::model::Speed { tokens_per_second: 60.0, time_to_first_chunk_seconds: 0.7 };

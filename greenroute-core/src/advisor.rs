@@ -1,12 +1,14 @@
+mod aware;
+mod roster;
 mod rules;
 
 use crate::accountant::Accountant;
 use crate::catalog::{Catalog, CatalogSnapshot};
 use crate::caveat;
-use crate::enforce::{Enforcement, Enforcements, Scope};
+use crate::enforce::{Enforcement, Enforcements};
 use crate::error::Result;
-use crate::expect::{Expecter, HeuristicExpecter};
-use crate::grid::GridSnapshot;
+use crate::expect::{Expectation, Expecter, HeuristicExpecter};
+use crate::grid::{Choices, Chosen, GridChoice, GridSnapshot, GridView};
 use crate::model::ModelCard;
 use crate::note::{Note, NoteCode};
 use crate::objective::Objective;
@@ -14,9 +16,11 @@ use crate::profile::{HeuristicProfiler, PromptProfile, PromptProfiler};
 use crate::prompt::Prompt;
 use crate::rank::{Candidate, Excluded, GreenRanker, Ranker, Ranking, Rule};
 use crate::runtime::Runtime;
+use crate::scope::Scope;
 use crate::task::Task;
 use crate::time::Date;
 use crate::units::Tokens;
+use roster::{Listed, Roster, Rosters, Standing};
 use rules::{Named, over_cap, unfit, wish};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -36,6 +40,8 @@ pub struct Advisor {
     ranker: Arc<dyn Ranker>,
     grid: RwLock<Arc<GridSnapshot>>,
     enforcements: Enforcements,
+    choices: Choices,
+    rosters: Rosters,
 }
 
 impl Advisor {
@@ -56,6 +62,8 @@ impl Advisor {
             ranker: Arc::new(GreenRanker),
             grid: RwLock::new(Arc::new(grid)),
             enforcements: Enforcements::default(),
+            choices: Choices::default(),
+            rosters: Rosters::default(),
         }
     }
 
@@ -98,12 +106,32 @@ impl Advisor {
         Arc::clone(&self.grid.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Replaces what is known of the grid.
-    pub fn set_grid(&self, grid: GridSnapshot) {
+    /// Replaces what is known of the grid. A [`Router`](crate::Router) with sources replaces it in turn with what they say.
+    pub fn update_grid(&self, grid: GridSnapshot) {
         *self.grid.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(grid);
     }
 
-    /// Sets the policy of an administrator for one org, user or conversation, or ends it. Decisions from now on obey,
+    /// Sets the zone or the intensity that counts for one org, key, user or conversation, or ends it. It beats every
+    /// source, for every model; what a call or a narrower scope sets beats it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a choice of nothing.
+    pub fn set_grid(&self, scope: Scope, choice: Option<GridChoice>) -> Result<()> {
+        self.choices.set(scope, choice)
+    }
+
+    /// The zones and intensities that are set.
+    #[must_use]
+    pub fn grid_choices(&self) -> Arc<BTreeMap<Scope, GridChoice>> {
+        self.choices.all()
+    }
+
+    /// The zone or intensity that was set for `prompt`.
+    pub(crate) fn chosen(&self, prompt: &Prompt) -> Option<Chosen> {
+        self.choices.holding(prompt)
+    }
+
+    /// Sets the policy of an administrator for one org, key, user or conversation, or ends it. Decisions from now on obey,
     /// whatever their objective; those of [`Advisor::rank`] are nobody's.
     ///
     /// # Errors
@@ -144,7 +172,8 @@ impl Advisor {
         prompt.validate()?;
         let objective = prompt.objective.as_ref().unwrap_or(objective);
         objective.validate()?;
-        let rules = Rules { prompt: Some(prompt), ..Rules::default() };
+        let chosen = self.chosen(prompt);
+        let rules = Rules { prompt: Some(prompt), chosen: chosen.as_ref(), ..Rules::default() };
         self.decide(&self.profile(prompt), objective, &rules)
     }
 
@@ -156,6 +185,11 @@ impl Advisor {
         self.profiler.profile(prompt, history)
     }
 
+    /// Every card of the catalog, prepared for the grid as it is known now.
+    pub(crate) fn roster(&self) -> Arc<Roster> {
+        self.rosters.of(&self.accountant, self.catalog.snapshot(), self.grid())
+    }
+
     /// The one road: every ranking is made here.
     pub(crate) fn decide(
         &self,
@@ -163,18 +197,22 @@ impl Advisor {
         objective: &Objective,
         rules: &Rules<'_>,
     ) -> Result<Ranking> {
-        let catalog = self.catalog.snapshot();
-        let grid = self.grid();
-        let today = Date::of(self.runtime.now());
-        let named = Named::resolve(objective, &catalog)?;
-        let mut candidates = Vec::with_capacity(catalog.cards().len());
+        let roster = self.roster();
+        let catalog = roster.catalog();
+        let view = GridView::new(roster.grid(), rules.chosen);
+        let now = self.runtime.now();
+        let today = Date::of(now);
+        let named = Named::resolve(objective, catalog)?;
+        let mut candidates = Vec::with_capacity(roster.cards().len());
         let mut excluded = Vec::new();
         // What the caller does not want, and what is left alone for a while, takes part until the policies have
         // counted: neither wishes nor failures bring in a hungrier model.
         let holding = rules.prompt.map(|prompt| self.enforcements.holding(prompt)).unwrap_or_default();
         let counts = holding.counts();
         let mut unwanted = BTreeMap::new();
-        for card in catalog.cards() {
+        let limit = rules.prompt.and_then(|prompt| prompt.max_output_tokens);
+        for listed in roster.cards() {
+            let card = &*listed.card;
             let wish = wish(card, objective, &named, rules);
             let (unfit, unwanted_for) = match unfit(card, profile, objective, rules, today) {
                 Some(Rule::Unserved) => (Some(Rule::Unserved), None),
@@ -183,20 +221,25 @@ impl Advisor {
                 None if counts => (None, wish),
                 None => (wish, None),
             };
-            let candidate = unfit.map_or_else(|| self.candidate(card, profile, &grid, today), Err);
-            let candidate = candidate.map(|candidate| {
-                let wish = unwanted_for.or_else(|| over_cap(&candidate.forecast, &objective.caps));
-                (candidate, wish)
-            });
-            match candidate {
-                Ok((candidate, None)) => candidates.push(candidate),
-                Ok((candidate, Some(rule))) if counts => {
+            let mut exclude = |rule| excluded.push(Excluded { model: card.key.clone(), rule });
+            if let Some(rule) = unfit {
+                exclude(rule);
+                continue;
+            }
+            let candidate = match self.candidate(listed, profile, limit, view, today) {
+                Ok(candidate) => candidate,
+                Err(rule) => {
+                    exclude(rule);
+                    continue;
+                }
+            };
+            match unwanted_for.or_else(|| over_cap(&candidate.forecast, &objective.caps)) {
+                None => candidates.push(candidate),
+                Some(rule) if counts => {
                     unwanted.insert(card.key.clone(), rule);
                     candidates.push(candidate);
                 }
-                Ok((_, Some(rule))) | Err(rule) => {
-                    excluded.push(Excluded { model: card.key.clone(), rule });
-                }
+                Some(rule) => exclude(rule),
             }
         }
         let enforced = holding.apply(&mut candidates, &mut excluded);
@@ -210,44 +253,58 @@ impl Advisor {
             });
         }
         let count = candidates.len();
-        let zone_of = |candidate: &Candidate| grid.is_degraded(self.accountant.zone_of(&candidate.card));
-        let without_zone = candidates.iter().filter(|candidate| zone_of(candidate)).count();
-        let mut ranking = self.ranker.rank(profile, objective, candidates);
+        // Where models run is no question where somebody has set it.
+        let stand = |standing| match rules.chosen {
+            None => roster.count(&candidates, standing),
+            Some(_) => 0,
+        };
+        let (without_zone, assumed) = (stand(Standing::Unknown), stand(Standing::Assumed));
+        let grid_of = |card: &ModelCard| view.reading(self.accountant.zone_of(card));
+        let mut ranking = aware::rank(&*self.ranker, profile, objective, candidates, &named, now, grid_of);
         ranking.excluded.extend(excluded);
-        named.put_preferred_first(&mut ranking);
         ranking.notes.extend(named.notes);
         ranking.notes.extend(enforced.iter().map(|rule| Note::new(NoteCode::Enforced, rule.to_string())));
-        ranking.notes.extend(caveats(&ranking, profile, &catalog, today));
+        ranking.notes.extend(caveats(&ranking, profile, catalog, today));
         let paused = ranking.excluded.iter().filter(|excluded| matches!(excluded.rule, Rule::Paused { .. }));
         let paused =
             paused.map(|Excluded { model, rule }| Note::new(NoteCode::Paused, format!("{model}: {rule}")));
         ranking.notes.extend(paused.collect::<Vec<_>>());
+        ranking.notes.extend(view.choice_unknown());
         if without_zone > 0 {
             let text = format!(
                 "no zone is known for {without_zone} of {count} candidates: the world average is used"
             );
             ranking.notes.push(Note::new(NoteCode::ZoneUnknown, text));
         }
+        if assumed > 0 {
+            let text = format!(
+                "{assumed} of {count} candidates are assumed to run where their provider usually does"
+            );
+            ranking.notes.push(Note::new(NoteCode::ZoneAssumed, text));
+        }
         Ok(ranking)
     }
 
+    /// What is expected of a model, which writes no more than it can, nor than `limit` tokens.
     fn candidate(
         &self,
-        card: &Arc<ModelCard>,
+        listed: &Listed,
         profile: &PromptProfile,
-        grid: &GridSnapshot,
+        limit: Option<u64>,
+        view: GridView<'_>,
         today: Date,
     ) -> Result<Candidate, Rule> {
-        let expectation = self.expecter.expect(profile, card);
-        let output = match card.window.max_output {
-            Some(limit) => expectation.output.map(|tokens| tokens.min(Tokens::new(limit))),
-            None => expectation.output,
+        let Listed { card, prepared, .. } = listed;
+        let prepared = prepared.as_ref().ok_or(Rule::Unmetered)?;
+        let Expectation { success, output } = self.expecter.expect(profile, card);
+        let output = match card.window.max_output.into_iter().chain(limit).min() {
+            Some(longest) => output.map(|tokens| tokens.min(Tokens::new(longest))),
+            None => output,
         };
-        let zone = grid.known(self.accountant.zone_of(card));
-        let forecast = self
-            .accountant
-            .forecast(card, expectation.success, profile.input, output, zone, today)
-            .ok_or(Rule::Unmetered)?;
+        let forecast = match view.chosen() {
+            None => prepared.forecast(success, profile.input, output, today),
+            Some(known) => prepared.forecast_on(known, success, profile.input, output, today),
+        };
         Ok(Candidate { card: Arc::clone(card), forecast })
     }
 }

@@ -1,29 +1,13 @@
-use crate::conversation::ConversationId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::ModelKey;
 use crate::prompt::Prompt;
 use crate::rank::{Candidate, Excluded, Rule, tie_break};
+use crate::scope::{Scope, Scoped};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, PoisonError, RwLock};
-
-/// Whom a policy is for.
-///
-/// Tags are what the caller says they are: whoever serves several orgs or users sets `org` and `user` itself, on every
-/// prompt, and lets nobody else do so.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Scope {
-    /// Prompts whose tag `org` has this value.
-    Org(String),
-    /// Prompts whose tag `user` has this value.
-    User(String),
-    /// Prompts of this conversation.
-    Conversation(ConversationId),
-}
+use std::sync::Arc;
 
 /// Which models an administrator leaves. It beats every objective, and several for one prompt hold together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,17 +20,6 @@ pub enum Enforcement {
     Greenest(NonZeroUsize),
     /// These models.
     Only(BTreeSet<ModelKey>),
-}
-
-impl Scope {
-    fn holds(&self, prompt: &Prompt) -> bool {
-        let tagged = |name: &str, value: &String| prompt.tags.get(name) == Some(value);
-        match self {
-            Self::Org(org) => tagged("org", org),
-            Self::User(user) => tagged("user", user),
-            Self::Conversation(id) => prompt.conversation.as_ref() == Some(id),
-        }
-    }
 }
 
 impl Enforcement {
@@ -68,16 +41,6 @@ impl Enforcement {
     }
 }
 
-impl fmt::Display for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Org(org) => write!(f, "org {org}"),
-            Self::User(user) => write!(f, "user {user}"),
-            Self::Conversation(id) => write!(f, "conversation {id}"),
-        }
-    }
-}
-
 impl fmt::Display for Enforcement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -95,11 +58,11 @@ impl fmt::Display for Enforcement {
 
 /// The policies in force. A decision sees all of them as they were at one moment.
 #[derive(Debug, Default)]
-pub(crate) struct Enforcements(RwLock<Arc<BTreeMap<Scope, Enforcement>>>);
+pub(crate) struct Enforcements(Scoped<Enforcement>);
 
 impl Enforcements {
     pub(crate) fn all(&self) -> Arc<BTreeMap<Scope, Enforcement>> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        self.0.all()
     }
 
     /// Sets or ends the policy of one scope.
@@ -108,13 +71,7 @@ impl Enforcements {
             let message = format!("`only` for {scope} must name at least one model");
             return Err(Error::new(ErrorKind::Config, "enforcement", message));
         }
-        let mut held = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let mut next = BTreeMap::clone(&held);
-        match enforcement {
-            Some(enforcement) => next.insert(scope, enforcement),
-            None => next.remove(&scope),
-        };
-        *held = Arc::new(next);
+        self.0.set(scope, enforcement);
         Ok(())
     }
 

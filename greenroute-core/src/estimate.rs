@@ -116,6 +116,19 @@ impl<T: Quantity> Estimate<T> {
         Self { low, high, ..self }
     }
 
+    /// The low end, the value and the high end in the base unit.
+    #[inline]
+    pub(crate) fn ends(&self) -> [f64; 3] {
+        [self.low, self.value, self.high].map(Quantity::base)
+    }
+
+    /// What may have happened in whole, in part or not at all: from nothing to all of it, half of it in the middle.
+    #[must_use]
+    pub(crate) fn perhaps(self) -> Self {
+        let [none, half] = [0.0, 0.5].map(|share| T::from_base(self.value.base() * share));
+        Self::banded(none, half, self.high, Method::Proxy)
+    }
+
     /// Each of the three numbers through `f`, which must not decrease.
     #[must_use]
     pub fn map<U: Quantity>(self, f: impl Fn(T) -> U) -> Estimate<U> {

@@ -25,6 +25,20 @@ pub struct Impacts {
     pub missing: Vec<Skip>,
 }
 
+impl Impacts {
+    /// Those of work of which nobody knows how far it came.
+    pub(crate) fn perhaps(self) -> Self {
+        let Self { water, embodied, sources, missing } = self;
+        Self {
+            // Water follows from the energy, which is between nothing and all already.
+            water,
+            embodied: embodied.map(Estimate::perhaps),
+            sources,
+            missing,
+        }
+    }
+}
+
 /// One way to know water and embodied emissions. Pure: the same work gives the same impacts.
 pub trait ImpactModel: Debug + Send + Sync + 'static {
     /// Its name and version.

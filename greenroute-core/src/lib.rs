@@ -12,6 +12,7 @@
 mod accountant;
 mod advisor;
 pub mod batch;
+mod carbon_aware;
 mod catalog;
 mod caveat;
 mod change;
@@ -36,6 +37,7 @@ mod meter;
 pub mod model;
 mod note;
 mod objective;
+mod prepared;
 pub mod profile;
 mod prompt;
 mod provider;
@@ -46,8 +48,10 @@ pub mod receipt;
 mod registry;
 mod router;
 mod runtime;
+mod scope;
 mod site;
 mod spent;
+mod tariff;
 mod task;
 mod time;
 pub mod units;
@@ -56,20 +60,21 @@ pub mod usage;
 pub use accountant::{Accountant, Accounted};
 pub use advisor::Advisor;
 pub use batch::BatchProvider;
+pub use carbon_aware::CarbonAware;
 pub use catalog::{Catalog, CatalogSnapshot, ListedChange, Refreshed, STALE_AFTER_DAYS};
 pub use change::Change;
 pub use conversation::{ConversationId, ConversationStore, MemoryStore};
 pub use count::TokenCounter;
 pub use embed::{EmbedPurpose, EmbedRequest, Embedded, Embedder};
-pub use enforce::{Enforcement, Scope};
+pub use enforce::Enforcement;
 pub use error::{Error, ErrorKind, Result};
 pub use estimate::{Estimate, Method, Spread};
 pub use expect::{Expectation, Expecter, HeuristicExpecter};
 pub use feedback::Verdict;
 pub use forecast::Forecast;
 pub use grid::{
-    Basis, Counting, GridChoice, GridIntensity, GridReading, GridSnapshot, MarginalIntensity,
-    MarginalReading, Standing, Zone,
+    Basis, Cleanest, Counting, GridChoice, GridIntensity, GridReading, GridSnapshot, MarginalIntensity,
+    MarginalReading, Standing, WindowError, Zone, cleanest,
 };
 pub use impact::{ImpactModel, Impacts};
 pub use ledger::Ledger;
@@ -78,6 +83,7 @@ pub use meter::{EnergyMeter, Ladder, Skip, Skipped, Work};
 pub use model::{Cost, ModelCard, ModelKey};
 pub use note::{Note, NoteCode};
 pub use objective::{Caps, Floor, Objective, Sensitivity, Weights};
+pub use prepared::Prepared;
 pub use profile::{HeuristicProfiler, PromptProfile, PromptProfiler};
 pub use prompt::Prompt;
 pub use provider::{CompletionFn, ModelProvider, completion_fn};
@@ -91,7 +97,9 @@ pub use router::{
     RouterBuilder,
 };
 pub use runtime::Runtime;
+pub use scope::Scope;
 pub use site::{Placed, Site, Sites};
+pub use tariff::{DatedPrice, ElectricityTariff};
 pub use task::{Quality, Task};
 pub use time::{Date, TimeParseError};
 pub use usage::{Counted, ServerTiming, TimingSource, Usage};

@@ -18,12 +18,16 @@ pub struct Note {
 pub enum NoteCode {
     /// No grid zone was known; the world average stands in.
     ZoneUnknown,
+    /// No place is known for a call; where its provider usually runs stands in.
+    ZoneAssumed,
     /// A grid source failed; an older or coarser value stands in.
     GridDegraded,
     /// Nobody could meter an attempt.
     Unmetered,
     /// A better meter could not be used.
     MeterDegraded,
+    /// Water or embodied emissions of an attempt could not be told.
+    ImpactUnknown,
     /// No price is known.
     Unpriced,
     /// Tokens were not counted by the model's own tokenizer.
@@ -38,6 +42,8 @@ pub enum NoteCode {
     CatalogStale,
     /// The model retires soon.
     RetiresSoon,
+    /// The state of the grid shifted the objective, or could have.
+    CarbonAware,
     /// A policy of an administrator left only some of the models.
     Enforced,
     /// The model that answered is not the one that was asked.

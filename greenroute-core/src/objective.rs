@@ -1,3 +1,4 @@
+use crate::carbon_aware::CarbonAware;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::ModelKey;
 use crate::time::option_seconds;
@@ -38,6 +39,9 @@ pub struct Objective {
     /// The only models that may be used, where an administrator says so.
     #[serde(default)]
     pub only: Option<Vec<ModelKey>>,
+    /// How far the state of the grid shifts floor and weights; `None` for not at all, as in every preset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carbon_aware: Option<CarbonAware>,
 }
 
 /// How likely success must be for a candidate to count as good enough. Always judged on the lower bound of the
@@ -118,12 +122,15 @@ impl Floor {
 }
 
 impl Objective {
-    const PRESETS: [(&'static str, f64); 3] = [("eco", 0.90), ("balanced", 0.97), ("performance", 0.99)];
+    pub(crate) const ECO_SHARE: f64 = 0.90;
+    pub(crate) const PERFORMANCE_SHARE: f64 = 0.99;
+    const PRESETS: [(&'static str, f64); 3] =
+        [("eco", Self::ECO_SHARE), ("balanced", 0.97), ("performance", Self::PERFORMANCE_SHARE)];
 
     /// The least energy at 90 % of the best candidate's success.
     #[must_use]
     pub fn eco() -> Self {
-        Self::with_floor("eco", 0.90)
+        Self::with_floor("eco", Self::ECO_SHARE)
     }
 
     /// The least energy at 97 % of the best candidate's success.
@@ -135,7 +142,7 @@ impl Objective {
     /// The least energy at 99 % of the best candidate's success.
     #[must_use]
     pub fn performance() -> Self {
-        Self::with_floor("performance", 0.99)
+        Self::with_floor("performance", Self::PERFORMANCE_SHARE)
     }
 
     /// The preset of this name.
@@ -183,6 +190,13 @@ impl Objective {
         self
     }
 
+    /// Leaning towards eco while the grid is dirty, and towards performance while it is clean.
+    #[must_use]
+    pub fn carbon_aware(mut self, carbon_aware: CarbonAware) -> Self {
+        self.carbon_aware = Some(carbon_aware);
+        self
+    }
+
     /// With a bound on how far the prompt may travel.
     #[must_use]
     pub fn sensitivity(mut self, sensitivity: Sensitivity) -> Self {
@@ -208,7 +222,7 @@ impl Objective {
                 let message = format!("`weights.{name}` must be finite and at least 0, not {weight}");
                 Err(Error::new(ErrorKind::Config, "objective", message))
             }
-            None => Ok(()),
+            None => self.carbon_aware.as_ref().map_or(Ok(()), CarbonAware::validate),
         }
     }
 
@@ -222,6 +236,7 @@ impl Objective {
             prefer: Vec::new(),
             exclude: Vec::new(),
             only: None,
+            carbon_aware: None,
         }
     }
 }

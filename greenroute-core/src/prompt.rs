@@ -1,7 +1,9 @@
 use crate::chat::{Block, CacheFor, Effort, Message, Role, Sampling, Tool, ToolChoice};
 use crate::conversation::ConversationId;
 use crate::error::{Error, ErrorKind, Result};
+use crate::grid::{GridChoice, Zone};
 use crate::objective::Objective;
+use crate::units::CarbonIntensity;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -37,6 +39,8 @@ pub struct Prompt {
     pub tags: BTreeMap<String, String>,
     /// What to weigh, where that differs from the Router's objective.
     pub objective: Option<Objective>,
+    /// The zone or the carbon intensity that counts for this call, whatever any source says.
+    pub grid: Option<GridChoice>,
     /// The longest answer wanted, in tokens.
     pub max_output_tokens: Option<u64>,
     /// How hard the model shall think first; `None` for its own default.
@@ -97,6 +101,20 @@ impl Prompt {
         self
     }
 
+    /// Counting every model as running in `zone`.
+    #[must_use]
+    pub fn zone(mut self, zone: Zone) -> Self {
+        self.grid.get_or_insert_default().zone = Some(zone);
+        self
+    }
+
+    /// Counting all electricity at this intensity, whatever any source says.
+    #[must_use]
+    pub fn carbon_intensity(mut self, intensity: CarbonIntensity) -> Self {
+        self.grid.get_or_insert_default().intensity = Some(intensity);
+        self
+    }
+
     /// With its own deadline.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
@@ -141,6 +159,9 @@ impl Prompt {
         if self.tool_choice == ToolChoice::Any && self.tools.is_empty() {
             return fault("`tool_choice` must be Auto or Never where there are no `tools`".into());
         }
+        if self.grid.as_ref().is_some_and(GridChoice::is_empty) {
+            return fault("`grid` must have a `zone` or an intensity".into());
+        }
         if self.deadline.is_some_and(|deadline| deadline.is_zero()) {
             return fault("`deadline` must be longer than zero".into());
         }
@@ -178,6 +199,8 @@ mod tests {
     fn bad_prompts_name_the_field() {
         let mut prompts = vec![(Prompt::from("  \n"), "`text` must not be empty")];
         prompts.push((Prompt::from("x").max_output_tokens(0), "`max_output_tokens` must be at least 1"));
+        let nowhere = Prompt { grid: Some(GridChoice::default()), ..Prompt::from("x") };
+        prompts.push((nowhere, "`grid` must have a `zone` or an intensity"));
         prompts.push((Prompt::from("x").deadline(Duration::ZERO), "`deadline` must be longer than zero"));
         let mut hot = Prompt::from("x");
         hot.sampling.temperature = Some(f64::NAN);

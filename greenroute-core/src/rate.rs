@@ -1,6 +1,6 @@
 use crate::estimate::{Estimate, Method, Spread};
 use crate::meter::Work;
-use crate::reading::{Boundary, MeterId, Reading};
+use crate::reading::{Boundary, MeterId, Overheads, Reading};
 use crate::units::{Energy, Quantity, Tokens};
 
 /// What a model takes, as a meter knows it from the card alone: a forecast is this, times tokens.
@@ -64,37 +64,63 @@ impl EnergyRate {
         cached: Estimate<Tokens>,
         output: Estimate<Tokens>,
     ) -> Estimate<Energy> {
-        let (value, spread) = self.value_and_spread(input, cached, output);
+        let (value, spread) = self.value_and_spread(input.ends(), cached.ends(), output.ends());
         let method = self.method.min(input.method()).min(cached.method()).min(output.method());
         match spread {
             Ok(spread) => Estimate::with_spread(value, spread, method),
-            Err(most) => {
-                let most = Estimate::with_spread(most, self.spread, method).high();
-                Estimate::banded(value, value, most, method)
-            }
+            Err(most) => self.at_most(most, method),
         }
     }
 
+    /// Nothing is expected, but it may be as much as `most`.
+    pub(crate) fn at_most(&self, most: Energy, method: Method) -> Estimate<Energy> {
+        let most = Estimate::with_spread(most, self.spread, method).high();
+        Estimate::banded(Energy::ZERO, Energy::ZERO, most, method)
+    }
+
     /// The same without the end points, for whoever multiplies on: the value and how far it may be off, or, where the
-    /// value is nothing, the most that it may be.
+    /// value is nothing, the most that it may be. Tokens are given by their ends.
+    #[inline]
     pub(crate) fn value_and_spread(
         &self,
-        input: Estimate<Tokens>,
-        cached: Estimate<Tokens>,
-        output: Estimate<Tokens>,
+        input: [f64; 3],
+        cached: [f64; 3],
+        output: [f64; 3],
     ) -> (Energy, Result<Spread, Energy>) {
-        let at = |end: fn(&Estimate<Tokens>) -> Tokens| self.at(end(&input), end(&cached), end(&output));
-        let value = at(Estimate::value);
-        let certain = |tokens: &Estimate<Tokens>| tokens.low() == tokens.high();
-        if certain(&input) && certain(&cached) && certain(&output) {
-            return (value, Ok(self.spread));
+        let ([i, input, j], [c, cached, d], [o, output, p]) = (input, cached, output);
+        let value = self.joules(input, cached, output);
+        if i == j && c == d && o == p {
+            return (Energy::from_joules(value), Ok(self.spread));
         }
-        let (low, high) = (at(Estimate::low), at(Estimate::high));
-        if value == Energy::ZERO {
-            return (value, Err(high));
+        let (low, high) = (self.joules(i, c, o), self.joules(j, d, p));
+        if value == 0.0 {
+            return (Energy::ZERO, Err(Energy::from_joules(high)));
         }
-        let ratio = |end: Energy| end.base() / value.base();
-        (value, Ok(self.spread.and(Spread::of(ratio(low), ratio(high)))))
+        (Energy::from_joules(value), Ok(self.spread.and(Spread::of(low / value, high / value))))
+    }
+
+    /// The same rate at the facility's boundary, as [`Reading::to_facility`] widens a reading: each factor once, and only
+    /// where the boundary widens.
+    #[must_use]
+    pub fn to_facility(&self, overheads: &Overheads) -> Self {
+        let (factor, spread) = match self.boundary {
+            Boundary::Device => {
+                let factor = overheads.device_to_facility();
+                (factor.value().base(), factor.spread())
+            }
+            Boundary::Server => (overheads.pue.value().base(), overheads.pue.spread()),
+            Boundary::Facility => return self.clone(),
+        };
+        Self {
+            fixed: self.fixed * factor,
+            input: self.input * factor,
+            cached: self.cached * factor,
+            output: self.output * factor,
+            output_squared: self.output_squared * factor,
+            spread: self.spread.and(spread),
+            boundary: Boundary::Facility,
+            ..self.clone()
+        }
     }
 
     /// The reading of work, as far as its tokens tell.
@@ -104,11 +130,12 @@ impl EnergyRate {
         Reading::new(energy, self.boundary, self.meter.clone())
     }
 
-    fn at(&self, input: Tokens, cached: Tokens, output: Tokens) -> Energy {
-        let output = output.base();
-        let written = self.output_squared.base().mul_add(output, self.output.base()) * output;
-        let read = self.cached.base().mul_add(cached.base(), self.input.base() * input.base());
-        Energy::from_joules(self.fixed.base() + read + written)
+    #[inline]
+    fn joules(&self, input: f64, cached: f64, output: f64) -> f64 {
+        // Not fused: without the processor's own instruction, each fused product is a call into the C library.
+        let written = (self.output_squared.base() * output + self.output.base()) * output;
+        let read = self.cached.base() * cached + self.input.base() * input;
+        self.fixed.base() + read + written
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Placed<'a> {
     pub zone: Option<&'a Zone>,
     /// Whether the zone is only where the provider usually runs.
     pub assumed: bool,
+    /// The region that was named where nobody knows where that is: then there is no zone, rather than another place's.
+    pub unlisted: Option<&'a str>,
 }
 
 impl Site {
@@ -94,23 +96,105 @@ impl Sites {
 
     /// Where `card`'s model runs: this machine, the region that the provider said it served from, the region that was
     /// asked, the provider's usual place, or nowhere in particular. A card's own zone beats that of its place.
+    ///
+    /// A region that is named and not known has the overheads of its provider and no zone. `global` names no region.
     #[must_use]
-    pub fn of<'a>(&'a self, card: &'a ModelCard, served_region: Option<&str>) -> Placed<'a> {
-        let region = |name: &str| self.regions.get(&name.to_ascii_lowercase());
-        let asked = card.key.region.as_ref().map(|region| region.as_str());
-        let site = match card.privacy {
-            Privacy::Local => &self.local,
-            Privacy::Remote => served_region
-                .and_then(region)
-                .or_else(|| asked.and_then(region))
-                .or_else(|| self.providers.get(&card.key.provider))
-                .unwrap_or(&self.hosted),
+    pub fn of<'a>(&'a self, card: &'a ModelCard, served_region: Option<&'a str>) -> Placed<'a> {
+        let Placed { site, zone, assumed, unlisted } = match card.privacy {
+            Privacy::Local => Placed::at(&self.local),
+            Privacy::Remote => self.hosted(card, served_region),
         };
         match &card.zone {
-            Some(zone) => Placed { site, zone: Some(zone), assumed: false },
-            None => {
-                Placed { site, zone: site.zone.as_ref(), assumed: site.zone_assumed && site.zone.is_some() }
-            }
+            Some(own) => Placed { site, zone: Some(own), assumed: false, unlisted: None },
+            None => Placed { site, zone, assumed, unlisted },
         }
+    }
+
+    fn hosted<'a>(&'a self, card: &'a ModelCard, served_region: Option<&'a str>) -> Placed<'a> {
+        let usual = Placed::at(self.providers.get(&card.key.provider).unwrap_or(&self.hosted));
+        let asked = card.key.region.as_ref().map(|region| region.as_str());
+        let mut named = [served_region, asked].into_iter().flatten();
+        match named.find(|name| !name.eq_ignore_ascii_case(ANYWHERE)) {
+            None => usual,
+            Some(name) => match self.regions.get(&name.to_ascii_lowercase()) {
+                Some(site) => Placed::at(site),
+                None => Placed { zone: None, assumed: false, unlisted: Some(name), ..usual },
+            },
+        }
+    }
+}
+
+impl<'a> Placed<'a> {
+    fn at(site: &'a Site) -> Self {
+        let zone = site.zone.as_ref();
+        Self { site, zone, assumed: site.zone_assumed && zone.is_some(), unlisted: None }
+    }
+}
+
+/// What providers name a region that is none.
+const ANYWHERE: &str = "global";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::estimate::Method;
+    use crate::model::{ModelKey, Window};
+    use crate::units::{Factor, Pue};
+
+    fn site(pue: f64, zone: Option<&str>) -> Site {
+        let overheads = Overheads {
+            server: Estimate::exact(Factor::from_ratio(1.6), Method::Proxy),
+            pue: Estimate::exact(Pue::from_ratio(pue), Method::Proxy),
+            source: "test".into(),
+        };
+        Site { zone: zone.map(|zone| zone.parse().unwrap()), ..Site::new(overheads) }
+    }
+
+    fn sites() -> Sites {
+        let usual = Site { zone_assumed: true, ..site(1.1, Some("US")) };
+        Sites::new(site(1.2, None), site(1.0, Some("FR")))
+            .with_provider(ProviderName::new("cloud"), usual)
+            .with_region("EU-West-4", site(1.05, Some("NL")))
+    }
+
+    fn card(provider: &str, region: Option<&str>, privacy: Privacy) -> ModelCard {
+        let key = ModelKey { region: region.map(Into::into), ..ModelKey::new(provider, "m") };
+        ModelCard::new(key, Window { context: 8192, max_output: None }, privacy)
+    }
+
+    fn found(card: &ModelCard, served: Option<&str>) -> (f64, Option<String>, bool, Option<String>) {
+        let sites = sites();
+        let Placed { site, zone, assumed, unlisted } = sites.of(card, served);
+        let pue = site.overheads.pue.value().as_ratio();
+        (pue, zone.map(ToString::to_string), assumed, unlisted.map(str::to_owned))
+    }
+
+    #[test]
+    fn where_it_was_served_beats_where_it_was_asked_and_that_the_usual_place() {
+        let zone = |name: &str| Some(name.to_owned());
+        let plain = card("cloud", None, Privacy::Remote);
+        assert_eq!(found(&plain, None), (1.1, zone("US"), true, None));
+        assert_eq!(found(&plain, Some("global")), (1.1, zone("US"), true, None));
+        assert_eq!(found(&plain, Some("eu-west-4")), (1.05, zone("NL"), false, None));
+        let asked = card("cloud", Some("eu-west-4"), Privacy::Remote);
+        assert_eq!(found(&asked, None), (1.05, zone("NL"), false, None));
+        assert_eq!(found(&asked, Some("GLOBAL")), (1.05, zone("NL"), false, None));
+        assert_eq!(found(&card("other", None, Privacy::Remote), None), (1.2, None, false, None));
+        assert_eq!(
+            found(&card("house", None, Privacy::Local), Some("eu-west-4")),
+            (1.0, zone("FR"), false, None)
+        );
+    }
+
+    #[test]
+    fn a_region_that_nobody_knows_has_no_zone_rather_than_another_places() {
+        let mars = Some("mars-1".to_owned());
+        let plain = card("cloud", None, Privacy::Remote);
+        assert_eq!(found(&plain, Some("mars-1")), (1.1, None, false, mars.clone()));
+        let asked = card("cloud", Some("eu-west-4"), Privacy::Remote);
+        assert_eq!(found(&asked, Some("mars-1")), (1.1, None, false, mars));
+        let mut known = plain;
+        known.zone = Some("SE".parse().unwrap());
+        assert_eq!(found(&known, Some("mars-1")), (1.1, Some("SE".to_owned()), false, None));
     }
 }

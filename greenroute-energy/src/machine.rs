@@ -1,10 +1,7 @@
-use crate::table::{number, rows};
+use crate::codecarbon::processor;
 use greenroute_core::units::Power;
 use greenroute_core::{Estimate, Method};
-use std::collections::HashSet;
 use std::num::NonZero;
-
-const TABLE: &str = include_str!("../data/cpu/tdp.csv");
 
 /// What codecarbon takes for a thread of a processor that nobody knows.
 const UNKNOWN_WATTS_PER_THREAD: f64 = 4.0;
@@ -68,7 +65,7 @@ impl Machine {
         let is_virtual =
             field("flags").is_some_and(|flags| flags.split(' ').any(|flag| flag == "hypervisor"));
         let siblings = field("siblings").and_then(|count| count.parse().ok());
-        let tdp = thermal_design_power(&cpu);
+        let tdp = processor(&cpu).and_then(|row| row.tdp).filter(|&tdp| tdp > Power::ZERO);
         // A hypervisor shows as many siblings as it likes; a name like `64-Core` tells of the chip itself.
         let chip_threads = if is_virtual { cores_in_name(&cpu).map(|cores| cores * 2) } else { siblings };
         let watts_per_thread = match (tdp, chip_threads.filter(|&threads| threads > 0)) {
@@ -87,45 +84,6 @@ impl Machine {
 
 fn cores_in_name(cpu: &str) -> Option<u32> {
     cpu.split(' ').find_map(|word| word.strip_suffix("-Core")?.parse().ok())
-}
-
-/// The TDP of the processor of this name, found as codecarbon finds it: the same name but for case, else the same
-/// without marks and clock, else the only row whose words all stand in the name, or the other way round.
-fn thermal_design_power(name: &str) -> Option<Power> {
-    let cleaned = clean(name);
-    let same = |wanted: &str| {
-        let wanted = wanted.to_lowercase();
-        table().find(move |(known, _)| known.to_lowercase() == wanted)
-    };
-    let (_, watts) = same(name).or_else(|| same(&cleaned)).or_else(|| by_words(&cleaned))?;
-    Power::try_from_watts(watts).ok()
-}
-
-fn table() -> impl Iterator<Item = (&'static str, f64)> {
-    rows(TABLE).filter_map(|row| Some((*row.first()?, number(&row, 1).filter(|&watts| watts > 0.0)?)))
-}
-
-/// Without `(R)`, ` CPU` and the clock after ` @ `.
-fn clean(name: &str) -> String {
-    let name = name.replace("(R)", "");
-    let end = name.find(" CPU @ ").or_else(|| name.find(" @ ")).unwrap_or(name.len());
-    name.get(..end).unwrap_or(&name).replace(" CPU", "")
-}
-
-fn words(text: &str) -> HashSet<String> {
-    let spaced: String = text.chars().map(|c| if c.is_alphanumeric() { c } else { ' ' }).collect();
-    spaced.to_lowercase().split_whitespace().map(str::to_owned).collect()
-}
-
-/// rapidfuzz's `token_set_ratio` is 100 exactly where one set of words holds the other.
-fn by_words(name: &str) -> Option<(&'static str, f64)> {
-    let wanted = words(name);
-    let mut found = table().filter(|(known, _)| {
-        let known = words(known);
-        !known.is_empty() && !wanted.is_empty() && (known.is_subset(&wanted) || wanted.is_subset(&known))
-    });
-    let first = found.next()?;
-    found.next().is_none().then_some(first)
 }
 
 #[cfg(test)]
@@ -160,27 +118,5 @@ mod tests {
         let machine = Machine::from_cpuinfo("", 0);
         assert_eq!((machine.cpu.as_str(), machine.threads), ("unknown processor", 1));
         assert_eq!(machine.describe(), "unknown processor (1 threads, TDP unknown, 4.00 W a thread)");
-    }
-
-    #[test]
-    fn names_match_as_codecarbon_matches_them() {
-        let golden: serde_json::Value =
-            serde_json::from_str(include_str!("../tests/fixtures/codecarbon.json")).unwrap();
-        let cases = golden["cpu_tdp"].as_array().unwrap();
-        assert_eq!(cases.len(), 44);
-        for case in cases {
-            let name = case["inputs"]["cpu_model"].as_str().unwrap();
-            let found = thermal_design_power(name).map(Power::as_watts);
-            assert_eq!(found, case["expect"]["tdp_w"].as_f64(), "{name}");
-        }
-    }
-
-    #[test]
-    fn every_tdp_is_plausible() {
-        let rows: Vec<_> = table().collect();
-        assert!(rows.len() > 4900, "{}", rows.len());
-        for (name, watts) in rows {
-            assert!((0.3..=600.0).contains(&watts), "{name}: {watts} W");
-        }
     }
 }

@@ -1,15 +1,17 @@
+use crate::board_power::{BoardPower, Time};
 use crate::machine::Machine;
-use greenroute_core::model::{ModelCard, Privacy, Span};
+use greenroute_core::model::{Deployment, ModelCard, Privacy, Span};
 use greenroute_core::units::{Power, Quantity};
 use greenroute_core::{Boundary, EnergyMeter, EnergyRate, Estimate, MeterId, Reading, Skip, Spread, Work};
 use std::time::Duration;
 
-/// Power times time, for a model on this machine's processor: its power under load, times the time that the model
-/// computed, or before the call the time that the card's speed foretells.
+/// Power times time: of this machine's processor, or of the boards that a card names, here or at a provider.
 ///
-/// `E = P · t`, with `P` of all threads busy. It forecasts what [`counter`](crate::counter) will bracket, from
-/// the same power, so that the two can be held against each other. A model on a board of its own is skipped: the
-/// processor's power says nothing of it.
+/// `E = P · t`. On the processor `P` is that of all threads busy, the same that [`counter`](crate::counter) brackets, so
+/// that the two can be held against each other. On boards it is the mean power that somebody measured, else 0.7 of the
+/// thermal design power, times their number, divided by the requests that share them; a provider's card must state how
+/// many those are. The time is that of computing by the server's clock, else the whole call by ours, which counts waiting
+/// too and widens the band downwards; before a call on this machine, the time that the card's speed foretells.
 #[derive(Debug, Clone, Copy)]
 pub struct RuntimePower {
     power: Estimate<Power>,
@@ -17,7 +19,7 @@ pub struct RuntimePower {
     unknown: Spread,
 }
 
-const ID: MeterId = MeterId::new("runtime_power", 1);
+const ID: MeterId = MeterId::new("runtime_power", 2);
 
 /// How many times faster a prompt is read than an answer is written on a processor, at the least: our own Gemma 3
 /// reads about four times as fast as it writes.
@@ -77,26 +79,33 @@ impl EnergyMeter for RuntimePower {
     }
 
     fn rate(&self, card: &ModelCard) -> Result<EnergyRate, Skip> {
-        on_this_processor(card)?;
-        self.expected(card, ID).ok_or(Skip("the card has no speed".into()))
+        match boards(card)? {
+            Some(deployment) => BoardPower::of(card, deployment)?.rate(card, ID),
+            None => self.expected(card, ID).ok_or(Skip("the card has no speed".into())),
+        }
     }
 
     fn read(&self, work: &Work<'_>) -> Result<Reading, Skip> {
-        on_this_processor(work.card)?;
-        match work.timing.and_then(|timing| timing.compute()) {
-            Some(time) => Ok(Reading::new(self.power.map(|power| power * time), Boundary::Device, ID)),
-            None => Ok(self.rate(work.card)?.reading(work)),
+        let boards = boards(work.card)?;
+        let Some(time) = Time::of(work)? else { return Ok(self.rate(work.card)?.reading(work)) };
+        if let Some(deployment) = boards {
+            return BoardPower::of(work.card, deployment)?.reading(work, time, ID);
         }
+        let power = self.power;
+        let energy = Estimate::with_spread(
+            power.value() * time.length,
+            power.spread().and(time.spread()),
+            power.method(),
+        );
+        Ok(Reading::new(energy, Boundary::Device, ID))
     }
 }
 
-/// Whether the model runs on a processor of this machine.
-fn on_this_processor(card: &ModelCard) -> Result<(), Skip> {
-    if card.privacy != Privacy::Local {
-        return Err(Skip("the power of a provider's machines is not known".into()));
+/// The boards that the model runs on; `None` for the processor of this machine.
+fn boards(card: &ModelCard) -> Result<Option<&Deployment>, Skip> {
+    match (card.privacy, &card.deployment) {
+        (Privacy::Remote, None) => Err(Skip("what the model runs on is not known".into())),
+        (Privacy::Local, deployment) => Ok(deployment.as_ref().filter(|deployment| !deployment.processor)),
+        (Privacy::Remote, deployment) => Ok(deployment.as_ref()),
     }
-    if card.deployment.as_ref().is_some_and(|deployment| !deployment.processor) {
-        return Err(Skip("the model runs on a board, not on the processor".into()));
-    }
-    Ok(())
 }

@@ -13,22 +13,29 @@ pub(crate) fn number(row: &[&str], column: usize) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    /// Every data file of the crate, and the plausible range of its first number.
-    const FILES: [&str; 7] = [
-        include_str!("../data/grid/yearly.csv"),
-        include_str!("../data/grid/zones.csv"),
-        include_str!("../data/grid/hourly.csv"),
-        include_str!("../data/grid/regions.csv"),
-        include_str!("../data/cpu/tdp.csv"),
-        include_str!("../data/sites.csv"),
-        include_str!("../data/calibration.csv"),
-    ];
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    fn tables(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                tables(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "csv") {
+                found.push(path);
+            }
+        }
+    }
 
     #[test]
-    fn every_file_names_its_source_and_date() {
-        for file in FILES {
-            let told = |name: &str| file.lines().any(|line| line.starts_with(&format!("# {name}: ")));
-            assert!(told("source") && told("as_of"), "{}", file.lines().next().unwrap());
+    fn every_table_names_its_source_and_date() {
+        let mut found = Vec::new();
+        tables(&Path::new(env!("CARGO_MANIFEST_DIR")).join("data"), &mut found);
+        assert!(found.len() >= 14, "{found:?}");
+        for path in found {
+            let text = fs::read_to_string(&path).unwrap();
+            let told = |name: &str| text.lines().any(|line| line.starts_with(&format!("# {name}: ")));
+            assert!(told("source") && told("as_of"), "{}", path.display());
         }
     }
 }

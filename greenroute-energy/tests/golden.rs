@@ -1,116 +1,122 @@
-//! Against what codecarbon 3.3.2 answers for the same places.
+//! Against what EcoLogits 0.11.3 and codecarbon 3.3.2 answer, and the roofline's frozen fit: the cases of the `golden`
+//! example, held at every build.
 
 #![cfg(test)]
 
-use greenroute_core::{ErrorKind, GridIntensity, GridReading, Result};
+#[path = "../examples/golden/check.rs"]
+mod check;
+#[path = "../examples/golden/codecarbon.rs"]
+mod codecarbon;
+#[path = "../examples/golden/compare.rs"]
+mod compare;
+#[path = "../examples/golden/ecologits.rs"]
+mod ecologits;
+#[path = "../examples/golden/phys5.rs"]
+mod phys5;
+
+use check::{Tally, check_file};
+use greenroute_core::{ErrorKind, GridIntensity};
+use greenroute_energy::codecarbon::{Answer, Place, intensity};
 use greenroute_energy::grid::YearlyAverages;
-use serde_json::Value;
-use std::collections::HashMap;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-/// What the table may differ by: its last digit.
-const TOLERANCE: f64 = 1e-9;
+const CODECARBON: &str = include_str!("fixtures/golden/codecarbon.json");
+const ECOLOGITS: &str = include_str!("fixtures/golden/ecologits.json");
+const PHYS5: &str = include_str!("fixtures/golden/phys5.json");
 
-fn cases(kind: &str) -> Vec<Value> {
-    let golden: Value = serde_json::from_str(include_str!("fixtures/codecarbon.json")).unwrap();
-    golden[kind].as_array().unwrap().clone()
+fn failures(kinds: &BTreeMap<String, Tally>) -> Vec<&String> {
+    kinds.values().flat_map(|tally| &tally.failures).collect()
 }
 
-fn text(value: &Value) -> String {
-    value.as_str().unwrap().to_owned()
-}
-
-/// What codecarbon gives, per kilowatt-hour.
-fn grams(case: &Value) -> f64 {
-    let (kg, kwh) = (&case["expect"]["kg_co2e"], &case["inputs"]["energy_kwh"]);
-    1000.0 * kg.as_f64().unwrap() / kwh.as_f64().unwrap()
-}
-
-async fn read(zone: &str) -> Result<GridReading> {
-    YearlyAverages.intensity(&zone.parse()?, SystemTime::UNIX_EPOCH).await
-}
-
-fn agrees(reading: &GridReading, case: &Value) {
-    let (found, expected) = (reading.intensity.value().as_grams_per_kwh(), grams(case));
-    assert!((found - expected).abs() <= TOLERANCE * expected, "{}: {found}, not {expected}", case["id"]);
-}
-
-#[tokio::test]
-async fn countries_have_codecarbons_intensity_and_year() {
-    let cases = cases("country_emissions");
-    assert_eq!(cases.len(), 146);
-    for case in &cases {
-        let alpha_3 = text(&case["inputs"]["country_iso3"]);
-        let Some(year) = case["expect"]["year"].as_u64() else {
-            // Codecarbon takes the world average for a country that it does not know; here that is an error, and
-            // the case of the letters never matters.
-            match read(&alpha_3).await {
-                Ok(reading) => agrees(&reading, case),
-                Err(error) => {
-                    assert_eq!(error.kind(), &ErrorKind::Unsupported);
-                    assert!(error.message().contains(&alpha_3), "{error}");
-                }
-            }
-            continue;
-        };
-        let reading = read(&alpha_3).await.unwrap();
-        agrees(&reading, case);
-        assert_eq!(reading.vintage, year.to_string(), "{alpha_3}");
-        assert!(reading.valid_until.is_none() && reading.source.contains("Our World in Data"));
+#[test]
+fn every_case_agrees() {
+    for (text, expected) in [(CODECARBON, 380), (ECOLOGITS, 119), (PHYS5, 27)] {
+        let kinds = check_file(text).unwrap();
+        assert_eq!(failures(&kinds), Vec::<&String>::new());
+        assert_eq!(kinds.values().map(|tally| tally.passed).sum::<usize>(), expected);
     }
 }
 
-/// The zone of each name in codecarbon's cases, by the names in the table.
-fn zones() -> HashMap<String, String> {
-    let table = include_str!("../data/grid/yearly.csv");
-    let rows = table.lines().filter(|line| !line.starts_with('#')).skip(1).filter_map(|line| {
-        let cells: Vec<&str> = line.split(',').collect();
-        let (country, _) = cells[0].split_once('-')?;
-        Some((format!("{country}/{}", cells[2].to_lowercase()), cells[0].to_owned()))
-    });
-    rows.collect()
+/// Every number of the answers, changed by a hundred thousandth.
+fn bend(answer: &mut Value) {
+    match answer {
+        Value::Number(number) => *answer = json!(number.as_f64().unwrap() * 1.00001 + 1e-5),
+        Value::Object(fields) => fields.values_mut().for_each(bend),
+        Value::Array(items) => items.iter_mut().for_each(bend),
+        _ => {}
+    }
 }
 
-#[tokio::test]
-async fn states_and_provinces_have_codecarbons_intensity_and_no_other_places() {
-    let (zones, cases) = (zones(), cases("region_emissions"));
-    assert_eq!(cases.len(), 53);
-    let mut agreed = 0;
-    for case in &cases {
-        let country = text(&case["inputs"]["country_iso3"]);
-        let region = text(&case["inputs"]["region"]).to_lowercase();
-        let zone = match country.as_str() {
-            // The whole country under the states' heading; it has its own row among the countries.
-            "USA" if region == "usa" => "US-USA".to_owned(),
-            "USA" => zones[&format!("US/{region}")].clone(),
-            "CAN" => zones[&format!("CA/{region}")].clone(),
-            "CHN" => {
-                let suffixes = [" sheng", " province", " municipality", " autonomous region"];
-                let name = suffixes.iter().fold(region.as_str(), |name, end| name.trim_end_matches(end));
-                let nowhere = "CN-NOWHERE".to_owned();
-                zones.get(&format!("CN/{name}")).cloned().unwrap_or(nowhere)
-            }
-            // Codecarbon keeps an undated prior for the whole of Finland, which the country's row replaces.
-            "FIN" => continue,
-            "SWE" => format!("SE-{region}"),
-            "NOR" => format!("NO-{region}"),
-            "DEU" => format!("DE-{region}"),
-            other => panic!("{other}"),
-        };
-        match read(&zone).await {
-            Ok(reading) => {
-                agrees(&reading, case);
-                agreed += 1;
-            }
-            // Codecarbon answers with the country's value; a place without its own has none here.
-            Err(error) => {
-                assert_eq!(error.kind(), &ErrorKind::Unsupported);
-                assert!(
-                    ["SE-xx", "DE-se1", "CN-NOWHERE", "US-USA"].contains(&zone.as_str()),
-                    "{zone}: {error}"
-                );
-            }
+#[test]
+fn a_case_that_differs_a_little_fails_in_every_kind() {
+    for text in [CODECARBON, ECOLOGITS, PHYS5] {
+        let mut file: Value = serde_json::from_str(text).unwrap();
+        for case in file["cases"].as_array_mut().unwrap() {
+            let answers = if case["expect"].is_null() { "predicted_j_per_token" } else { "expect" };
+            bend(&mut case[answers]);
+        }
+        for (kind, tally) in check_file(&file.to_string()).unwrap() {
+            assert!(tally.failures.len() > tally.passed, "{kind}: {tally}");
         }
     }
-    assert_eq!(agreed, 47);
+}
+
+#[test]
+fn what_is_malformed_is_named_and_counted_as_failed() {
+    for (case, says) in [
+        (json!({}), "case 0: of an unknown kind"),
+        (json!(7), "of an unknown kind"),
+        (json!({"id": "a", "kind": "telepathy"}), "a: of an unknown kind"),
+        (json!({"id": "a", "kind": 5}), "of an unknown kind"),
+        (json!({"id": "a", "kind": "dag"}), "a: malformed: no `inputs`"),
+        (
+            json!({"kind": "dag", "inputs": {"model_active_parameter_count": "8"}, "expect": {}}),
+            "case 0: malformed: no",
+        ),
+        (
+            json!({"kind": "ram_power", "inputs": {"gb": 8, "arm": false}, "expect": {}}),
+            "nothing to compare with",
+        ),
+        (
+            json!({"kind": "ram_power", "inputs": {"gb": 8, "arm": false}, "expect": {"slots": 2}}),
+            "expect.slots: no such answer",
+        ),
+        (
+            json!({"kind": "power_time", "inputs": {"watts": -1, "seconds": 1, "pue": 1, "wue": 0}, "expect": {"energy_kwh": 0}}),
+            "malformed: power in watts must be",
+        ),
+        (
+            json!({"kind": "power_time", "inputs": {"watts": 1, "seconds": 1e300, "pue": 1, "wue": 0}, "expect": {"energy_kwh": 0}}),
+            "malformed: `seconds`",
+        ),
+        (
+            json!({"kind": "gpu_counter_sequence", "inputs": {"counter_mj": [-1], "interval_s": 1}, "expect": {}}),
+            "holds -1",
+        ),
+        (json!({"predicted_j_per_token": 1.0, "inputs": {"gpu": "Voodoo 2"}}), "no known accelerator"),
+    ] {
+        let kinds = check_file(&json!([case]).to_string()).unwrap();
+        let failures = failures(&kinds);
+        assert!(failures.len() == 1 && failures[0].contains(says), "{case}: {failures:?}");
+    }
+    for (text, says) in
+        [("<html>", "no JSON"), ("", "no JSON"), ("{}", "no list"), (r#"{"cases": 1}"#, "no list")]
+    {
+        assert!(check_file(text).unwrap_err().contains(says), "{text}");
+    }
+    let video = check_file(r#"[{"kind": "video_impacts"}]"#).unwrap();
+    assert_eq!(video["video_impacts"].to_string(), "1 skipped, not ours");
+}
+
+#[tokio::test]
+async fn a_place_that_codecarbon_takes_for_the_world_is_an_error_of_our_own_grid() {
+    for unknown in ["XXX", "ATA", "ZZ"] {
+        let place = Place { country: Some(unknown), region: None };
+        assert!(matches!(intensity(place), Answer::World(_)));
+        let error =
+            YearlyAverages.intensity(&unknown.parse().unwrap(), SystemTime::UNIX_EPOCH).await.unwrap_err();
+        assert_eq!(error.kind(), &ErrorKind::Unsupported);
+    }
 }

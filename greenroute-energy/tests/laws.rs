@@ -63,7 +63,9 @@ proptest! {
         let total = [0, 1, 2].map(|at| tokens[at] + more[at]);
         prop_assert!(joules(&blind(), &card, total) >= joules(&blind(), &card, tokens));
         let [input, cached, output] = tokens;
-        prop_assert!(joules(&blind(), &card, [input, cached, output]) <= joules(&blind(), &card, [input + cached, 0, output]));
+        // Two products round otherwise than one.
+        let in_full = joules(&blind(), &card, [input + cached, 0, output]) * (1.0 + 1e-12);
+        prop_assert!(joules(&blind(), &card, [input, cached, output]) <= in_full);
         if local {
             let power = RuntimePower::of(&machine());
             prop_assert!(joules(&power, &card, total) >= joules(&power, &card, tokens));
@@ -183,6 +185,6 @@ fn a_clock_beats_the_cards_speed_and_an_instrument_beats_both() {
     let work = Work::expected(&remote, exact(100), exact(200));
     let (reading, skipped) = ladder.explain(&work);
     assert_eq!(reading.unwrap().meter.name, "blind");
-    assert_eq!(skipped.len(), 4);
+    assert_eq!(skipped.len(), 6);
     assert!(skipped.iter().all(|skipped| !skipped.why.0.is_empty()));
 }

@@ -10,7 +10,7 @@ use greenroute_core::model::{Privacy, ProviderName, Window};
 use greenroute_core::units::{Energy, Tokens};
 use greenroute_core::{
     Boundary, Counted, Error, ErrorKind, Estimate, MeterId, Method, ModelCard, ModelKey, ModelProvider,
-    Reading, Result, Usage,
+    NoteCode, Reading, Result, Usage,
 };
 use greenroute_energy::Metered;
 use greenroute_energy::counter::{Counter, Sample};
@@ -151,6 +151,12 @@ fn joules(readings: &[Reading]) -> Vec<f64> {
     readings.iter().map(|reading| reading.energy.value().as_joules()).collect()
 }
 
+/// What is said of the meter.
+fn notes(response: &ChatResponse) -> Vec<String> {
+    assert!(response.notes.iter().all(|note| note.code == NoteCode::MeterDegraded));
+    response.notes.iter().map(ToString::to_string).collect()
+}
+
 async fn events(provider: &Metered<Scripted>, request: ChatRequest) -> Vec<Result<ChatEvent>> {
     provider.chat_stream(request).await.unwrap().collect().await
 }
@@ -180,7 +186,8 @@ async fn an_answer_carries_its_reading() {
 #[tokio::test]
 async fn what_the_provider_reports_stays() {
     let (provider, _, request) = metered(Does::AnswersWithItsOwnReading);
-    assert_eq!(provider.chat(request).await.unwrap().reading, Some(own_reading()));
+    let answer = provider.chat(request).await.unwrap();
+    assert_eq!((notes(&answer), answer.reading), (vec![], Some(own_reading())));
 }
 
 #[tokio::test]
@@ -261,17 +268,23 @@ async fn a_dropped_call_leaves_its_reading() {
 async fn a_counter_that_stands_still_says_nothing_of_an_answer() {
     let (provider, _, request) = metered(Does::AnswersForNothing);
     let answer = provider.chat(request).await.unwrap();
-    assert_eq!((answer.text().as_str(), answer.reading), ("hi", None));
+    assert_eq!((answer.text().as_str(), &answer.reading), ("hi", &None));
+    assert_eq!(notes(&answer), ["the call was not counted by dial@1: it did not move during the call"]);
 }
 
 #[tokio::test]
 async fn a_broken_counter_costs_the_reading_and_not_the_answer() {
-    let (provider, dial, request) = metered(Does::BreaksTheCounter);
+    let (provider, _, request) = metered(Does::BreaksTheCounter);
     let answer = provider.chat(request.clone()).await.unwrap();
-    assert_eq!((answer.text().as_str(), answer.reading), ("hi", None));
+    assert_eq!((answer.text().as_str(), &answer.reading), ("hi", &None));
+    let says = ["the call was not counted by dial@1: broken"];
+    assert_eq!(notes(&answer), says);
     // The counter is still broken when the next call begins.
-    assert_eq!(provider.chat(request).await.unwrap().reading, None);
-    dial.broken.store(false, Ordering::SeqCst);
+    let next = provider.chat(request.clone()).await.unwrap();
+    assert_eq!((notes(&next), next.reading), (says.map(str::to_owned).to_vec(), None));
+    let streamed = events(&provider, request).await;
+    let Some(Ok(ChatEvent::Done(streamed))) = streamed.last() else { panic!("{streamed:?}") };
+    assert_eq!((notes(streamed), &streamed.reading), (says.map(str::to_owned).to_vec(), &None));
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use fake_nvml::FakeNvml;
 use greenroute_core::units::Power;
 use greenroute_core::{Boundary, ErrorKind, MeterId, Method};
 use greenroute_energy::counter::{Counter, Nvml, NvmlSettings, Sample};
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -34,11 +35,14 @@ fn during(nvml: &Nvml, meanwhile: impl FnOnce()) -> (Sample, f64, f64) {
     (after.since(before), least, outer.elapsed().as_secs_f64())
 }
 
-/// That it is `watts` for the time, but for a millisecond.
+/// A busy machine may let this much time go by between a counter's look and its clock's.
+const SLACK: f64 = 0.025;
+
+/// That it is `watts` for the time, but for the slack.
 fn assert_watts(nvml: &Nvml, watts: f64, time: Duration) -> Sample {
     let (spent, least, most) = during(nvml, || sleep(time));
     let joules = spent.energy.as_joules();
-    let (least, most) = (watts * (least - 1e-3), watts * (most + 1e-3));
+    let (least, most) = (watts * (least - SLACK), watts * (most + SLACK));
     assert!((least..=most).contains(&joules), "{joules} J is not within {least} J to {most} J");
     assert!(spent.low <= spent.energy && spent.energy <= spent.high);
     spent
@@ -85,11 +89,11 @@ fn what_power_stood_in_for_is_made_up_for_by_the_counter() {
     fake.set(&["watts 100", "frozen 1002000", ALONE]);
     sleep(millis(110));
     let told = nvml.sample().unwrap().since(before).energy.as_joules();
-    assert!((told - stood_in).abs() < 0.2, "{told} after {stood_in}");
-    fake.set(&["watts 100", "frozen 1030000", ALONE]);
+    assert!((told - stood_in).abs() < 1e-6, "{told} after {stood_in}");
+    fake.set(&["watts 100", "frozen 1300000", ALONE]);
     sleep(millis(110));
     let all = nvml.sample().unwrap().since(before).energy.as_joules();
-    assert!((all - 30.0).abs() < 2.0, "{all} J of the counter's 30 J");
+    assert!((all - 300.0).abs() < 5.0, "{all} J of the counter's 300 J");
 }
 
 #[test]
@@ -126,9 +130,12 @@ fn a_counter_that_was_reset_is_told_by_power_and_goes_on() {
         sleep(millis(110));
         fake.set(&["watts 100", "joules -900", ALONE]);
     });
-    assert!(spent.energy.as_joules() > 9.0 && spent.energy.as_joules() <= 100.0 * most + 0.1, "{spent:?}");
-    sleep(millis(110));
-    assert_watts(&nvml, 100.0, millis(120));
+    assert!(
+        spent.energy.as_joules() > 9.0 && spent.energy.as_joules() <= 100.0 * (most + SLACK),
+        "{spent:?}"
+    );
+    // What stood in for the time before is not taken off what comes after.
+    assert_watts(&nvml, 100.0, millis(200));
 }
 
 #[test]
@@ -139,7 +146,7 @@ fn a_leap_that_no_board_can_draw_is_not_believed() {
         sleep(millis(110));
         fake.set(&["watts 100", "joules 5000000", ALONE]);
     });
-    assert!(spent.energy.as_joules() <= 100.0 * most + 0.1, "{spent:?}");
+    assert!(spent.energy.as_joules() <= 100.0 * (most + SLACK), "{spent:?}");
 }
 
 #[test]
@@ -217,7 +224,18 @@ fn every_board_of_this_process_counts_once() {
     for none in ["", "-1", "GPU-nobody", "NoDevFiles"] {
         assert_eq!(Nvml::open(&seeing(none)).unwrap_err().kind(), &ErrorKind::Meter, "{none}");
     }
-    assert!(Nvml::open(&seeing("0,7")).unwrap().notes().join(" ").contains("Index(7)"));
+    assert!(
+        Nvml::open(&seeing("0,7")).unwrap().notes().join(" ").contains("names board 7, which is not there")
+    );
+}
+
+#[test]
+fn a_board_that_cannot_be_counted_is_left_out_with_a_note() {
+    let fake = FakeNvml::new(&["boards 2", "0.handle 15", "1.watts 200", ALONE]);
+    let nvml = open(&fake);
+    let said = nvml.notes().join(" ");
+    assert!(said.contains("board 0 is not counted") && said.contains("fell off the bus"), "{said}");
+    assert_watts(&nvml, 200.0, millis(120));
 }
 
 #[test]
@@ -287,6 +305,26 @@ fn the_idle_part_is_known_where_the_board_was_seen_empty_or_is_told() {
     let told = NvmlSettings { idle: Some(Power::from_watts(25.0)), ..busy.settings() };
     let idle = during(&Nvml::open(&told).unwrap(), || sleep(millis(110))).0.idle.unwrap();
     assert!((2.7..4.0).contains(&idle.as_joules()), "{idle}");
+}
+
+#[test]
+fn a_driver_that_takes_its_time_over_processes_holds_up_nobody() {
+    let fake = FakeNvml::new(&["watts 100", "pids self:50,99:50"]);
+    let nvml = Arc::new(open(&fake));
+    fake.set(&["watts 100", "pids self:50,99:50", "slow_ms 700"]);
+    sleep(millis(210));
+    let slow = Arc::clone(&nvml);
+    let tending = std::thread::spawn(move || {
+        let begun = Instant::now();
+        slow.tend().unwrap();
+        begun.elapsed()
+    });
+    sleep(millis(100));
+    let begun = Instant::now();
+    nvml.sample().unwrap();
+    let took = begun.elapsed();
+    assert!(!tending.is_finished() && took < millis(300), "{took:?}");
+    assert!(tending.join().unwrap() >= millis(700));
 }
 
 #[test]

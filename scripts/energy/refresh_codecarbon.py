@@ -109,12 +109,14 @@ def banded(row):
     return (*row, round(grams * BAND[0], 3), round(high, 3))
 
 
-def is_power(cell):
-    """Whether a cell is a positive number: a few are `27.29.5`, one is 0."""
-    try:
-        return float(cell) > 0
-    except ValueError:
-        return False
+def processors(archive):
+    """Names as they stand, with the TDP; a few are `27.29.5`, and stay as names without one."""
+    for row in csv.DictReader(archive.read("codecarbon/data/hardware/cpu_power.csv").decode("utf-8").splitlines()):
+        try:
+            float(row["TDP"])
+            yield row["Name"], row["TDP"]
+        except ValueError:
+            yield row["Name"], ""
 
 
 def write(path, head, columns, rows):
@@ -152,11 +154,12 @@ def main():
         write(DATA / "grid/yearly.csv", head, columns, [first, *rows])
         print(len(rows) + 1, "zones; world", round(mean, 1), "from", low, "to", high)
 
-        cpus = archive.read("codecarbon/data/hardware/cpu_power.csv").decode("utf-8")
-        named = [(row["Name"].replace(",", " "), row["TDP"]) for row in csv.DictReader(cpus.splitlines())]
-        named = [(name, watts) for name, watts in named if is_power(watts)]
-        head = [f"source: {by}", f"as_of: {today}", "thermal design power of one processor package"]
-        write(DATA / "cpu/tdp.csv", head, ["name", "watts"], named)
+        named = list(processors(archive))
+        head = [f"source: {by}", f"as_of: {today}", "thermal design power of one processor package",
+                "a name may hold commas: the last one of a line parts the watts"]
+        with open(DATA / "cpu/tdp.csv", "w", encoding="utf-8") as out:
+            out.writelines(f"# {line}\n" for line in head)
+            out.writelines(f"{name},{watts}\n" for name, watts in [("name", "watts"), *named])
         print(len(named), "processors")
 
 

@@ -3,6 +3,7 @@
 use crate::catalog::CatalogSnapshot;
 use crate::error::{Error, ErrorKind, Result};
 use crate::forecast::Forecast;
+use crate::grid::Chosen;
 use crate::model::{ModelCard, ModelKey, Privacy};
 use crate::note::{Note, NoteCode};
 use crate::objective::{Caps, Objective, Sensitivity};
@@ -23,8 +24,10 @@ pub(crate) struct Rules<'a> {
     pub(crate) pinned: Option<&'a ModelKey>,
     /// The models that are left alone for now.
     pub(crate) paused: &'a [Paused],
-    /// The prompt, whose org, user and conversation may be under a policy.
+    /// The prompt, whose org, key, user and conversation may be under a policy.
     pub(crate) prompt: Option<&'a Prompt>,
+    /// The grid that was set for the call.
+    pub(crate) chosen: Option<&'a Chosen>,
 }
 
 impl Rules<'_> {

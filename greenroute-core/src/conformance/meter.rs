@@ -34,6 +34,8 @@ pub const ALL: &[Scenario<Check<Subject>>] = scenarios![
     widens_with_uncertain_tokens,
     has_finite_quantiles,
     skips_what_it_cannot_read,
+    forecasts_as_it_reads,
+    tells_nothing_without_a_reason,
 ];
 
 impl Subject {
@@ -174,8 +176,7 @@ pub fn has_finite_quantiles(subject: &Subject) -> Outcome {
 /// A card of which nothing is known, with no timing and no reading, is skipped with a reason, or is read with a
 /// band that says how little is known: a factor of four at the least, and never as a measurement.
 pub fn skips_what_it_cannot_read(subject: &Subject) -> Outcome {
-    let window = Window { context: 8_192, max_output: None };
-    let bare = ModelCard::new(ModelKey::new("conformance", "unknown"), window, Privacy::Remote);
+    let bare = bare();
     match subject.meter.read(&Work::expected(&bare, exact(200), exact(150))) {
         Err(why) => demand(!why.0.trim().is_empty(), || "a skip has no reason".to_owned()),
         Ok(reading) => {
@@ -187,4 +188,56 @@ pub fn skips_what_it_cannot_read(subject: &Subject) -> Outcome {
             })
         }
     }
+}
+
+/// Its rate is what it reads of work that is only expected, at every number of tokens; or it has neither.
+pub fn forecasts_as_it_reads(subject: &Subject) -> Outcome {
+    let unsure = |count| Estimate::scaled(Tokens::new(count), 0.25, 4.0, Method::Proxy);
+    for card in [&subject.card, &bare()] {
+        for (input, cached, output) in [
+            (exact(0), exact(0), exact(1)),
+            (exact(400), exact(2_000), exact(300)),
+            (unsure(400), exact(0), unsure(300)),
+            (unsure(16_000), unsure(100), exact(900)),
+        ] {
+            let work = Work { cached_input: cached, ..Work::expected(card, input, output) };
+            let forecast = subject.meter.rate(card).map(|rate| rate.reading(&work));
+            let agree = match (&forecast, &subject.meter.read(&work)) {
+                (Err(_), Err(_)) => true,
+                (Ok(forecast), Ok(read)) => alike(forecast, read),
+                _ => false,
+            };
+            demand(agree, || {
+                format!(
+                    "it forecasts {forecast:?} for {}, and reads {:?}",
+                    card.key,
+                    subject.meter.read(&work)
+                )
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// The same up to rounding.
+fn alike(a: &Reading, b: &Reading) -> bool {
+    let near = |(a, b): (f64, f64)| (a - b).abs() <= 1e-9 * a.abs().max(b.abs());
+    let ends = a.energy.ends().into_iter().zip(b.energy.ends());
+    ends.into_iter().all(near) && (&a.meter, a.boundary, a.method()) == (&b.meter, b.boundary, b.method())
+}
+
+/// Where it has no rate, it says why.
+pub fn tells_nothing_without_a_reason(subject: &Subject) -> Outcome {
+    for card in [&subject.card, &bare()] {
+        if let Err(why) = subject.meter.rate(card) {
+            demand(!why.0.trim().is_empty(), || format!("it has no rate for {}, and no reason", card.key))?;
+        }
+    }
+    Ok(())
+}
+
+/// A card of which nothing is known.
+fn bare() -> ModelCard {
+    let window = Window { context: 8_192, max_output: None };
+    ModelCard::new(ModelKey::new("conformance", "unknown"), window, Privacy::Remote)
 }

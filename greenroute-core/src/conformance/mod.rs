@@ -16,7 +16,9 @@
 
 pub mod expecter;
 pub mod grid;
+pub mod impact;
 pub mod ledger;
+pub mod marginal;
 pub mod meter;
 pub mod profiler;
 pub mod provider;

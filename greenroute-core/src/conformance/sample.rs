@@ -6,12 +6,14 @@ use crate::conversation::Turn;
 use crate::estimate::{Estimate, Method};
 use crate::forecast::Forecast;
 use crate::grid::{Basis, GridReading, Zone};
+use crate::impact::Impacts;
+use crate::meter::Skip;
 use crate::model::{Cost, ModelCard, ModelKey, Privacy, Score, Size, Span, Window};
 use crate::note::{Note, NoteCode};
 use crate::rank::Candidate;
 use crate::reading::{Boundary, MeterId, Reading};
-use crate::receipt::{Attempt, Deciding, Outcome, Purpose, Receipt, ReceiptId};
-use crate::units::{CarbonIntensity, Emissions, Energy, Probability, Tokens, Usd};
+use crate::receipt::{Aside, Attempt, Deciding, Outcome, Purpose, Receipt, ReceiptId};
+use crate::units::{CarbonIntensity, Emissions, Energy, Probability, Tokens, Usd, Water};
 use crate::usage::{Counted, Usage};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -71,6 +73,7 @@ pub(super) fn grid() -> GridReading {
 pub(super) fn receipt(id: u128, joules: f64) -> Receipt {
     let energy = Estimate::scaled(Energy::from_joules(joules), 0.5, 2.0, Method::Measured);
     let emissions = Estimate::scaled(Emissions::from_grams(joules), 0.5, 2.0, Method::Measured);
+    let water = Estimate::scaled(Water::from_litres(0.25), 0.5, 2.0, Method::Modelled);
     let cost = Cost::Priced(Estimate::exact(Usd::from_usd(0.125), Method::Reported));
     let Candidate { card, forecast } = candidate("small", TRAITS);
     let attempt = Attempt {
@@ -81,6 +84,7 @@ pub(super) fn receipt(id: u128, joules: f64) -> Receipt {
         outcome: Outcome::Answered { finish_reason: FinishReason::Stop },
         started_at: at(1),
         duration: Duration::from_millis(1250),
+        time_to_first_chunk: Some(Duration::from_millis(250)),
         timing: None,
         device: Some("Grace".to_owned()),
         usage: Some(Counted::Reported(Usage::new(Tokens::new(7), Tokens::new(42)))),
@@ -88,6 +92,18 @@ pub(super) fn receipt(id: u128, joules: f64) -> Receipt {
         reading: Some(Reading::new(energy, Boundary::Facility, MeterId::new("conformance", 1))),
         skipped: Vec::new(),
         emissions: Some(emissions),
+        aside: vec![Aside {
+            basis: Basis::Market,
+            emissions,
+            source: "conformance".into(),
+            vintage: Some("2026".into()),
+        }],
+        impacts: Some(Impacts {
+            water: Some(water),
+            embodied: Some(emissions),
+            sources: vec!["conformance".into()],
+            missing: vec![Skip("nobody says more".into())],
+        }),
         cost,
         grid: Arc::new(grid()),
     };
@@ -102,6 +118,8 @@ pub(super) fn receipt(id: u128, joules: f64) -> Receipt {
         energy,
         emissions,
         cost,
+        water: Some(water),
+        embodied: Some(emissions),
         notes: vec![Note::new(NoteCode::ZoneUnknown, "no zone is set: the world average is used — «Ω»")],
         baseline: None,
         tags: [("user".to_owned(), "ada".to_owned())].into(),

@@ -2,15 +2,17 @@
 
 mod choice;
 mod marginal;
+mod snapshot;
+mod view;
+mod window;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::estimate::{Estimate, Spread};
+use crate::estimate::Estimate;
 use crate::time::option_rfc3339;
 use crate::units::{CarbonIntensity, Probability};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -18,6 +20,13 @@ use std::time::SystemTime;
 
 pub use choice::GridChoice;
 pub use marginal::{MarginalIntensity, MarginalReading};
+pub use snapshot::GridSnapshot;
+pub use window::{Cleanest, WindowError, cleanest};
+
+pub(crate) use choice::{Choices, Chosen, set_by};
+pub(crate) use snapshot::Known;
+pub(crate) use view::GridView;
+pub(crate) use window::length;
 
 /// A part of an electricity grid: a country by ISO 3166 (`FR`), a state or province (`US-TX`), or an Electricity
 /// Maps id (`US-TEX-ERCO`).
@@ -36,6 +45,12 @@ impl Zone {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The zone around this one, by its id: `US-TX` lies in `US`. Nothing lies around a country.
+    #[must_use]
+    pub fn around(&self) -> Option<Self> {
+        self.0.rsplit_once('-').map(|(around, _)| Self(Arc::from(around)))
     }
 
     /// Whether this is [`Zone::world`].
@@ -122,6 +137,17 @@ pub enum Counting {
     Unstated,
 }
 
+/// Nothing where it is unstated, else `, lifecycle` or `, direct`: what comes after the basis.
+impl fmt::Display for Counting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Lifecycle => ", lifecycle",
+            Self::Direct => ", direct",
+            Self::Unstated => "",
+        })
+    }
+}
+
 /// The carbon intensity of a zone, where it was read and for when it holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GridReading {
@@ -164,6 +190,13 @@ pub struct Standing {
     pub samples: u32,
     /// Of which time, such as `the hours of 2022`.
     pub of: Cow<'static, str>,
+}
+
+/// `dirtier than 82.0 % of the hours of 2022`
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "dirtier than {} of {}", self.cleaner, self.of)
+    }
 }
 
 impl GridReading {
@@ -218,102 +251,6 @@ impl<T: GridIntensity + ?Sized> GridIntensity for Arc<T> {
 
     async fn forecast(&self, zone: &Zone, from: SystemTime, to: SystemTime) -> Result<Vec<GridReading>> {
         (**self).forecast(zone, from, to).await
-    }
-}
-
-/// The intensities that deciding and accounting read, gathered beforehand so that both stay synchronous.
-#[derive(Debug, Clone)]
-pub struct GridSnapshot {
-    world: Known,
-    zones: HashMap<Zone, Known>,
-    unknown: HashMap<Zone, String>,
-}
-
-/// A reading, with what every forecast needs of it worked out once.
-#[derive(Debug, Clone)]
-pub(crate) struct Known {
-    pub(crate) reading: Arc<GridReading>,
-    pub(crate) spread: Spread,
-}
-
-impl Known {
-    fn new(reading: GridReading) -> Self {
-        Self { spread: reading.intensity.spread(), reading: Arc::new(reading) }
-    }
-}
-
-impl GridSnapshot {
-    /// Nothing but the world average.
-    #[must_use]
-    pub fn new(world: GridReading) -> Self {
-        Self { world: Known::new(world), zones: HashMap::new(), unknown: HashMap::new() }
-    }
-
-    /// Asks `source` for each of `zones`. A zone that it cannot give falls back to the world average, and says so
-    /// at every use.
-    pub async fn gather(
-        world: GridReading,
-        source: &dyn GridIntensity,
-        zones: impl IntoIterator<Item = Zone>,
-        at: SystemTime,
-    ) -> Self {
-        let mut snapshot = Self::new(world);
-        for zone in zones {
-            match source.intensity(&zone, at).await {
-                Ok(reading) => snapshot.set(zone, reading),
-                Err(error) => {
-                    snapshot.unknown.insert(zone, error.message().to_owned());
-                }
-            }
-        }
-        snapshot
-    }
-
-    /// Sets the reading of a zone, beating whatever a source said.
-    pub fn set(&mut self, zone: Zone, reading: GridReading) {
-        self.unknown.remove(&zone);
-        self.zones.insert(zone, Known::new(reading));
-    }
-
-    /// The reading for `zone`, or the world's.
-    #[must_use]
-    pub fn get(&self, zone: Option<&Zone>) -> &Arc<GridReading> {
-        &self.known(zone).reading
-    }
-
-    pub(crate) fn known(&self, zone: Option<&Zone>) -> &Known {
-        zone.and_then(|zone| self.zones.get(zone)).unwrap_or(&self.world)
-    }
-
-    /// Why [`GridSnapshot::get`] gives the world average, where it does.
-    #[must_use]
-    pub fn degraded(&self, zone: Option<&Zone>) -> Option<String> {
-        self.is_degraded(zone).then(|| match zone {
-            None => "no zone is set: the world average is used".to_owned(),
-            Some(zone) => {
-                let why = self.unknown.get(zone).map_or("it was never asked for", String::as_str);
-                format!("zone {zone} has no reading ({why}): the world average is used")
-            }
-        })
-    }
-
-    /// Whether [`GridSnapshot::get`] gives the world average for want of a better reading.
-    #[must_use]
-    pub fn is_degraded(&self, zone: Option<&Zone>) -> bool {
-        zone.is_none_or(|zone| !zone.is_world() && !self.zones.contains_key(zone))
-    }
-
-    /// Whether this snapshot has an answer, be it a refusal, for `zone`.
-    #[must_use]
-    pub fn covers(&self, zone: &Zone) -> bool {
-        zone.is_world() || self.zones.contains_key(zone) || self.unknown.contains_key(zone)
-    }
-
-    /// The earliest time at which one of its readings should be asked again.
-    #[must_use]
-    pub fn valid_until(&self) -> Option<SystemTime> {
-        let readings = self.zones.values().chain([&self.world]);
-        readings.filter_map(|known| known.reading.valid_until).min()
     }
 }
 

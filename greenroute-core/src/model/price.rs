@@ -59,7 +59,7 @@ pub enum Pricing {
     /// No price is known.
     #[default]
     Unpriced,
-    /// It runs on the user's own machine: it costs its electricity.
+    /// It runs on a machine of the user's own, here or elsewhere: it costs its electricity.
     Electricity,
     /// By a provider's price list.
     Listed(PriceList),

@@ -5,13 +5,14 @@ mod green;
 mod green_score;
 mod weighted;
 
-use crate::enforce::{Enforcement, Scope};
+use crate::enforce::Enforcement;
 use crate::forecast::Forecast;
 use crate::model::{Capability, ModelCard, ModelKey};
 use crate::note::Note;
 use crate::objective::Objective;
 use crate::profile::PromptProfile;
 use crate::router::Paused;
+use crate::scope::Scope;
 use crate::time::{Date, rfc3339};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;

@@ -1,12 +1,14 @@
+use super::Aside;
 use crate::chat::{FinishReason, Served};
 use crate::error::ErrorKind;
 use crate::estimate::Estimate;
 use crate::forecast::Forecast;
 use crate::grid::GridReading;
+use crate::impact::Impacts;
 use crate::meter::Skipped;
 use crate::model::{Cost, ModelKey};
 use crate::reading::Reading;
-use crate::time::{rfc3339, seconds};
+use crate::time::{option_seconds, rfc3339, seconds};
 use crate::units::Emissions;
 use crate::usage::{Counted, ServerTiming};
 use serde::{Deserialize, Serialize};
@@ -31,6 +33,14 @@ pub struct Attempt {
     /// How long it took by our own clock.
     #[serde(rename = "duration_seconds", with = "seconds")]
     pub duration: Duration,
+    /// How long the first piece of a stream took by our own clock; `None` where the answer came whole.
+    #[serde(
+        rename = "time_to_first_chunk_seconds",
+        with = "option_seconds",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub time_to_first_chunk: Option<Duration>,
     /// Where the time went by the server's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timing: Option<ServerTiming>,
@@ -54,6 +64,12 @@ pub struct Attempt {
     /// Its emissions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub emissions: Option<Estimate<Emissions>>,
+    /// Its emissions on other bases, which stand in no sum.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aside: Vec<Aside>,
+    /// Water and embodied emissions; `None` where it never ran or no model of them is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impacts: Option<Impacts>,
     /// Its price.
     pub cost: Cost,
     /// The grid that its emissions were computed with.

@@ -34,6 +34,12 @@ fn write_table(f: &mut String, receipt: &Receipt) -> fmt::Result {
     writeln!(f, "total      {} at the facility", receipt.energy)?;
     writeln!(f, "           {}", receipt.emissions)?;
     writeln!(f, "           {}", receipt.cost)?;
+    if let Some(water) = &receipt.water {
+        writeln!(f, "water      {water}")?;
+    }
+    if let Some(embodied) = &receipt.embodied {
+        writeln!(f, "embodied   {embodied}, in making the hardware")?;
+    }
     if let Some(baseline) = &receipt.baseline {
         writeln!(f, "baseline   {baseline}")?;
     }
@@ -59,6 +65,9 @@ fn attempt_rows(f: &mut String, place: usize, attempt: &Attempt) -> fmt::Result 
         Outcome::Failed { kind, message } => writeln!(f, "failed after {took}: {kind}, {message}")?,
         Outcome::Cancelled => writeln!(f, "cancelled after {took}")?,
     }
+    if let Some(first) = attempt.time_to_first_chunk {
+        writeln!(f, "  began    after {}", Took(first))?;
+    }
     if let Some(counted) = &attempt.usage {
         let (usage, about) = (counted.usage(), if counted.is_approximate() { "about " } else { "" });
         let (read, written) = (usage.input_tokens().get(), usage.output_tokens().get());
@@ -81,10 +90,23 @@ fn attempt_rows(f: &mut String, place: usize, attempt: &Attempt) -> fmt::Result 
         writeln!(f, "  device   {device}")?;
     }
     let grid = &attempt.grid;
-    let intensity = grid.intensity.value();
-    writeln!(f, "  grid     {} {intensity}, {} ({}, {})", grid.zone, grid.basis, grid.source, grid.vintage)?;
+    let (intensity, basis, counting) = (grid.intensity.value(), grid.basis, grid.counting);
+    write!(f, "  grid     {} {intensity}, {basis}{counting} ({}, {})", grid.zone, grid.source, grid.vintage)?;
+    f.push_str(if grid.estimated { ", estimated\n" } else { "\n" });
+    if let Some(standing) = &grid.standing {
+        writeln!(f, "           {standing}")?;
+    }
     if let Some(emissions) = &attempt.emissions {
         writeln!(f, "  emitted  {emissions}")?;
+    }
+    for aside in &attempt.aside {
+        writeln!(f, "  aside    {aside}")?;
+    }
+    if let Some(water) = attempt.impacts.as_ref().and_then(|impacts| impacts.water) {
+        writeln!(f, "  water    {water}")?;
+    }
+    if let Some(embodied) = attempt.impacts.as_ref().and_then(|impacts| impacts.embodied) {
+        writeln!(f, "  embodied {embodied}")?;
     }
     writeln!(f, "  cost     {}", attempt.cost)
 }

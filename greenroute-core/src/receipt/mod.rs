@@ -1,5 +1,6 @@
 //! What a call really took: every attempt, the total, and what is not known.
 
+mod aside;
 mod attempt;
 mod baseline;
 mod display;
@@ -8,13 +9,14 @@ use crate::estimate::Estimate;
 use crate::model::Cost;
 use crate::note::{Note, NoteCode};
 use crate::time::{rfc3339, seconds};
-use crate::units::{Emissions, Energy, Tokens};
+use crate::units::{Emissions, Energy, Tokens, Water};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+pub use aside::Aside;
 pub use attempt::{Attempt, Outcome, Purpose};
 pub use baseline::{Baseline, BaselineRule};
 
@@ -73,6 +75,12 @@ pub struct Receipt {
     pub emissions: Estimate<Emissions>,
     /// All money.
     pub cost: Cost,
+    /// All water, where it is known of every attempt that ran. Deciding is not in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub water: Option<Estimate<Water>>,
+    /// The share of making the hardware, where it is known of every attempt that ran. It is not part of `emissions`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embodied: Option<Estimate<Emissions>>,
     /// What degraded, was assumed or was left out.
     pub notes: Vec<Note>,
     /// What another model would have taken, where that can be said.

@@ -36,6 +36,11 @@ pub(super) struct Events {
 }
 
 impl Acted {
+    /// Whether a first piece has come that is not the whole answer.
+    const fn is_piecewise(&self) -> bool {
+        matches!(self, Self::Stream(Events { first: Some(first), .. }) if !matches!(first, ChatEvent::Done(_)))
+    }
+
     pub(super) fn into_response(self) -> Result<ChatResponse> {
         match self {
             Self::Whole(response) => Ok(*response),
@@ -126,7 +131,12 @@ impl Call {
             self.begin(candidate.clone(), purpose, composed.request.spent.clone());
             let sent = send(Arc::clone(&provider), composed.request, mode);
             let error = match within(&*self.inner.runtime, left, &key.to_string(), sent).await {
-                Ok(acted) => return Ok(Some(acted)),
+                Ok(acted) => {
+                    if acted.is_piecewise() {
+                        self.piece_came();
+                    }
+                    return Ok(Some(acted));
+                }
                 Err(error) => error,
             };
             self.book_failure(&error);

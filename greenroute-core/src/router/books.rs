@@ -5,17 +5,20 @@ use crate::caveat;
 use crate::chat::{ChatResponse, Served};
 use crate::error::Error;
 use crate::estimate::{Estimate, Method};
-use crate::grid::GridReading;
+use crate::grid::{GridReading, GridSnapshot, GridView};
+use crate::impact::Impacts;
 use crate::meter::Work;
 use crate::model::{Cost, ModelCard, ModelKey, Pricing};
 use crate::note::{Note, NoteCode};
 use crate::profile::estimate_tokens;
 use crate::rank::{Candidate, Ranked};
 use crate::reading::{Boundary, Reading};
-use crate::receipt::{Attempt, Baseline, BaselineRule, Outcome, Receipt};
+use crate::receipt::{Aside, Attempt, Baseline, BaselineRule, Outcome, Receipt};
+use crate::site::Placed;
 use crate::time::Date;
-use crate::units::{Energy, Quantity, Usd};
+use crate::units::{Emissions, Quantity, Usd, Water};
 use crate::usage::{Counted, Usage};
+use std::collections::BTreeSet;
 use std::ops::Add;
 use std::sync::Arc;
 
@@ -37,15 +40,25 @@ impl Call {
         let asked = Arc::clone(&live.candidate.card);
         self.inner.health.answered(&asked.key, live.started);
         let card = self.answering_card(&asked, &response.returned);
-        let grid = self.grid(&card);
-        let today = Date::of(self.inner.runtime.now());
-        let accountant = self.inner.advisor.accountant();
+        let accountant = Arc::clone(self.inner.advisor.accountant());
+        let placed = accountant.place(&card, response.served.region.as_deref());
+        let (grid, today) = (self.grid(&placed), Date::of(self.inner.runtime.now()));
         let ChatResponse { usage, timing, reading, stated, .. } = response;
         let (timing, reading, stated) = (timing.as_ref(), reading.as_ref(), stated.as_ref());
-        let work = Work { timing, reading, stated, ..Work::done(&card, usage) };
-        let accounted = accountant.account(&work, usage, &grid, today);
-        self.notes_of(response);
-        self.note_gaps(&card, usage.is_approximate(), &grid, &accounted);
+        let took = self.inner.runtime.elapsed().saturating_sub(live.started);
+        let first_chunk = live.first_piece();
+        let work = Work {
+            timing,
+            duration: live.worked(took),
+            first_chunk,
+            reading,
+            stated,
+            ..Work::done(&card, usage)
+        };
+        let mut accounted = accountant.account(&work, usage, &placed, &grid, today);
+        accounted.aside.extend(self.marginal(&placed, accounted.reading.as_ref()));
+        self.notes_of(&response.notes);
+        self.note_gaps(&card, &placed, usage.is_approximate(), &accounted);
         let dated = caveat::age(&card, today).into_iter().chain(caveat::retirement(&card, today));
         dated.for_each(|Note { code, text }| self.note(code, text.into_owned()));
         if self.prompt.log_probabilities && response.log_probabilities.is_none() {
@@ -65,37 +78,44 @@ impl Call {
     pub(super) fn book_unfinished(&mut self, outcome: Outcome, reported: &[Reading], ran: bool) {
         let Some(live) = self.live.take() else { return };
         let card = Arc::clone(&live.candidate.card);
-        let (grid, today) = (self.grid(&card), Date::of(self.inner.runtime.now()));
         let accountant = Arc::clone(self.inner.advisor.accountant());
+        let placed = accountant.place(&card, None);
+        let (grid, today) = (self.grid(&placed), Date::of(self.inner.runtime.now()));
         let usage = (!live.text.is_empty()).then(|| {
             Counted::Approximate(Usage::new(self.profile.input.value(), estimate_tokens(&live.text).value()))
         });
+        let (first_chunk, duration) = (live.first_piece(), live.worked_until_it_broke());
+        let done = |counted| Work { duration, first_chunk, ..Work::done(&card, counted) };
         let mut readings = live.spent.take();
         readings.extend_from_slice(reported);
-        let spent =
-            readings.iter().map(|reading| accountant.widen(&card, reading)).reduce(|sum, next| Reading {
-                energy: sum.energy + next.energy,
-                idle: sum.idle.zip(next.idle).map(|(a, b)| a + b),
-                ..sum
-            });
-        let accounted = match (spent, &usage) {
+        let readings = readings.iter().map(|reading| reading.to_facility(&placed.site.overheads));
+        let spent = readings.reduce(|sum, next| Reading {
+            energy: sum.energy + next.energy,
+            idle: sum.idle.zip(next.idle).map(|(a, b)| a + b),
+            ..sum
+        });
+        let expected = Work::expected(&card, self.profile.input, live.candidate.forecast.output);
+        let in_part = || {
+            let (reading, cost) = perhaps(&live.candidate);
+            let accounted = accountant.book(&expected, reading, cost, &placed, &grid);
+            Accounted { impacts: accounted.impacts.map(Impacts::perhaps), ..accounted }
+        };
+        let mut accounted = match (spent, &usage) {
             (Some(reading), usage) => {
-                let counted = usage.map(|counted| *counted.usage()).unwrap_or_default();
+                let counted = usage.unwrap_or(Counted::Approximate(Usage::default()));
                 // A price list needs tokens; without them nobody knows what is billed, and that is not nothing.
                 let uncounted = usage.is_none() && ran && matches!(card.pricing, Pricing::Listed(_));
                 let cost = if uncounted {
-                    perhaps(&live.candidate, &grid).cost
+                    perhaps(&live.candidate).1
                 } else {
-                    accountant.cost(&card, &counted, Some(reading.energy), today, Method::Proxy)
+                    accountant.cost(&card, counted.usage(), Some(reading.energy), today, Method::Proxy)
                 };
-                Accounted {
-                    emissions: Some(reading.energy * grid.intensity),
-                    cost,
-                    reading: Some(reading),
-                    skipped: Vec::new(),
-                }
+                // A counter had its eye on all of it.
+                let took = self.inner.runtime.elapsed().saturating_sub(live.started);
+                let work = Work { duration: Some(took), ..done(&counted) };
+                accountant.book(&work, reading, cost, &placed, &grid)
             }
-            (None, Some(counted)) => accountant.account(&Work::done(&card, counted), counted, &grid, today),
+            (None, Some(counted)) => accountant.account(&done(counted), counted, &placed, &grid, today),
             (None, None) if ran => {
                 self.note(
                     NoteCode::Unmetered,
@@ -104,17 +124,13 @@ impl Call {
                         card.key
                     ),
                 );
-                perhaps(&live.candidate, &grid)
+                in_part()
             }
-            (None, None) => Accounted {
-                reading: None,
-                skipped: Vec::new(),
-                emissions: None,
-                cost: Cost::Priced(Estimate::exact(Usd::ZERO, Method::Reported)),
-            },
+            (None, None) => Accounted::unmetered(Cost::Priced(Estimate::exact(Usd::ZERO, Method::Reported))),
         };
+        accounted.aside.extend(self.marginal(&placed, accounted.reading.as_ref()));
         if ran || accounted.reading.is_some() {
-            self.note_gaps(&card, usage.is_some(), &grid, &accounted);
+            self.note_gaps(&card, &placed, usage.is_some(), &accounted);
         }
         let mut attempt = self.attempt(&live, outcome, &card, accounted, grid);
         attempt.usage = usage;
@@ -129,7 +145,7 @@ impl Call {
         accounted: Accounted,
         grid: Arc<GridReading>,
     ) -> Attempt {
-        let Accounted { reading, skipped, emissions, cost } = accounted;
+        let Accounted { reading, skipped, emissions, aside, impacts, cost } = accounted;
         Attempt {
             requested: live.candidate.card.key.clone(),
             returned: None,
@@ -137,6 +153,7 @@ impl Call {
             outcome,
             started_at: live.started_at,
             duration: self.inner.runtime.elapsed().saturating_sub(live.started),
+            time_to_first_chunk: live.first_piece(),
             timing: None,
             served: Served::default(),
             device: card.deployment.as_ref().map(|deployment| deployment.device.clone()),
@@ -145,6 +162,8 @@ impl Call {
             reading,
             skipped,
             emissions,
+            aside,
+            impacts,
             cost,
             grid,
         }
@@ -156,12 +175,13 @@ impl Call {
         let energy = total(parts.map(|reading| reading.energy), self.deciding.energy);
         let accountant = self.inner.advisor.accountant();
         let own = self.inner.advisor.grid();
-        let own = own.get(accountant.own_zone());
+        let own = self.view(&own).known(accountant.own_zone());
         let parts = self.attempts.iter().filter_map(|attempt| attempt.emissions);
-        let emissions = total(parts, self.deciding.energy * own.intensity);
+        let emissions = total(parts, self.deciding.energy * own.reading.intensity);
         let costs = self.attempts.iter().map(|attempt| attempt.cost);
         let nothing = Cost::Priced(Estimate::exact(Usd::ZERO, Method::Reported));
         let cost = costs.reduce(|sum, cost| sum + cost).unwrap_or(nothing);
+        let (water, embodied) = self.impacts();
         let mut asked = self.attempts.iter().map(|attempt| &attempt.requested);
         if let (Some(first), Some(last)) = (asked.next(), asked.next_back())
             && first != last
@@ -176,6 +196,8 @@ impl Call {
             energy,
             emissions,
             cost,
+            water,
+            embodied,
             baseline: self.baseline(),
             attempts: std::mem::take(&mut self.attempts),
             notes: std::mem::take(&mut self.notes),
@@ -205,10 +227,13 @@ impl Call {
         if other.key == card.key {
             return None;
         }
-        let grids = (self.grid(card), self.grid(other));
         let today = Date::of(self.inner.runtime.now());
         let accountant = self.inner.advisor.accountant();
-        accountant.baseline(rule, (card, &grids.0), (other, &grids.1), answered.usage.as_ref()?, today)
+        let placed = accountant.place(card, answered.served.region.as_deref());
+        let others = accountant.place(other, None);
+        let ours = (&**card, &placed, &*answered.grid);
+        let theirs = (&**other, &others, &*self.grid(&others));
+        accountant.baseline(rule, ours, theirs, answered.usage.as_ref()?, today)
     }
 
     /// The card of the model that answered: a provider may redirect to another than was asked.
@@ -229,37 +254,37 @@ impl Call {
         known.unwrap_or_else(|| Arc::clone(asked))
     }
 
-    fn note_gaps(&mut self, card: &ModelCard, approximate: bool, used: &GridReading, accounted: &Accounted) {
+    fn note_gaps(&mut self, card: &ModelCard, placed: &Placed<'_>, approximate: bool, accounted: &Accounted) {
         if approximate {
             let text = "the tokens were not counted by the model's own tokenizer";
             self.note(NoteCode::UsageApproximate, text.to_owned());
         }
-        if used.valid_until.is_some_and(|until| until <= self.inner.runtime.now()) {
-            let text = format!(
-                "the carbon intensity of {} is an old one: it was to be asked again before this",
-                used.zone
-            );
-            self.note(NoteCode::GridDegraded, text);
-        }
-        let grid = self.inner.advisor.grid();
-        if let (_, Some(text)) = self.inner.advisor.accountant().grid(card, &grid) {
-            self.note(NoteCode::ZoneUnknown, text);
-        }
+        let (grid, now) = (self.inner.advisor.grid(), self.inner.runtime.now());
+        let view = self.view(&grid);
+        let place = match &self.chosen {
+            Some(_) => view.choice_unknown(),
+            None => self.inner.advisor.accountant().grid(card, placed, &grid).1,
+        };
+        let notes: Vec<Note> = place.into_iter().chain(view.notes(placed.zone, now)).collect();
+        self.notes_of(&notes);
         if accounted.reading.is_none() {
             self.note(NoteCode::Unmetered, format!("no meter could read the call to {}", card.key));
         }
         if accounted.cost == Cost::Unpriced {
             let text = match card.pricing {
-                Pricing::Electricity => "the electricity is unpriced: no price per kWh is set".to_owned(),
+                Pricing::Electricity => {
+                    let place = placed.zone.map_or_else(String::new, |zone| format!(" for {zone}"));
+                    format!("the electricity is unpriced: no price per kWh is set{place}")
+                }
                 _ => format!("no price is known for {}", card.key),
             };
             self.note(NoteCode::Unpriced, text);
         }
     }
 
-    /// What the provider could not do as asked.
-    fn notes_of(&mut self, response: &ChatResponse) {
-        for Note { code, text } in &response.notes {
+    /// Such as what the provider could not do as asked.
+    fn notes_of(&mut self, notes: &[Note]) {
+        for Note { code, text } in notes {
             self.note(*code, text.to_string());
         }
     }
@@ -272,9 +297,40 @@ impl Call {
         }
     }
 
-    fn grid(&self, card: &ModelCard) -> Arc<GridReading> {
+    /// The grid of a place, unless another was set. A zone that was never asked for is from now on.
+    fn grid(&self, placed: &Placed<'_>) -> Arc<GridReading> {
+        self.inner.grid.advance(&self.inner);
         let snapshot = self.inner.advisor.grid();
-        Arc::clone(self.inner.advisor.accountant().grid(card, &snapshot).0)
+        let view = self.view(&snapshot);
+        if let Some(zone) = placed.zone.filter(|_| self.chosen.is_none() && view.is_degraded(placed.zone)) {
+            self.inner.grid.want(&self.inner, zone);
+        }
+        view.reading(placed.zone)
+    }
+
+    /// The emissions of a reading by the marginal grid of its place.
+    fn marginal(&self, placed: &Placed<'_>, reading: Option<&Reading>) -> Option<Aside> {
+        let (snapshot, now) = (self.inner.advisor.grid(), self.inner.runtime.now());
+        self.view(&snapshot).aside(placed.zone, reading?.energy, now)
+    }
+
+    fn view<'a>(&'a self, snapshot: &'a GridSnapshot) -> GridView<'a> {
+        GridView::new(snapshot, self.chosen.as_ref())
+    }
+
+    /// Water and embodied emissions of all attempts that ran, and a note where not all of them tell.
+    fn impacts(&mut self) -> (Option<Estimate<Water>>, Option<Estimate<Emissions>>) {
+        let ran: Vec<_> = self.attempts.iter().filter(|attempt| attempt.reading.is_some()).collect();
+        let told = || ran.iter().map(|attempt| attempt.impacts.as_ref());
+        let sums =
+            (whole(told().map(|impacts| impacts?.water)), whole(told().map(|impacts| impacts?.embodied)));
+        let missing: BTreeSet<&str> =
+            told().flatten().flat_map(|impacts| &impacts.missing).map(|why| &*why.0).collect();
+        if !missing.is_empty() {
+            let text = missing.into_iter().collect::<Vec<_>>().join("; ");
+            self.note(NoteCode::ImpactUnknown, text);
+        }
+        sums
     }
 }
 
@@ -292,22 +348,22 @@ fn meant(catalog: &CatalogSnapshot, asked: &Arc<ModelCard>, returned: &ModelKey)
 }
 
 /// Nobody knows how far the model came: from nothing to the whole forecast, half of it in the middle.
-fn perhaps(candidate: &Candidate, grid: &GridReading) -> Accounted {
+fn perhaps(candidate: &Candidate) -> (Reading, Cost) {
     let forecast = &candidate.forecast;
-    let half = |energy: Estimate<Energy>| {
-        Estimate::banded(Energy::ZERO, energy.value() * 0.5, energy.high(), Method::Proxy)
-    };
-    let energy = half(forecast.energy);
     let cost = match forecast.cost.usd() {
-        Some(usd) => Cost::Priced(Estimate::banded(Usd::ZERO, usd.value() * 0.5, usd.high(), Method::Proxy)),
+        Some(usd) => Cost::Priced(usd.perhaps()),
         None => Cost::Unpriced,
     };
-    Accounted {
-        reading: Some(Reading::new(energy, Boundary::Facility, forecast.meter.clone())),
-        skipped: Vec::new(),
-        emissions: Some(energy * grid.intensity),
-        cost,
-    }
+    (Reading::new(forecast.energy.perhaps(), Boundary::Facility, forecast.meter.clone()), cost)
+}
+
+/// The sum, where every part is known and there is one.
+fn whole<T>(mut parts: impl Iterator<Item = Option<Estimate<T>>>) -> Option<Estimate<T>>
+where
+    T: Quantity + Add<Output = T>,
+{
+    let first = parts.next()??;
+    parts.try_fold(first, |sum, part| Some(sum + part?))
 }
 
 /// The sum of the attempts' parts and of deciding. Deciding weakens the method only where it is more than a

@@ -9,9 +9,8 @@ use crate::advisor::Advisor;
 use crate::catalog::Catalog;
 use crate::conversation::ConversationStore;
 use crate::error::{Error, ErrorKind, Result};
-use crate::estimate::{Estimate, Method};
 use crate::expect::{Expecter, HeuristicExpecter};
-use crate::grid::{Basis, GridIntensity, GridReading, Zone};
+use crate::grid::{GridIntensity, GridReading, MarginalIntensity, Zone, set_by};
 use crate::ledger::Ledger;
 use crate::model::{ModelCard, ModelKey};
 use crate::note::Note;
@@ -21,6 +20,7 @@ use crate::provider::ModelProvider;
 use crate::rank::{GreenRanker, Ranker};
 use crate::registry::Registry;
 use crate::runtime::Runtime;
+use crate::tariff::ElectricityTariff;
 use crate::units::{CarbonIntensity, ElectricityPrice};
 use std::fmt;
 use std::sync::Arc;
@@ -34,6 +34,7 @@ pub struct RouterBuilder {
     cards: Vec<Arc<ModelCard>>,
     world: GridReading,
     grid: Option<Arc<dyn GridIntensity>>,
+    marginal: Option<Arc<dyn MarginalIntensity>>,
     overrides: Vec<(Zone, GridReading)>,
     profiler: Arc<dyn PromptProfiler>,
     expecter: Arc<dyn Expecter>,
@@ -55,6 +56,7 @@ impl RouterBuilder {
             cards: Vec::new(),
             world,
             grid: None,
+            marginal: None,
             overrides: Vec::new(),
             profiler: Arc::new(HeuristicProfiler),
             expecter: Arc::new(HeuristicExpecter),
@@ -86,6 +88,13 @@ impl RouterBuilder {
         self
     }
 
+    /// Where marginal carbon intensities come from. Receipts tell the emissions by them aside, in no sum, and
+    /// [`Router::cleanest_marginal`] asks it. By default nowhere.
+    pub fn marginal(mut self, marginal: impl MarginalIntensity) -> Self {
+        self.marginal = Some(Arc::new(marginal));
+        self
+    }
+
     /// The grid zone of this machine, for local models. By default unknown: the world average, with a note.
     pub fn zone(mut self, zone: Zone) -> Self {
         self.accountant = self.accountant.zone(zone);
@@ -94,15 +103,27 @@ impl RouterBuilder {
 
     /// A carbon intensity of the user's own for a zone. It beats every source, and is named on the receipt.
     pub fn intensity(mut self, zone: Zone, intensity: CarbonIntensity) -> Self {
-        let intensity = Estimate::exact(intensity, Method::Reported);
-        let reading = GridReading::new(zone.clone(), intensity, Basis::Average, "set by the user", "now");
+        let reading = set_by(zone.clone(), intensity, "the user");
+        self.overrides.retain(|(other, _)| *other != zone);
         self.overrides.push((zone, reading));
         self
     }
 
-    /// The price of this machine's electricity. By default unknown: local calls are unpriced, with a note.
+    /// The price of electricity, for models that cost what they draw. By default unknown: they are unpriced, with a note.
     pub fn electricity_price(mut self, price: ElectricityPrice) -> Self {
         self.accountant = self.accountant.electricity_price(price);
+        self
+    }
+
+    /// The price of electricity in `zone`, for models that run there; it beats the one for everywhere.
+    pub fn electricity_price_in(mut self, zone: Zone, price: ElectricityPrice) -> Self {
+        self.accountant = self.accountant.electricity_price_in(zone, price);
+        self
+    }
+
+    /// All prices of electricity, with dates and sources. It replaces those set before.
+    pub fn electricity_tariff(mut self, tariff: ElectricityTariff) -> Self {
+        self.accountant = self.accountant.electricity_tariff(tariff);
         self
     }
 
@@ -187,7 +208,7 @@ impl RouterBuilder {
             let message = format!("`baseline` must be a model of the catalog, not {key}");
             return Err(Error::new(ErrorKind::Config, "router", message));
         }
-        let keeper = GridKeeper::new(self.world, self.grid, self.overrides);
+        let keeper = GridKeeper::new(self.world, self.grid, self.marginal, self.overrides);
         let runtime = Arc::clone(&self.runtime);
         let advisor = Advisor::new(catalog, Arc::new(self.accountant), keeper.initial(), runtime);
         Ok(Router(Arc::new(Inner {

@@ -6,6 +6,7 @@ use crate::advisor::Rules;
 use crate::chat::{Block, ChatResponse, Message, Spent};
 use crate::conversation::{Conversation, ConversationId, Turn};
 use crate::error::{Error, Result};
+use crate::grid::Chosen;
 use crate::model::ModelKey;
 use crate::note::{Note, NoteCode};
 use crate::profile::PromptProfile;
@@ -27,6 +28,8 @@ pub(super) struct Call {
     pub(super) notes: Vec<Note>,
     /// The moment, on the runtime's clock, at which the call must end.
     pub(super) deadline: Duration,
+    /// The grid that was set for it, as it was when the call began.
+    pub(super) chosen: Option<Chosen>,
     head: u64,
     active: Option<ModelKey>,
     pub(super) id: ReceiptId,
@@ -54,6 +57,43 @@ pub(super) struct Live {
     pub(super) spent: Spent,
     /// What was streamed so far, thinking included.
     pub(super) text: String,
+    /// What has come of a stream so far.
+    pieces: Option<Pieces>,
+    /// When the reader of a stream was given something, and for how long he has kept the stream waiting so far.
+    given: Option<Duration>,
+    idle: Duration,
+}
+
+/// The pieces of a stream, by the time since the attempt began.
+#[derive(Clone, Copy)]
+struct Pieces {
+    first: Duration,
+    last: Duration,
+    /// How much of the time until the last the reader kept it waiting.
+    idle: Duration,
+}
+
+impl Live {
+    /// How long the first piece of a stream took.
+    pub(super) fn first_piece(&self) -> Option<Duration> {
+        self.pieces.map(|pieces| pieces.first)
+    }
+
+    /// For how long it worked where all of it took so much time; unknown where it waited for the reader of a stream.
+    pub(super) fn worked(&self, took: Duration) -> Option<Duration> {
+        worked(took, self.idle)
+    }
+
+    /// The same until the last piece: what is waited for in vain is no work.
+    pub(super) fn worked_until_it_broke(&self) -> Option<Duration> {
+        self.pieces.and_then(|Pieces { last, idle, .. }| worked(last, idle))
+    }
+}
+
+/// Pieces are asked for one by one: nobody knows what the server did while more than a tenth of the time was the
+/// reader's own.
+fn worked(took: Duration, idle: Duration) -> Option<Duration> {
+    (idle <= took / 10).then_some(took)
 }
 
 impl Call {
@@ -70,7 +110,8 @@ impl Call {
             None => Loaded { history: told(&prompt.history, created_at), ..Loaded::default() },
         };
         let left = time.saturating_sub(runtime.elapsed().saturating_sub(started));
-        inner.grid.refresh(inner, left).await;
+        let chosen = inner.advisor.chosen(&prompt);
+        inner.grid.refresh(inner, left, chosen.as_ref()).await;
         let begun = runtime.elapsed();
         let profile = inner.advisor.profile_with(&prompt, &history);
         let mut call = Self {
@@ -86,6 +127,7 @@ impl Call {
             // There is nothing to settle before it is decided.
             settled: true,
             prompt,
+            chosen,
             profile,
             history,
             head,
@@ -103,7 +145,8 @@ impl Call {
         let Inner { advisor, registry, health, objective, .. } = &*self.inner;
         let paused = health.paused(self.inner.moment());
         let (pinned, prompt) = (pinned(&self.history), Some(&self.prompt));
-        let rules = Rules { registry: Some(registry), pinned, prompt, paused: &paused };
+        let chosen = self.chosen.as_ref();
+        let rules = Rules { registry: Some(registry), pinned, prompt, chosen, paused: &paused };
         let objective = self.prompt.objective.as_ref().unwrap_or(objective);
         self.ranking = advisor.decide(&self.profile, objective, &rules)?;
         let told = std::mem::take(&mut self.ranking.notes);
@@ -129,7 +172,37 @@ impl Call {
 
     pub(super) fn begin(&mut self, candidate: Candidate, purpose: Purpose, spent: Spent) {
         let (started_at, started) = (self.inner.runtime.now(), self.inner.runtime.elapsed());
-        self.live = Some(Live { candidate, purpose, started_at, started, spent, text: String::new() });
+        let text = String::new();
+        let (pieces, given, idle) = (None, None, Duration::ZERO);
+        self.live = Some(Live { candidate, purpose, started_at, started, spent, text, pieces, given, idle });
+    }
+
+    /// A piece of a stream has just come.
+    pub(super) fn piece_came(&mut self) {
+        let now = self.inner.runtime.elapsed();
+        if let Some(live) = &mut self.live {
+            let last = now.saturating_sub(live.started);
+            let first = live.first_piece().unwrap_or(last);
+            live.pieces = Some(Pieces { first, last, idle: live.idle });
+        }
+    }
+
+    /// The reader of a stream is given a piece, or the stream itself.
+    pub(super) fn give(&mut self) {
+        let now = self.inner.runtime.elapsed();
+        if let Some(live) = &mut self.live {
+            live.given = Some(now);
+        }
+    }
+
+    /// The reader of a stream asks for more.
+    pub(super) fn asked_on(&mut self) {
+        let now = self.inner.runtime.elapsed();
+        if let Some(live) = &mut self.live
+            && let Some(given) = live.given.take()
+        {
+            live.idle += now.saturating_sub(given);
+        }
     }
 
     /// The model that is being asked, as errors name it.
@@ -233,8 +306,8 @@ impl Answering {
 
 /// Whether a note of a ranking is about its best candidate, or about all of them, and not about the call.
 const fn of_the_best(code: NoteCode) -> bool {
-    use NoteCode::{AbilityGuessed, CatalogStale, RetiresSoon, TooCloseToOrder, ZoneUnknown};
-    matches!(code, AbilityGuessed | CatalogStale | RetiresSoon | TooCloseToOrder | ZoneUnknown)
+    use NoteCode::{AbilityGuessed, CatalogStale, RetiresSoon, TooCloseToOrder, ZoneAssumed, ZoneUnknown};
+    matches!(code, AbilityGuessed | CatalogStale | RetiresSoon | TooCloseToOrder | ZoneAssumed | ZoneUnknown)
 }
 
 /// Everything that was said, and by which model the conversation goes on.

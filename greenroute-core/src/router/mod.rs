@@ -6,6 +6,7 @@ mod books;
 mod budget;
 mod builder;
 mod call;
+mod cleanest;
 mod health;
 mod keeper;
 mod limited;
@@ -17,9 +18,9 @@ use crate::accountant::Accountant;
 use crate::advisor::Advisor;
 use crate::catalog::Catalog;
 use crate::conversation::{Conversation, ConversationId, ConversationStore};
-use crate::enforce::{Enforcement, Scope};
+use crate::enforce::Enforcement;
 use crate::error::{Error, ErrorKind, Result};
-use crate::grid::GridReading;
+use crate::grid::{GridChoice, GridReading};
 use crate::ledger::Ledger;
 use crate::model::ModelKey;
 use crate::note::Note;
@@ -28,6 +29,7 @@ use crate::prompt::Prompt;
 use crate::rank::{Excluded, Ranking};
 use crate::registry::Registry;
 use crate::runtime::Runtime;
+use crate::scope::Scope;
 use act::Mode;
 use budget::RetryBudget;
 use call::Call;
@@ -134,10 +136,10 @@ impl Router {
         Ok(id)
     }
 
-    /// Asks the grid sources for what is not known yet or has run out. Every call does this by itself; an
-    /// [`Advisor`] that is asked directly does not.
+    /// Asks the grid sources for every zone that is wanted, whatever is known of it, and waits for their answers. What
+    /// is not known yet or runs out soon, every call asks for by itself; an [`Advisor`] that is asked directly does not.
     pub async fn refresh_grid(&self) {
-        self.0.grid.refresh(&self.0, self.0.policy.deadline).await;
+        self.0.grid.force(&self.0, self.0.policy.deadline).await;
     }
 
     /// The advisor, which decides without calling anybody.
@@ -158,7 +160,7 @@ impl Router {
         self.0.health.paused(self.0.moment())
     }
 
-    /// Sets the policy of an administrator for one org, user or conversation, or ends it, for every call from now on.
+    /// Sets the policy of an administrator for one org, key, user or conversation, or ends it, for every call from now on.
     ///
     /// # Errors
     /// As [`Advisor::enforce`].
@@ -166,7 +168,21 @@ impl Router {
         self.0.advisor.enforce(scope, enforcement)
     }
 
-    /// Waits until everything that dropped calls spent is recorded.
+    /// Sets the zone or the carbon intensity that counts for one org, key, user or conversation, or ends it, for every
+    /// call from now on. It beats every source, and receipts name who set it.
+    ///
+    /// # Errors
+    /// As [`Advisor::set_grid`].
+    pub fn set_grid(&self, scope: Scope, choice: Option<GridChoice>) -> Result<()> {
+        let zone = choice.as_ref().and_then(|choice| choice.zone.clone());
+        self.0.advisor.set_grid(scope, choice)?;
+        if let Some(zone) = zone {
+            self.0.grid.want(&self.0, &zone);
+        }
+        Ok(())
+    }
+
+    /// Waits until everything that dropped calls spent is recorded, and until no grid source is being asked.
     pub async fn close(&self) {
         self.0.pending.wait().await;
     }

@@ -27,7 +27,8 @@ struct Streaming {
 }
 
 impl AnswerStream {
-    pub(super) fn new(call: Call, events: Events) -> Self {
+    pub(super) fn new(mut call: Call, events: Events) -> Self {
+        call.give();
         let origin = call.origin();
         let streaming = Streaming { events, call, origin, text: String::new() };
         let events = stream::unfold(Some(streaming), |state| async move { Some(state?.step().await) });
@@ -38,23 +39,30 @@ impl AnswerStream {
 impl Streaming {
     /// The next event, and the stream that remains: nothing after the last.
     async fn step(mut self) -> (Result<AnswerEvent>, Option<Self>) {
+        self.call.asked_on();
         let event = match self.events.first.take() {
             Some(first) => Ok(first),
             None => {
                 let left = self.call.left();
                 let next = self.events.rest.next();
                 let next = async { next.await.unwrap_or_else(|| Err(truncated(&self.origin, &self.text))) };
-                within(&*self.call.inner.runtime, left, &self.origin, next).await
+                let next = within(&*self.call.inner.runtime, left, &self.origin, next).await;
+                if matches!(&next, Ok(ChatEvent::Text(_) | ChatEvent::Thinking(_))) {
+                    self.call.piece_came();
+                }
+                next
             }
         };
         match event {
             Ok(ChatEvent::Text(text)) => {
                 self.call.heard(&text);
+                self.call.give();
                 self.text.push_str(&text);
                 (Ok(AnswerEvent::Text(text)), Some(self))
             }
             Ok(ChatEvent::Thinking(text)) => {
                 self.call.heard(&text);
+                self.call.give();
                 (Ok(AnswerEvent::Thinking(text)), Some(self))
             }
             Ok(ChatEvent::Done(response)) => {
@@ -87,6 +95,7 @@ impl Streaming {
         let why = error.to_string();
         match call.act(Mode::Stream, Some(error)).await.and_then(Acted::into_stream) {
             Ok(events) => {
+                call.give();
                 let origin = call.origin();
                 let restarted = AnswerEvent::Restarted { why };
                 (Ok(restarted), Some(Self { events, call, origin, text: String::new() }))

@@ -16,7 +16,9 @@ async fn an_answer_comes_with_its_whole_receipt() {
     assert_eq!(answer.blocks, [Block::text("Rayleigh scattering.")]);
     assert_eq!(answer.finish_reason, FinishReason::Stop);
     assert_eq!(answer.advice.model, key("house/small"));
-    assert_eq!(answer.advice.why, "the first of 3 candidates, and known to meet the floor");
+    let why = "the first of 3 candidates, and known to meet the floor; \
+        the energy bands of house/small and cloud/medium overlap: their order is a best guess";
+    assert_eq!(answer.advice.why, why);
 
     let receipt = &answer.receipt;
     assert_eq!(receipt.created_at, UNIX_EPOCH + Duration::from_secs(EPOCH));

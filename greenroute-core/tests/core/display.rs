@@ -31,7 +31,7 @@ async fn measured_at_home() -> Receipt {
 #[tokio::test(start_paused = true)]
 async fn a_receipt_is_one_line() {
     insta::assert_snapshot!(measured_at_home().await, @"house/tiny · 12.3 J (measured) · 142 µgCO2e · $0.000000854");
-    insta::assert_snapshot!(troubled().await, @"cloud/medium · 459 J (348 J–754 J, proxy) · 61.2 mgCO2e · unpriced");
+    insta::assert_snapshot!(troubled().await, @"cloud/medium · 459 J (348 J–758 J, proxy) · 61.2 mgCO2e · unpriced");
     let (house, cloud) = players();
     house.on("small", [fails(ErrorKind::InvalidRequest)]);
     let error = router(&house, &cloud).build().unwrap().chat("Why?").await.unwrap_err();
@@ -44,7 +44,7 @@ async fn a_receipt_is_a_table() {
     receipt    00000000000000000000000000000000
     attempt 1  house/tiny answered in 1.24 s
       tokens   10 in, 20 out
-      forecast 27.2 J (5.60 J–108 J, proxy) by per-token@1
+      forecast 27.2 J (5.51 J–110 J, proxy) by per-token@1
       reading  12.3 J (measured) by instrument@1
       device   AMD EPYC 9B14
       grid     FR 41.7 gCO2e/kWh, average (set by the user, now)
@@ -63,28 +63,28 @@ async fn a_receipt_of_a_call_in_trouble_names_every_try() {
     insta::assert_snapshot!(format!("{:#}", troubled().await), @r#"
     receipt    00000000000000000000000000000000
     attempt 1  house/small failed after 800 ms: model_fault, as the script says
-      forecast 54.4 J (11.2 J–217 J, proxy) by per-token@1
+      forecast 54.4 J (11.0 J–221 J, proxy) by per-token@1
       reading  12.0 J (measured) by instrument@1
       grid     WORLD 480 gCO2e/kWh, average (test, 2025)
       emitted  1.60 mgCO2e (measured)
       cost     unpriced
     attempt 2  house/small (retry) failed after 30.0 s: timeout, as the script says
-      forecast 54.4 J (11.2 J–217 J, proxy) by per-token@1
-      reading  27.2 J (0 J–217 J, proxy) by per-token@1
+      forecast 54.4 J (11.0 J–221 J, proxy) by per-token@1
+      reading  27.2 J (0 J–221 J, proxy) by per-token@1
       grid     WORLD 480 gCO2e/kWh, average (test, 2025)
-      emitted  3.63 mgCO2e (0 gCO2e–28.9 mgCO2e, proxy)
+      emitted  3.63 mgCO2e (0 gCO2e–29.4 mgCO2e, proxy)
       cost     unpriced
     attempt 3  cloud/medium (fall back) answered as cloud/medium-0613 in 2.34 s
       tokens   10 in, 20 out
-      forecast 1.09 kJ (224 J–4.33 kJ, proxy) by per-token@1
+      forecast 1.09 kJ (221 J–4.41 kJ, proxy) by per-token@1
       reading  420 J (336 J–525 J, modelled) by per-token@1
                not by instrument@1: no instrument
       grid     WORLD 480 gCO2e/kWh, average (test, 2025)
       emitted  56.0 mgCO2e (44.8 mgCO2e–70.0 mgCO2e, modelled)
       cost     $0.0000300 (reported)
     deciding   0 J (modelled) in 0 s
-    total      459 J (348 J–754 J, proxy) at the facility
-               61.2 mgCO2e (46.4 mgCO2e–100 mgCO2e, proxy)
+    total      459 J (348 J–758 J, proxy) at the facility
+               61.2 mgCO2e (46.4 mgCO2e–101 mgCO2e, proxy)
                unpriced
     baseline   3.78 kJ and 504 mgCO2e saved against cloud/large, by per-token@1
     note       no zone is set: the world average is used
@@ -147,21 +147,21 @@ async fn a_receipt_is_json() {
             },
             "energy": {
               "joules": 27.2,
-              "joules_low": 5.6,
-              "joules_high": 108.35,
+              "joules_low": 5.512904015887726,
+              "joules_high": 110.30659922528652,
               "method": "proxy"
             },
             "emissions": {
               "grams_co2e": 0.00031506666666666666,
-              "grams_co2e_low": 0.00006486666666666667,
-              "grams_co2e_high": 0.0012550541666666666,
+              "grams_co2e_low": 0.0000638578048506995,
+              "grams_co2e_high": 0.0012777181076929023,
               "method": "proxy"
             },
             "cost": {
               "priced": {
                 "usd": 0.0000018888888888888888,
-                "usd_low": 0.00000038888888888888884,
-                "usd_high": 0.000007524305555555555,
+                "usd_low": 0.00000038284055665886983,
+                "usd_high": 0.000007660180501756008,
                 "method": "proxy"
               }
             },
@@ -213,7 +213,9 @@ async fn a_receipt_is_json() {
             },
             "basis": "average",
             "source": "set by the user",
-            "vintage": "now"
+            "vintage": "now",
+            "counting": "unstated",
+            "estimated": false
           }
         }
       ],
@@ -289,9 +291,9 @@ async fn a_ranking_is_a_table() {
     let ranking = builder.build().unwrap().route("Why is the sky blue?").await.unwrap();
     insta::assert_snapshot!(ranking, @r#"
       model                               success            energy (5–95 %)    emissions        cost    time
-    1 cloud/medium                         96.9 %    1.09 kJ (224 J–4.33 kJ)   145 mgCO2e  $0.0000580  1.60 s
-    2 cloud/large                          99.0 %  10.9 kJ (2.24 kJ–43.3 kJ)   1.45 gCO2e  $0.0000580  1.60 s
-    3 house/small                          90.3 %      54.4 J (11.2 J–217 J)  7.25 mgCO2e    unpriced  1.60 s  below the floor
+    1 cloud/medium                         96.9 %    1.09 kJ (221 J–4.41 kJ)   145 mgCO2e  $0.0000580  1.60 s
+    2 cloud/large                          99.0 %  10.9 kJ (2.21 kJ–44.1 kJ)   1.45 gCO2e  $0.0000580  1.60 s
+    3 house/small                          90.3 %      54.4 J (11.0 J–221 J)  7.25 mgCO2e    unpriced  1.60 s  below the floor
     – elsewhere/a-model-with-a-long-name  no provider serves it here
     – house/retired                       retired on 2026-01-31
       note: the energy bands of cloud/medium and cloud/large overlap: their order is a best guess

@@ -4,7 +4,10 @@
 
 mod answers;
 mod attempts;
+mod carbon;
 mod catalogs;
+mod choices;
+mod cleanest;
 #[cfg(feature = "conformance")]
 mod conformance;
 mod conversations;
@@ -13,8 +16,13 @@ mod display;
 mod drops;
 mod grids;
 mod health;
+mod impacts;
 mod laws;
+mod margins;
+mod places;
 mod policies;
+mod prepared;
 mod receipts;
 mod streams;
 mod support;
+mod timed;

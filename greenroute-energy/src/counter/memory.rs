@@ -1,9 +1,9 @@
-use super::process::{fault, head};
+use super::process::{Kept, fault};
 use super::{Counter, Sample};
 use crate::Machine;
 use greenroute_core::units::Power;
 use greenroute_core::{Boundary, MeterId, Result};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,9 +15,10 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub struct RamPower {
     power: Power,
+    /// In pages.
     installed: f64,
     band: (f64, f64),
-    status: PathBuf,
+    resident: Kept,
     held: Mutex<Held>,
 }
 
@@ -39,21 +40,24 @@ impl RamPower {
     ///
     /// # Errors
     /// [`ErrorKind::Meter`](greenroute_core::ErrorKind::Meter) where this operating system has no `/proc/meminfo` and
-    /// `/proc/self/status`, as Linux has.
+    /// `/proc/self/statm`, as Linux has.
     pub fn open(machine: &Machine) -> Result<Self> {
         Self::open_in(machine, Path::new("/proc"))
     }
 
     fn open_in(machine: &Machine, proc: &Path) -> Result<Self> {
-        let installed = kilobytes(&proc.join("meminfo"), "MemTotal:")?;
-        let status = proc.join("self/status");
-        let share = part(&status, installed)?;
+        let meminfo = Kept::open(&proc.join("meminfo"))?.head::<256>()?;
+        let total = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+        let kilobytes = positive(total.and_then(|line| line.split_whitespace().next()), "/proc/meminfo")?;
+        let resident = Kept::open(&proc.join("self/statm"))?;
+        let installed = kilobytes / page_kilobytes();
+        let share = part(&resident, installed)?;
         // As codecarbon sees it: 1 GB is 1024³ bytes.
-        let gigabytes = installed / (1024.0 * 1024.0);
+        let gigabytes = kilobytes / (1024.0 * 1024.0);
         let power = memory_power(gigabytes, cfg!(any(target_arch = "aarch64", target_arch = "arm")));
         let band = if machine.is_virtual { VIRTUAL_BAND } else { BAND };
         let held = Mutex::new(Held { at: Instant::now(), share, sum: Sample::ZERO });
-        Ok(Self { power, installed, band, status, held })
+        Ok(Self { power, installed, band, resident, held })
     }
 }
 
@@ -68,7 +72,7 @@ impl Counter for RamPower {
 
     fn sample(&self) -> Result<Sample> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let (share, at) = (part(&self.status, self.installed)?, Instant::now());
+        let (share, at) = (part(&self.resident, self.installed)?, Instant::now());
         let mean = 0.5 * (share + held.share);
         let energy = self.power * at.saturating_duration_since(held.at) * mean;
         (held.at, held.share) = (at, share);
@@ -77,26 +81,35 @@ impl Counter for RamPower {
     }
 
     fn tend(&self) -> Result<Option<Duration>> {
-        self.sample()?;
+        let last = self.held.lock().unwrap_or_else(PoisonError::into_inner).at;
+        if last.elapsed() >= PERIOD {
+            self.sample()?;
+        }
         Ok(Some(PERIOD))
     }
 }
 
-/// What this process keeps in memory, of what there is.
-fn part(status: &Path, installed: f64) -> Result<f64> {
-    Ok((kilobytes(status, "VmRSS:")? / installed).min(1.0))
+/// What this process keeps in memory, of what there is, by the second number of its `statm`.
+fn part(resident: &Kept, installed: f64) -> Result<f64> {
+    let pages = positive(resident.head::<128>()?.split_whitespace().nth(1), "/proc/self/statm")?;
+    Ok((pages / installed).min(1.0))
 }
 
-/// The kilobytes of a line such as `MemTotal:  16384 kB`.
-fn kilobytes(file: &Path, name: &str) -> Result<f64> {
-    let text = head::<4096>(file);
-    let text =
-        text.map_err(|error| fault(format!("{} cannot be read", file.display())).with_source(error))?;
-    let line = text.lines().find_map(|line| line.strip_prefix(name));
-    let number = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
-    // More than a petabyte is no memory.
-    let number = number.filter(|kilobytes| (1.0..1e12).contains(kilobytes));
-    number.ok_or_else(|| fault(format!("{} has no number after {name}", file.display())))
+/// A number of pages or kilobytes; 10¹² of them are no memory.
+fn positive(word: Option<&str>, file: &str) -> Result<f64> {
+    let number = word.and_then(|word| word.parse().ok()).filter(|number| (1.0..1e12).contains(number));
+    number.ok_or_else(|| fault(format!("{file} tells no amount of memory")))
+}
+
+#[cfg(unix)]
+fn page_kilobytes() -> f64 {
+    f64::from(u32::try_from(rustix::param::page_size()).unwrap_or(4096)) / 1024.0
+}
+
+/// Only Unix has the files that count in pages.
+#[cfg(not(unix))]
+fn page_kilobytes() -> f64 {
+    4.0
 }
 
 /// The power of a machine's memory by its size alone, in gigabytes, as codecarbon 3.3.2 guesses it: so many modules as
@@ -146,7 +159,7 @@ mod tests {
         }
 
         fn keeps(&self, resident: &str) {
-            write(self.0.path().join("self/status"), format!("Name:\tx\nVmRSS:\t{resident} kB\n")).unwrap();
+            write(self.0.path().join("self/statm"), format!("99 {resident}\n")).unwrap();
         }
 
         fn open(&self, is_virtual: bool) -> Result<RamPower> {
@@ -156,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_process_pays_for_the_memory_that_it_keeps() {
-        let proc = Proc::new("8388608");
+        let proc = Proc::new(&(f64::from(8_u32 << 20) / page_kilobytes()).to_string());
         let memory = proc.open(false).unwrap();
         // 32 GB are four modules of 5 W by the rule; on ARM, of 1.5 W.
         let each = if cfg!(target_arch = "x86_64") { 5.0 } else { 1.5 };
@@ -176,7 +189,7 @@ mod tests {
         for bad in ["", "x", "0", "-5", "99999999999999999999"] {
             let error = Proc::new(bad).open(false).unwrap_err();
             assert_eq!(error.kind(), &ErrorKind::Meter, "{bad}");
-            assert!(error.message().contains("VmRSS"), "{error}");
+            assert!(error.message().contains("no amount of memory"), "{error}");
         }
         let proc = Proc::new("1024");
         let memory = proc.open(false).unwrap();

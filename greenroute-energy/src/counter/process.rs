@@ -2,8 +2,8 @@
 
 use greenroute_core::{Error, ErrorKind, Result};
 use std::fs::File;
-use std::io::Read;
-use std::path::Path;
+use std::io::{self, Read, Seek};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The processor time of this process, all threads, also those that have ended.
@@ -47,10 +47,38 @@ pub(super) fn machine_time(stat: &str) -> Result<MachineTime> {
 }
 
 /// The first `N` bytes of a file that the kernel writes while it is read: no more of it is asked for.
-pub(super) fn head<const N: usize>(path: &Path) -> std::io::Result<String> {
+pub(super) fn head<const N: usize>(path: &Path) -> io::Result<String> {
+    first::<N>(&File::open(path)?)
+}
+
+/// The same of a file that is kept open, since opening takes longer than reading: for what is read around every call
+/// and never goes away.
+#[derive(Debug)]
+pub(super) struct Kept {
+    path: PathBuf,
+    file: File,
+}
+
+impl Kept {
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(|error| cannot_read(path, error))?;
+        Ok(Self { path: path.to_owned(), file })
+    }
+
+    pub(super) fn head<const N: usize>(&self) -> Result<String> {
+        let text = (&self.file).rewind().and_then(|()| first::<N>(&self.file));
+        text.map_err(|error| cannot_read(&self.path, error))
+    }
+}
+
+fn first<const N: usize>(mut file: &File) -> io::Result<String> {
     let mut bytes = [0; N];
-    let read = File::open(path)?.read(&mut bytes)?;
+    let read = file.read(&mut bytes)?;
     Ok(String::from_utf8_lossy(bytes.get(..read).unwrap_or_default()).into_owned())
+}
+
+pub(super) fn cannot_read(path: &Path, error: io::Error) -> Error {
+    fault(format!("{} cannot be read", path.display())).with_source(error)
 }
 
 pub(super) fn fault(message: impl Into<String>) -> Error {

@@ -1,9 +1,9 @@
-use super::process::{MachineTime, fault, head, machine_time, own_time};
+use super::process::{Kept, MachineTime, fault, machine_time, own_time};
 use super::zones::{Zone, zones};
 use super::{Counter, Sample};
 use greenroute_core::units::Energy;
 use greenroute_core::{Boundary, MeterId, Result};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,9 @@ pub(super) const POWERCAP: &str = "/sys/class/powercap";
 /// The counters are updated every millisecond and agree with wall meters to a few per cent on current processors;
 /// how they are shared among processes is the larger error.
 const BAND: (f64, f64) = (0.8, 1.25);
+
+/// All that is needed of `/proc/stat` is its first line.
+const STAT: usize = 256;
 
 /// The energy counters of the processor packages, with their memory where that is counted apart, shared among
 /// processes by processor time.
@@ -30,7 +33,7 @@ const BAND: (f64, f64) = (0.8, 1.25);
 pub struct Rapl {
     zones: Vec<Zone>,
     boundary: Boundary,
-    proc_stat: PathBuf,
+    proc_stat: Kept,
     held: Mutex<Held>,
 }
 
@@ -61,14 +64,15 @@ impl Rapl {
 
     pub(super) fn open_with(folder: &Path, proc_stat: &Path) -> Result<Self> {
         let (zones, boundary) = zones(folder)?;
+        let proc_stat = Kept::open(proc_stat)?;
         let held = Held {
             shown: zones.iter().map(Zone::read).collect::<Result<_>>()?,
             at: Instant::now(),
             own: own_time()?,
-            machine: read_machine(proc_stat)?,
+            machine: machine_time(&proc_stat.head::<STAT>()?)?,
             sum: Sample::ZERO,
         };
-        Ok(Self { zones, boundary, proc_stat: proc_stat.to_owned(), held: Mutex::new(held) })
+        Ok(Self { zones, boundary, proc_stat, held: Mutex::new(held) })
     }
 }
 
@@ -85,7 +89,8 @@ impl Counter for Rapl {
         // Held while reading, so that no other thread's newer sample is taken for a step backwards.
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let shown = self.zones.iter().map(Zone::read).collect::<Result<Vec<_>>>()?;
-        let (at, own, machine) = (Instant::now(), own_time()?, read_machine(&self.proc_stat)?);
+        let (at, own, machine) =
+            (Instant::now(), own_time()?, machine_time(&self.proc_stat.head::<STAT>()?)?);
         let time = at.saturating_duration_since(held.at);
         let steps = self.zones.iter().zip(&shown).zip(&held.shown);
         let energy: Option<Energy> = steps.map(|((zone, &now), &last)| zone.counted(last, now, time)).sum();
@@ -103,16 +108,14 @@ impl Counter for Rapl {
     }
 
     fn tend(&self) -> Result<Option<Duration>> {
-        self.sample()?;
-        Ok(self.zones.iter().filter_map(Zone::period).min())
+        let period = self.zones.iter().filter_map(Zone::period).min();
+        // Not oftener than it must: the share of processor time is told in ticks, and is worse over short windows.
+        let last = self.held.lock().unwrap_or_else(PoisonError::into_inner).at;
+        if period.is_some_and(|period| last.elapsed() >= period.mul_f64(0.9)) {
+            self.sample()?;
+        }
+        Ok(period)
     }
-}
-
-fn read_machine(proc_stat: &Path) -> Result<MachineTime> {
-    // All that is needed is its first line.
-    let text = head::<256>(proc_stat)
-        .map_err(|error| fault(format!("{} cannot be read", proc_stat.display())).with_source(error))?;
-    machine_time(&text)
 }
 
 /// Ticks of the machine's clock in seconds: every Linux shows a hundred a second to its processes.
@@ -290,7 +293,6 @@ mod tests {
         let rapl = fake.open().unwrap();
         fs::remove_dir_all(fake.0.path().join("intel-rapl:0")).unwrap();
         assert!(rapl.sample().unwrap_err().message().contains("is gone"));
-        assert!(rapl.tend().is_err());
         fake.zone("intel-rapl:0", "package-0", 1_100_000);
         assert!(rapl.sample().is_ok());
     }
@@ -304,7 +306,25 @@ mod tests {
         write(folder.join("max_energy_range_uj"), "65532610987\n").unwrap();
         write(folder.join("constraint_0_max_power_uw"), "250000000\n").unwrap();
         // Half of 65.5 kJ at three times 250 W; the other wraps after 262 kJ at 2000 W.
-        let period = fake.open().unwrap().tend().unwrap().unwrap();
+        let rapl = fake.open().unwrap();
+        let period = rapl.tend().unwrap().unwrap();
         assert!((period.as_secs_f64() - 65_532.610_987 / 750.0 / 2.0).abs() < 1e-6, "{period:?}");
+        // So small a counter wraps within milliseconds: each time, it is looked at before it may do so twice.
+        write(folder.join("max_energy_range_uj"), "60000000\n").unwrap();
+        let small = fake.open().unwrap();
+        let period = small.tend().unwrap().unwrap();
+        let mut shown = 1;
+        for _ in 0..5 {
+            std::thread::sleep(period);
+            shown = (shown + 25_000_000) % 60_000_000;
+            fake.show("intel-rapl:1", shown);
+            small.tend().unwrap();
+        }
+        assert_eq!(small.held.lock().unwrap().shown[1], shown, "every wrap was seen");
+        std::thread::sleep(period * 3);
+        assert!(
+            small.sample().unwrap_err().message().contains("too far"),
+            "unseen, it may have wrapped twice"
+        );
     }
 }

@@ -1,5 +1,5 @@
 /* A libnvidia-ml.so.1 without a GPU. What its boards do stands in the file `<this library>.conf`: lines `key value` for
- * all boards, or `N.key value` for board N. It is read at every call, so that a test turns it while a counter runs:
+ * all boards, or `N.key value` for board N. It is read anew whenever it is another one, so that a test turns it while a counter runs:
  *
  *   boards 2        how many                    name X        what they are called
  *   watts 100       the power                   limit 700     the power limit
@@ -8,6 +8,7 @@
  *   frozen -1       the energy counter stands at this many mJ; -1: it runs
  *   field_type 1    the type of the power field: 1 milliwatts, 0 a double, which is field_value
  *   pids            "12:30,self:70": the processes and their SM utilisation; `self` is the calling process
+ *   slow_ms 0       how long it takes to tell the processes
  *   mig 0           1: MIG is on, with an instance MIG-N of `slices` 3 of 7
  *   init, handle, energy, power, field, processes, utilization
  *                   what these calls return: 0 well, 3 not supported, 4 no permission, 9 no driver, 15 the GPU is lost
@@ -18,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,31 +34,46 @@ typedef struct { u32 counts[6], gpu_slices, compute_slices; u64 memory_mb; } Att
 
 enum { OK = 0, INVALID = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6, SMALL = 7 };
 
-static const char *path(void) {
-    static char buffer[4096];
+static struct { int board; char key[64], value[400]; } lines[64];
+static int line_count;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Reads the lines anew where the file is another one: at the beginning of every call of the library. */
+static void refresh(void) {
+    static char path[4096];
+    static ino_t inode;
+    static struct timespec changed;
+    struct stat now;
     Dl_info info;
-    if (!dladdr((void *)path, &info)) return "";
-    snprintf(buffer, sizeof buffer, "%s.conf", info.dli_fname);
-    return buffer;
+    char line[512], name[64];
+    pthread_mutex_lock(&lock);
+    if (!*path && dladdr((void *)refresh, &info)) snprintf(path, sizeof path, "%s.conf", info.dli_fname);
+    int same = stat(path, &now) || (now.st_ino == inode && now.st_mtim.tv_nsec == changed.tv_nsec);
+    FILE *file = same ? NULL : fopen(path, "r");
+    if (!same) inode = now.st_ino, changed = now.st_mtim, line_count = 0;
+    while (file && line_count < 64 && fgets(line, sizeof line, file)) {
+        lines[line_count].value[0] = 0;
+        if (sscanf(line, "%63s %399s", name, lines[line_count].value) < 1) continue;
+        char *dot = strchr(name, '.');
+        lines[line_count].board = dot ? atoi(name) : -1;
+        snprintf(lines[line_count++].key, sizeof lines->key, "%s", dot ? dot + 1 : name);
+    }
+    if (file) fclose(file);
+    pthread_mutex_unlock(&lock);
 }
 
 /* The last line for this board, else the last for all. */
 static void text(int board, const char *key, const char *other, char *value, size_t size) {
-    char line[512], own[64], name[64], found[400];
-    int exact = 0;
+    int own = 0;
+    pthread_mutex_lock(&lock);
     snprintf(value, size, "%s", other);
-    snprintf(own, sizeof own, "%d.%s", board, key);
-    FILE *file = fopen(path(), "r");
-    if (!file) return;
-    while (fgets(line, sizeof line, file)) {
-        if (sscanf(line, "%63s %399s", name, found) != 2) continue;
-        int mine = !strcmp(name, own);
-        if (mine || (!exact && !strcmp(name, key))) {
-            snprintf(value, size, "%s", found);
-            exact = exact || mine;
-        }
+    for (int at = 0; at < line_count; at++) {
+        if (strcmp(lines[at].key, key) || (lines[at].board != board && (lines[at].board >= 0 || own))) continue;
+        snprintf(value, size, "%s", lines[at].value);
+        own = lines[at].board == board;
     }
-    fclose(file);
+    pthread_mutex_unlock(&lock);
 }
 
 static double number(int board, const char *key, double other) {
@@ -80,17 +97,19 @@ static Handle *handle(u32 board, u32 mig) {
     return it;
 }
 
-u32 nvmlInit_v2(void) { return code(0, "init"); }
-u32 nvmlShutdown(void) { return OK; }
-u32 nvmlDeviceGetCount_v2(u32 *count) { return *count = (u32)number(0, "boards", 1), OK; }
+u32 nvmlInit_v2(void) { refresh(); return code(0, "init"); }
+u32 nvmlShutdown(void) { refresh(); return OK; }
+u32 nvmlDeviceGetCount_v2(u32 *count) { refresh(); return *count = (u32)number(0, "boards", 1), OK; }
 
 u32 nvmlDeviceGetHandleByIndex_v2(u32 index, Handle **device) {
+    refresh();
     if (index >= (u32)number(0, "boards", 1) || index > 31) return INVALID;
     *device = handle(index, 0);
     return code((int)index, "handle");
 }
 
 u32 nvmlDeviceGetHandleByUUID(const char *uuid, Handle **device) {
+    refresh();
     u32 index;
     if (sscanf(uuid, "MIG-%u", &index) == 1 && code((int)index, "mig")) return *device = handle(index, 1), OK;
     if (sscanf(uuid, "GPU-%u", &index) == 1) return nvmlDeviceGetHandleByIndex_v2(index, device);
@@ -98,23 +117,26 @@ u32 nvmlDeviceGetHandleByUUID(const char *uuid, Handle **device) {
 }
 
 u32 nvmlDeviceGetDeviceHandleFromMigDeviceHandle(Handle *device, Handle **parent) {
+    refresh();
     return *parent = handle(device->board, 0), OK;
 }
 
-u32 nvmlDeviceGetIndex(Handle *device, u32 *index) { return *index = device->board, OK; }
+u32 nvmlDeviceGetIndex(Handle *device, u32 *index) { refresh(); return *index = device->board, OK; }
 
 u32 nvmlDeviceGetUUID(Handle *device, char *uuid, u32 length) {
+    refresh();
     return snprintf(uuid, length, "%s-%u-of-the-fake", device->mig ? "MIG" : "GPU", device->board), OK;
 }
 
 u32 nvmlDeviceGetName(Handle *device, char *name, u32 length) {
+    refresh();
     char value[400];
     text((int)device->board, "name", "Fake-GPU", value, sizeof value);
     return snprintf(name, length, "%s", value), OK;
 }
 
 u32 nvmlDeviceGetTotalEnergyConsumption(Handle *device, u64 *millijoules) {
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    refresh();
     static struct { double at, joules; } boards[32];
     int board = (int)device->board;
     double period = number(board, "period_ms", 0) / 1e3, frozen = number(board, "frozen", -1);
@@ -131,14 +153,17 @@ u32 nvmlDeviceGetTotalEnergyConsumption(Handle *device, u64 *millijoules) {
 }
 
 u32 nvmlDeviceGetPowerUsage(Handle *device, u32 *milliwatts) {
+    refresh();
     return *milliwatts = (u32)(number((int)device->board, "watts", 100) * 1e3), code((int)device->board, "power");
 }
 
 u32 nvmlDeviceGetEnforcedPowerLimit(Handle *device, u32 *milliwatts) {
+    refresh();
     return *milliwatts = (u32)(number((int)device->board, "limit", 700) * 1e3), code((int)device->board, "power");
 }
 
 u32 nvmlDeviceGetFieldValues(Handle *device, int count, Field *fields) {
+    refresh();
     for (int at = 0; at < count; at++) {
         fields[at].result = fields[at].id == 186 ? code((int)device->board, "field") : NOT_SUPPORTED;
         fields[at].type = (u32)number((int)device->board, "field_type", 1);
@@ -162,7 +187,9 @@ static u32 processes(int board, u32 *pids, u32 *shares, u32 most) {
 }
 
 u32 nvmlDeviceGetComputeRunningProcesses_v3(Handle *device, u32 *count, Process *list) {
+    refresh();
     u32 pids[16], shares[16], found = processes((int)device->board, pids, shares, 16), room = *count;
+    usleep((useconds_t)(number((int)device->board, "slow_ms", 0) * 1e3));
     *count = found;
     if (code((int)device->board, "processes")) return code((int)device->board, "processes");
     if (room < found) return SMALL;
@@ -171,11 +198,13 @@ u32 nvmlDeviceGetComputeRunningProcesses_v3(Handle *device, u32 *count, Process 
 }
 
 u32 nvmlDeviceGetGraphicsRunningProcesses_v3(Handle *device, u32 *count, Process *list) {
+    refresh();
     (void)device, (void)list;
     return *count = 0, OK;
 }
 
 u32 nvmlDeviceGetProcessUtilization(Handle *device, Utilization *list, u32 *count, u64 since) {
+    refresh();
     u32 pids[16], shares[16], found = processes((int)device->board, pids, shares, 16), room = *count, kept = 0;
     (void)since;
     if (code((int)device->board, "utilization")) return code((int)device->board, "utilization");
@@ -189,12 +218,14 @@ u32 nvmlDeviceGetProcessUtilization(Handle *device, Utilization *list, u32 *coun
 }
 
 u32 nvmlDeviceGetMigMode(Handle *device, u32 *current, u32 *pending) {
+    refresh();
     return *current = *pending = code((int)device->board, "mig"), OK;
 }
 
-u32 nvmlDeviceGetMaxMigDeviceCount(Handle *device, u32 *count) { return (void)device, *count = 7, OK; }
+u32 nvmlDeviceGetMaxMigDeviceCount(Handle *device, u32 *count) { refresh(); return (void)device, *count = 7, OK; }
 
 u32 nvmlDeviceGetAttributes_v2(Handle *device, Attributes *attributes) {
+    refresh();
     memset(attributes, 0, sizeof *attributes);
     attributes->gpu_slices = (u32)number((int)device->board, "slices", 3);
     return device->mig ? OK : NOT_SUPPORTED;

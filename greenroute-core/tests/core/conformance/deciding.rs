@@ -2,11 +2,11 @@
 
 use super::catches;
 use crate::support::*;
-use greenroute_core::conformance::{expecter, meter, profiler, ranker, run};
+use greenroute_core::conformance::{expecter, impact, meter, profiler, ranker, run};
 use greenroute_core::conversation::Turn;
 use greenroute_core::model::{CapabilityWeights, Size, Span};
 use greenroute_core::rank::{Candidate, Excluded, Rule};
-use greenroute_core::units::{Energy, Probability, Quantity, Tokens};
+use greenroute_core::units::{Emissions, Energy, Probability, Quantity, Tokens, Water};
 use greenroute_core::*;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -41,7 +41,7 @@ impl EnergyMeter for Crooked {
     }
 
     fn rate(&self, card: &ModelCard) -> Result<EnergyRate, Skip> {
-        PerToken.rate(card)
+        if self.name == "wordless" { Err(Skip(" ".into())) } else { PerToken.rate(card) }
     }
 
     fn read(&self, work: &Work<'_>) -> Result<Reading, Skip> {
@@ -58,7 +58,7 @@ fn of(reading: &Reading, joules: f64) -> Result<Reading, Skip> {
 
 #[test]
 fn a_crooked_meter_is_caught() {
-    let flaws: [(&str, (&'static str, Twist)); 9] = [
+    let flaws: [(&str, (&'static str, Twist)); 11] = [
         ("has_a_stable_id", (" ", |_, reading| Ok(reading))),
         ("reads_what_it_can", ("crooked", |_, _| Err(Skip("never".into())))),
         (
@@ -90,11 +90,69 @@ fn a_crooked_meter_is_caught() {
             ("crooked", |work, reading| of(&reading, 1.0 + work.output.value().base().powi(20))),
         ),
         ("skips_what_it_cannot_read", ("crooked", |_, reading| of(&reading, 1.0))),
+        (
+            "forecasts_as_it_reads",
+            ("crooked", |work, reading| of(&reading, 1.0 + 3.0 * work.output.value().base())),
+        ),
+        ("tells_nothing_without_a_reason", ("wordless", |_, reading| Ok(reading))),
     ];
     catches(meter::ALL, &flaws, |(name, twist)| {
         let crooked = Crooked { name, twist: *twist };
         Box::new(meter::Subject::new(Arc::new(crooked), sized()))
     });
+}
+
+fn at_home(model: impl ImpactModel) -> impact::Subject {
+    let accountant = accountant();
+    let site = accountant.place(&sized(), None).site.clone();
+    impact::Subject { model: Arc::new(model), card: sized(), site }
+}
+
+#[test]
+fn the_tests_own_impacts_conform() {
+    run(impact::ALL, &at_home(Ponds), &[]).conforms().unwrap();
+    let shared: Arc<dyn ImpactModel> = Arc::new(Ponds);
+    run(impact::ALL, &at_home(shared), &[]).conforms().unwrap();
+}
+
+/// A sound model of impacts with one flaw.
+#[derive(Debug)]
+struct Murky(&'static str);
+
+impl ImpactModel for Murky {
+    fn id(&self) -> MeterId {
+        MeterId::new(if self.0 == "has_a_stable_id" { "" } else { "murky" }, 1)
+    }
+
+    fn impacts(&self, work: &Work<'_>, reading: &Reading, placed: &Placed<'_>) -> Impacts {
+        let mut told = Ponds.impacts(work, reading, placed);
+        let litres = |litres| Some(Estimate::exact(Water::from_litres(litres), Method::Modelled));
+        let grams = |grams| Some(Estimate::exact(Emissions::from_grams(grams), Method::Modelled));
+        let joules = reading.energy.value().as_joules();
+        match self.0 {
+            "tells_what_it_can" => (told.water, told.embodied) = (litres(0.0), None),
+            "tells_the_same_of_the_same_work" => {
+                told.water = litres(f64::from(CALLS.fetch_add(1, Ordering::SeqCst)));
+            }
+            "has_finite_quantiles" => told.water = litres(1.0 / (joules * 0.0)),
+            "never_takes_less_water_for_more_energy" => told.water = litres(1.0 / (1.0 + joules)),
+            "never_embodies_less_for_longer_work" => {
+                let seconds = work.duration.unwrap_or_default().as_secs_f64();
+                told.embodied = grams(1.0 / (1.0 + seconds));
+            }
+            "names_its_sources" => told.sources.clear(),
+            "says_why_something_is_missing" => told.missing.clear(),
+            _ => {}
+        }
+        told
+    }
+}
+
+#[test]
+fn a_murky_model_of_impacts_is_caught() {
+    let flaws: Vec<(&str, &'static str)> =
+        impact::ALL.iter().map(|scenario| (scenario.name, scenario.name)).collect();
+    catches(impact::ALL, &flaws, |flaw| Box::new(at_home(Murky(flaw))));
 }
 
 #[test]

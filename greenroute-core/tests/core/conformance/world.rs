@@ -4,8 +4,8 @@ use super::catches_async;
 use crate::support::{EPOCH, TestRuntime, reading};
 use async_trait::async_trait;
 use futures_core::future::BoxFuture;
-use greenroute_core::conformance::{grid, run_async, runtime};
-use greenroute_core::units::CarbonIntensity;
+use greenroute_core::conformance::{grid, marginal, run_async, runtime};
+use greenroute_core::units::{CarbonIntensity, Probability};
 use greenroute_core::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -97,18 +97,21 @@ async fn an_unsteady_runtime_is_caught() {
 struct OnlyFrance {
     flaw: &'static str,
     forecasts: bool,
+    basis: Basis,
 }
 
 impl OnlyFrance {
     fn unknown<T>(&self, zone: &Zone) -> Result<T> {
         Err(Error::new(ErrorKind::Unsupported, "only France", format!("{zone} is not France")))
     }
-}
 
-#[async_trait]
-impl GridIntensity for OnlyFrance {
-    async fn intensity(&self, zone: &Zone, at: SystemTime) -> Result<GridReading> {
-        let mut france = reading("FR".parse().unwrap(), 50.0);
+    fn now(&self, zone: &Zone, at: SystemTime) -> Result<GridReading> {
+        let standing = Standing { cleaner: Probability::ZERO, samples: 24, of: "a day".into() };
+        let mut france = GridReading {
+            basis: self.basis,
+            standing: Some(standing),
+            ..reading("FR".parse().unwrap(), 50.0)
+        };
         if *zone != france.zone && self.flaw != "refuses_an_unknown_zone" {
             return self.unknown(zone);
         }
@@ -117,40 +120,92 @@ impl GridIntensity for OnlyFrance {
                 let high = CarbonIntensity::from_grams_per_kwh(50_000.0);
                 france.intensity = Estimate::exact(high, Method::Reported);
             }
+            "counts_the_average" => france.basis = Basis::Marginal,
+            "counts_the_margin" => france.basis = Basis::Average,
             "names_source_and_vintage" => france.source = " ".into(),
             "says_until_when_it_holds" => france.valid_until = Some(at - Duration::from_secs(1)),
+            "says_what_its_standing_rests_on" => france.standing.as_mut().unwrap().samples = 0,
             _ => {}
         }
         Ok(france)
     }
 
-    async fn forecast(&self, zone: &Zone, from: SystemTime, _to: SystemTime) -> Result<Vec<GridReading>> {
+    fn later(&self, zone: &Zone, from: SystemTime) -> Result<Vec<GridReading>> {
         if !self.forecasts || zone.as_str() != "FR" {
             return self.unknown(zone);
         }
-        let at = |hours: u64| {
-            let valid_until = Some(from + Duration::from_secs(hours * 3600));
-            GridReading { valid_until, ..reading(zone.clone(), 50.0) }
+        let hour = |hours: u64| {
+            let from = from + Duration::from_secs(hours * 3600);
+            GridReading {
+                basis: self.basis,
+                valid_from: Some(from),
+                valid_until: Some(from + Duration::from_secs(3600)),
+                ..reading(zone.clone(), 50.0)
+            }
         };
-        let backwards = self.flaw == "forecasts_in_order_or_says_that_it_does_not";
-        Ok(if backwards { vec![at(2), at(1)] } else { vec![at(1), at(2)] })
+        Ok(match self.flaw {
+            "forecasts_in_order_or_says_that_it_does_not" => vec![hour(1), hour(0)],
+            "forecasts_for_the_time_that_was_asked_for" => vec![hour(0), hour(6)],
+            _ => vec![hour(0), hour(1)],
+        })
     }
 }
 
-fn subject(flaw: &'static str, forecasts: bool) -> grid::Subject {
+#[async_trait]
+impl GridIntensity for OnlyFrance {
+    async fn intensity(&self, zone: &Zone, at: SystemTime) -> Result<GridReading> {
+        self.now(zone, at)
+    }
+
+    async fn forecast(&self, zone: &Zone, from: SystemTime, _to: SystemTime) -> Result<Vec<GridReading>> {
+        self.later(zone, from)
+    }
+}
+
+#[async_trait]
+impl MarginalIntensity for OnlyFrance {
+    async fn marginal(&self, zone: &Zone, at: SystemTime) -> Result<MarginalReading> {
+        self.now(zone, at).map(MarginalReading)
+    }
+
+    async fn marginal_forecast(
+        &self,
+        zone: &Zone,
+        from: SystemTime,
+        _to: SystemTime,
+    ) -> Result<Vec<MarginalReading>> {
+        Ok(self.later(zone, from)?.into_iter().map(MarginalReading).collect())
+    }
+}
+
+fn average(flaw: &'static str, forecasts: bool) -> grid::Subject {
     let at = UNIX_EPOCH + Duration::from_secs(EPOCH);
-    grid::Subject { grid: Arc::new(OnlyFrance { flaw, forecasts }), known: "FR".parse().unwrap(), at }
+    let grid = Arc::new(OnlyFrance { flaw, forecasts, basis: Basis::Average });
+    grid::Subject { grid, known: "FR".parse().unwrap(), at }
+}
+
+fn margin(flaw: &'static str, forecasts: bool) -> marginal::Subject {
+    let at = UNIX_EPOCH + Duration::from_secs(EPOCH);
+    let grid = Arc::new(OnlyFrance { flaw, forecasts, basis: Basis::Marginal });
+    marginal::Subject { grid, known: "FR".parse().unwrap(), at }
 }
 
 #[tokio::test]
 async fn the_tests_own_grid_conforms() {
     for forecasts in [false, true] {
-        run_async(grid::ALL, &subject("", forecasts), &[]).await.conforms().unwrap();
+        run_async(grid::ALL, &average("", forecasts), &[]).await.conforms().unwrap();
+        run_async(marginal::ALL, &margin("", forecasts), &[]).await.conforms().unwrap();
     }
 }
 
 #[tokio::test]
 async fn a_flawed_grid_is_caught() {
     let flaws: Vec<(&str, &'static str)> = grid::ALL.iter().map(|s| (s.name, s.name)).collect();
-    catches_async(grid::ALL, &flaws, |flaw| Box::new(subject(flaw, true))).await;
+    catches_async(grid::ALL, &flaws, |flaw| Box::new(average(flaw, true))).await;
+}
+
+#[tokio::test]
+async fn a_flawed_margin_is_caught() {
+    let flaws: Vec<(&str, &'static str)> = marginal::ALL.iter().map(|s| (s.name, s.name)).collect();
+    catches_async(marginal::ALL, &flaws, |flaw| Box::new(margin(flaw, true))).await;
 }

@@ -2,7 +2,7 @@ use super::key;
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
 use futures_util::stream;
-use greenroute_core::chat::{Block, ChatEvent, ChatRequest, ChatResponse, FinishReason, Spent};
+use greenroute_core::chat::{Block, ChatEvent, ChatRequest, ChatResponse, FinishReason, Served, Spent};
 use greenroute_core::model::{ModelCard, ProviderName};
 use greenroute_core::units::Tokens;
 use greenroute_core::*;
@@ -49,6 +49,7 @@ struct Answering {
     usage: Counted,
     reading: Option<Reading>,
     log_probabilities: Option<Vec<f64>>,
+    region: Option<String>,
 }
 
 /// What befalls a stream after some pieces.
@@ -74,6 +75,7 @@ pub(crate) fn says(text: &str) -> Play {
         usage: Counted::Reported(Usage::new(Tokens::new(10), Tokens::new(20))),
         reading: None,
         log_probabilities: None,
+        region: None,
     })))
 }
 
@@ -128,6 +130,11 @@ impl Play {
     /// With a reading of so many joules at the device.
     pub(crate) fn reading(self, joules: f64) -> Self {
         self.answer(|answer| answer.reading = Some(super::measured(joules)))
+    }
+
+    /// Served from a region.
+    pub(crate) fn served_from(self, region: &str) -> Self {
+        self.answer(|answer| answer.region = Some(region.to_owned()))
     }
 
     /// From another model.
@@ -224,11 +231,12 @@ impl Drop for Leaving {
 
 impl Answering {
     fn response(self, asked: &ModelKey) -> ChatResponse {
-        let Self { blocks, returned, finish_reason, usage, reading, log_probabilities } = self;
+        let Self { blocks, returned, finish_reason, usage, reading, log_probabilities, region } = self;
         let returned = returned.unwrap_or_else(|| asked.clone());
         ChatResponse {
             reading,
             log_probabilities,
+            served: Served { region, ..Served::default() },
             ..ChatResponse::new(returned, blocks, finish_reason, usage)
         }
     }

@@ -4,7 +4,9 @@ use futures_core::future::BoxFuture;
 use greenroute_core::model::{
     EnergyProfile, PriceList, PricePeriod, PriceTier, Pricing, Privacy, Score, Window,
 };
-use greenroute_core::units::{CarbonIntensity, Energy, Factor, Probability, Pue, Usd};
+use greenroute_core::units::{
+    CarbonIntensity, Emissions, Energy, Factor, Probability, Pue, Usd, WaterIntensity,
+};
 use greenroute_core::*;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -90,6 +92,29 @@ impl EnergyMeter for PerToken {
     }
 }
 
+/// Two litres per kilowatt-hour, and a gram of the hardware per second of our own clock, where it ran.
+#[derive(Debug)]
+pub(crate) struct Ponds;
+
+impl ImpactModel for Ponds {
+    fn id(&self) -> MeterId {
+        MeterId::new("ponds", 1)
+    }
+
+    fn impacts(&self, work: &Work<'_>, reading: &Reading, _placed: &Placed<'_>) -> Impacts {
+        let litres = Estimate::exact(WaterIntensity::from_litres_per_kwh(2.0), Method::Modelled);
+        let grams = |time: Duration| Emissions::from_grams(time.as_secs_f64());
+        let embodied = work.duration.map(|time| Estimate::exact(grams(time), Method::Modelled));
+        let missing = embodied.is_none().then(|| Skip("nobody timed it: its hardware is not told".into()));
+        Impacts {
+            water: Some(reading.energy * litres),
+            embodied,
+            sources: vec!["test".into()],
+            missing: missing.into_iter().collect(),
+        }
+    }
+}
+
 pub(crate) fn joules(joules: f64) -> Energy {
     Energy::from_joules(joules)
 }
@@ -153,7 +178,7 @@ pub(crate) fn world() -> GridReading {
     reading(Zone::world(), 480.0)
 }
 
-fn overheads(server: f64, pue: f64) -> Overheads {
+pub(crate) fn overheads(server: f64, pue: f64) -> Overheads {
     Overheads {
         server: Estimate::exact(Factor::from_ratio(server), Method::Proxy),
         pue: Estimate::exact(Pue::from_ratio(pue), Method::Proxy),
@@ -163,8 +188,22 @@ fn overheads(server: f64, pue: f64) -> Overheads {
 
 /// Facility energy is twice the device's in the cloud, and the device's own in the house.
 pub(crate) fn accountant() -> Accountant {
-    let ladder = Ladder::new(vec![Arc::new(Instrument), Arc::new(PerToken)]);
-    Accountant::new(ladder, Sites::new(Site::new(overheads(1.6, 1.25)), Site::new(overheads(1.0, 1.0))))
+    Accountant::new(meters(), sites())
+}
+
+pub(crate) fn meters() -> Ladder {
+    Ladder::new(vec![Arc::new(Instrument), Arc::new(PerToken)])
+}
+
+pub(crate) fn sites() -> Sites {
+    Sites::new(Site::new(overheads(1.6, 1.25)), Site::new(overheads(1.0, 1.0)))
+}
+
+/// A router over the three cards by this accountant.
+pub(crate) fn router_by(accountant: Accountant, house: &Scripted, cloud: &Scripted) -> RouterBuilder {
+    let builder = Router::builder(accountant, world(), TestRuntime::new()).objective(anybody());
+    let builder = builder.provider(house.clone()).provider(cloud.clone());
+    three().into_iter().fold(builder, RouterBuilder::card)
 }
 
 /// Everybody is good enough, so that the order is by energy.
@@ -178,14 +217,11 @@ pub(crate) fn router(house: &Scripted, cloud: &Scripted) -> RouterBuilder {
 }
 
 pub(crate) fn router_at(runtime: &Arc<TestRuntime>, house: &Scripted, cloud: &Scripted) -> RouterBuilder {
-    let mut builder = Router::builder(accountant(), world(), Arc::clone(runtime) as Arc<dyn Runtime>)
+    let builder = Router::builder(accountant(), world(), Arc::clone(runtime) as Arc<dyn Runtime>)
         .objective(anybody())
         .provider(house.clone())
         .provider(cloud.clone());
-    for card in three() {
-        builder = builder.card(card);
-    }
-    builder
+    three().into_iter().fold(builder, RouterBuilder::card)
 }
 
 /// Both providers, without a script.

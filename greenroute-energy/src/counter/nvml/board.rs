@@ -91,27 +91,25 @@ impl Board {
             _ => false,
         };
         let spent = if moved && believed && since_told >= STEP {
-            self.told_by_counter(shown, time)
+            Ok(self.told_by_counter(shown, time))
         } else {
-            let power = self.power(&device);
-            if moved && !believed {
-                self.steps = CounterSteps::new(shown.map(millijoules));
-                (self.shown, self.told) = (shown, now);
-            }
-            match power {
-                Ok(power) => self.told_by_power(power, time),
+            match self.power(&device) {
+                Ok(power) => Ok(self.told_by_power(power, time)),
                 // The counter will tell of this time too, unless it was just reset.
                 Err(_) if self.counts && (believed || !moved) => {
                     self.steps.step(None, None, time);
-                    Sample::ZERO
+                    Ok(Sample::ZERO)
                 }
-                Err(error) => {
-                    self.at = now;
-                    return Err(error);
-                }
+                Err(error) => Err(error),
             }
         };
         self.at = now;
+        if moved && !believed {
+            // Counting goes on from here, and owes nothing for the time before.
+            self.steps = CounterSteps::new(shown.map(millijoules));
+            (self.shown, self.told) = (shown, now);
+        }
+        let spent = spent?;
         let idle = self.idle.map(|idle| idle * time * share.part);
         let grain = spent.grain * share.high;
         let part = Sample {
@@ -224,7 +222,8 @@ impl Neighbours {
             false => device.process_utilization_stats(self.seen).unwrap_or_default(),
         };
         let busy: Vec<(u32, u32)> = samples.iter().map(|sample| (sample.pid, sample.sm_util)).collect();
-        let seen = samples.iter().map(|sample| sample.timestamp).max().unwrap_or(self.seen);
+        // After nothing new all that the driver keeps is asked for: its clock may have been set back.
+        let seen = samples.iter().map(|sample| sample.timestamp).max().unwrap_or(0);
         let before = Some(self.share).filter(|_| self.processes.is_some() && self.processes == processes);
         let share = Seen { own, trusted, processes: processes.as_deref(), busy: &busy }.share(before);
         Self { share, processes, seen }

@@ -1,6 +1,7 @@
 //! The energy counters of NVIDIA's GPUs.
 
 mod board;
+mod chosen;
 mod share;
 mod visible;
 
@@ -9,12 +10,11 @@ use super::{Counter, Sample};
 use board::{Board, Neighbours, STEP, failed};
 use greenroute_core::units::Power;
 use greenroute_core::{Boundary, MeterId, Result};
-use nvml_wrapper::{Device, Nvml as Library};
+use nvml_wrapper::Nvml as Library;
 use share::Share;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use visible::{Wanted, wanted};
 
 /// What to know of the GPUs beside what the driver tells.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +27,8 @@ pub struct NvmlSettings {
     pub idle: Option<Power>,
     /// Whether the driver numbers processes as this process does; by default so, but for a container.
     pub sees_processes: Option<bool>,
+    /// Whether all that a board draws is counted, whoever uses it; by default only this process's share.
+    pub everybody: bool,
 }
 
 /// The energy of the NVIDIA GPUs that this process uses, its share of each where others use it too.
@@ -47,6 +49,7 @@ pub struct Nvml {
     looked: Mutex<Instant>,
     own: u32,
     trusted: bool,
+    everybody: bool,
     notes: Vec<String>,
 }
 
@@ -70,7 +73,7 @@ impl Nvml {
         let library = builder.init().map_err(|error| failed("it does not start", error))?;
         let list = settings.visible.clone().or_else(|| std::env::var("CUDA_VISIBLE_DEVICES").ok());
         let mut notes = Vec::new();
-        let boards = boards(&library, list.as_deref(), settings.idle, &mut notes)?;
+        let boards = chosen::boards(&library, list.as_deref(), settings.idle, &mut notes)?;
         if boards.is_empty() {
             let why = if notes.is_empty() { "it shows no GPU that this process may use" } else { "" };
             return Err(fault(format!("NVML: {why}{}", notes.join("; "))));
@@ -82,7 +85,7 @@ impl Nvml {
             ));
         }
         let trusted = settings.sees_processes.unwrap_or_else(sees_all_processes);
-        if !trusted {
+        if !trusted && !settings.everybody {
             notes.push("in a container it cannot be seen who else uses a GPU".to_owned());
         }
         let neighbours = boards.iter().map(|_| Neighbours::unknown(Share::WHOLE)).collect();
@@ -93,6 +96,7 @@ impl Nvml {
             looked: Mutex::new(Instant::now()),
             own: std::process::id(),
             trusted,
+            everybody: settings.everybody,
             notes,
         };
         nvml.look_around();
@@ -150,7 +154,8 @@ impl Counter for Nvml {
 
     fn sample(&self) -> Result<Sample> {
         let mut boards = lock(&self.boards);
-        let shares: Vec<Share> = lock(&self.neighbours).iter().map(|neighbours| neighbours.share).collect();
+        let share = |neighbours: &Neighbours| if self.everybody { Share::WHOLE } else { neighbours.share };
+        let shares: Vec<Share> = lock(&self.neighbours).iter().map(share).collect();
         // Every board is looked at, also after one that fails: its energy is not to fall into a later call.
         let looks: Vec<Result<()>> =
             boards.iter_mut().zip(shares).map(|(board, share)| board.look(&self.library, share)).collect();
@@ -172,94 +177,6 @@ impl Counter for Nvml {
 
 fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
     held.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The boards that the list names, each once.
-fn boards(
-    library: &Library,
-    list: Option<&str>,
-    idle: Option<Power>,
-    notes: &mut Vec<String>,
-) -> Result<Vec<Board>> {
-    let count = library
-        .device_count()
-        .map_err(|error| failed("it does not tell how many boards there are", error))?;
-    let wanted = wanted(list);
-    let named = wanted.is_some();
-    let wanted = wanted.unwrap_or_else(|| (0..count).map(Wanted::Index).collect());
-    let mut boards: Vec<Board> = Vec::new();
-    for entry in wanted {
-        let Some((device, instance)) = find(library, &entry, count)? else {
-            // CUDA hides what stands behind an entry that names nothing.
-            notes.push(format!("CUDA_VISIBLE_DEVICES names {entry:?}, which is not there"));
-            break;
-        };
-        let slices = match (&instance, device.mig_mode()) {
-            (Some(instance), _) => {
-                let ours = instance.attributes().map(|attributes| attributes.gpu_instance_slice_count);
-                let all = device.mig_device_count();
-                Some((
-                    ours.map_err(|error| failed("an instance does not tell its slices", error))?,
-                    all.map_err(|error| failed("a divided board does not tell its slices", error))?,
-                ))
-            }
-            (None, Ok(mode)) if mode.current == 1 => {
-                notes.push(format!(
-                    "the board of {entry:?} is divided (MIG), and its counter is not one instance's: name the \
-                     instance (MIG-…) in CUDA_VISIBLE_DEVICES"
-                ));
-                continue;
-            }
-            _ => None,
-        };
-        let board = Board::open(&device, slices, idle)?;
-        match boards.iter_mut().find(|known| known.index == board.index) {
-            None => boards.push(board),
-            Some(known) => {
-                known.slices = known.slices.zip(slices).map(|((known, all), (more, _))| (known + more, all));
-            }
-        }
-    }
-    let same = |boards: &[Board]| {
-        boards.windows(2).all(|pair| pair.first().map(|a| &a.name) == pair.last().map(|b| &b.name))
-    };
-    if named && !same(&boards) && std::env::var("CUDA_DEVICE_ORDER").as_deref() != Ok("PCI_BUS_ID") {
-        notes.push(
-            "boards of several kinds are counted in the order of the bus: set CUDA_DEVICE_ORDER=PCI_BUS_ID"
-                .to_owned(),
-        );
-    }
-    Ok(boards)
-}
-
-/// The board of an entry, and where it names an instance of a divided one, the instance.
-#[expect(clippy::type_complexity, reason = "a board and perhaps its instance, once")]
-fn find<'lib>(
-    library: &'lib Library,
-    entry: &Wanted,
-    count: u32,
-) -> Result<Option<(Device<'lib>, Option<Device<'lib>>)>> {
-    let at =
-        |index: u32| library.device_by_index(index).map_err(|error| failed(&format!("board {index}"), error));
-    match entry {
-        Wanted::Index(index) if *index < count => Ok(Some((at(*index)?, None))),
-        Wanted::Index(_) => Ok(None),
-        Wanted::Uuid(uuid) if uuid.starts_with("MIG-") => {
-            let Ok(instance) = library.device_by_uuid(uuid.as_str()) else { return Ok(None) };
-            let board =
-                instance.mig_parent_device().map_err(|error| failed("an instance has no board", error))?;
-            Ok(Some((board, Some(instance))))
-        }
-        Wanted::Uuid(uuid) => {
-            for index in 0..count {
-                let device = at(index)?;
-                if device.uuid().is_ok_and(|full| full.starts_with(uuid.as_str())) {
-                    return Ok(Some((device, None)));
-                }
-            }
-            Ok(None)
-        }
-    }
 }
 
 /// Whether process numbers here are those of the driver: on Linux, in the first namespace, whose number is fixed.

@@ -1,5 +1,7 @@
 //! Which boards a process may use, as CUDA reads it from `CUDA_VISIBLE_DEVICES`.
 
+use std::fmt;
+
 /// What one entry names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Wanted {
@@ -7,6 +9,15 @@ pub(super) enum Wanted {
     Index(u32),
     /// A board, or an instance of a divided one (`MIG-…`); the name may be cut short where it is one board's.
     Uuid(String),
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Index(index) => write!(f, "board {index}"),
+            Self::Uuid(uuid) => f.write_str(uuid),
+        }
+    }
 }
 
 /// The entries of the list up to the first that CUDA would not take; `None` for every board.
