@@ -210,7 +210,10 @@ mod tests {
         assert!((grams(&card, Some(10)) / (40.0 * per_second) - 1.0).abs() < 1e-9);
         // 300 kg, a fifth of five years.
         assert!((grams(&local(), Some(10)) / (3e6 / (365.0 * 86_400.0)) - 1.0).abs() < 1e-9);
-        let timeless = told(&card, &reading, &site, None, None);
+        let processor = Deployment { processor: true, ..Deployment::new("EPYC", 2) };
+        card.deployment = Some(processor);
+        assert!(told(&card, &reading, &site, None, Some(10)).embodied.is_none(), "nobody told");
+        let timeless = told(&hosted(70.0), &reading, &site, None, None);
         assert!(timeless.embodied.is_none() && timeless.missing.iter().any(|why| why.0.contains("time")));
     }
 
