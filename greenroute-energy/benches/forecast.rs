@@ -137,7 +137,8 @@ fn cards() -> Vec<ModelCard> {
         tokens_per_second: Some(3000.0),
         ..Deployment::new("NVIDIA H100 80GB HBM3", 1)
     });
-    let listed = ModelCard { key: ModelKey::new("openai", "gpt-4o"), ..hosted.clone() };
+    let mut listed = hosted.clone();
+    listed.key = ModelKey::new("openai", "gpt-4o");
     let local = card(Privacy::Local);
     vec![hosted, profiled, local, deployed, listed]
 }
