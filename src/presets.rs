@@ -3,7 +3,7 @@
 use crate::TokioRuntime;
 use greenroute_core::{Accountant, Result, Router, RouterBuilder};
 use greenroute_energy::grid::YearlyAverages;
-use greenroute_energy::{Machine, ladder, sites};
+use greenroute_energy::{Machine, WaterAndHardware, ladder, sites};
 use std::sync::Arc;
 
 /// A router without providers: the ladder of meters, yearly grid averages, tokio.
@@ -60,7 +60,7 @@ pub fn local(path: impl Into<std::path::PathBuf>) -> Result<RouterBuilder> {
 }
 
 fn on(machine: &Machine) -> Result<RouterBuilder> {
-    let accountant = Accountant::new(ladder(machine), sites());
+    let accountant = Accountant::new(ladder(machine), sites()).impact_model(WaterAndHardware::default());
     let runtime = Arc::new(TokioRuntime::current()?);
     Ok(Router::builder(accountant, YearlyAverages::world(), runtime).grid(YearlyAverages))
 }
