@@ -29,8 +29,7 @@ pub struct Point {
     pub on: Date,
 }
 
-/// From a share of a board among thousands of requests to a node of sixteen accelerators, as
-/// [`Reported`](crate::Reported) believes it.
+/// From one of hundreds of requests on a board, or a call that mostly waited, to a node of sixteen accelerators.
 const PLAUSIBLE_WATTS: RangeInclusive<f64> = 0.1..=20e3;
 const MAX_JOULES: f64 = 10e6;
 

@@ -445,3 +445,38 @@ proptest! {
         prop_assert_eq!(read, book);
     }
 }
+
+#[test]
+fn the_meters_of_the_ladder_heed_what_was_measured() {
+    use greenroute_core::model::{Size, Span, Speed};
+    let speed = Speed { tokens_per_second: 60.0, time_to_first_chunk_seconds: 0.1 };
+    // Without and with a speed another meter forecasts.
+    for (speed, meter) in [(None, "roofline"), (Some(speed), "throughput")] {
+        let mut card = served(Some(32.0), true);
+        let known = Span::known(8.0);
+        card.size = Some(Size { total: known, active: known, bytes_per_parameter: Some(2.0) });
+        card.speed = speed;
+        let accountant = accountant();
+        let before = accountant.ladder().rate(&card).unwrap();
+        assert_eq!(before.meter.name, meter);
+        let points = (1..=6).map(|place| {
+            let output = 100 * place;
+            let joules = 1.4 * (before.input.as_joules() * 20.0 + before.output.as_joules() * output as f64);
+            let squared = 1.4 * before.output_squared.as_joules() * (output * output) as f64;
+            point(20, output, joules + squared).with_batch(Some(32.0))
+        });
+        let catalog = Catalog::new([Arc::new(card.clone())]).unwrap();
+        let mut book = book();
+        book.insert(series("tiny", points));
+        let applied = book.apply(&catalog, &accountant, today());
+        assert_eq!(applied.changed.len(), 1, "{applied:?}");
+        let after = accountant.ladder().rate(catalog.snapshot().get(&card.key).unwrap()).unwrap();
+        let times = after.output.as_joules() / before.output.as_joules();
+        assert!((times / 1.4 - 1.0).abs() < 0.03, "{meter}: {times}");
+        let width = |rate: &EnergyRate| {
+            let one = Estimate::with_spread(Energy::from_joules(1.0), rate.spread, rate.method);
+            one.high().as_joules() / one.low().as_joules()
+        };
+        assert!(width(&after) < 0.8 * width(&before), "{meter}: {} {}", width(&after), width(&before));
+    }
+}

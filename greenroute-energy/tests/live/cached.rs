@@ -332,3 +332,17 @@ async fn a_reply_of_another_zone_is_not_kept() {
     bench.pass(61 * SECOND);
     assert_eq!(bench.ask("FR").await.unwrap().intensity.value().as_grams_per_kwh(), 41.0);
 }
+
+#[tokio::test]
+async fn any_number_of_zones_is_asked_for_and_few_are_remembered() {
+    let fixed = Arc::new(Fixed(None, AtomicUsize::new(0)));
+    let hand = Hand::new();
+    let cached = Cached::new(Arc::clone(&fixed)).runtime(Arc::new(hand.clone()));
+    for number in 0..10_000 {
+        cached.intensity(&zone(&format!("XX-{number}")), hand.now()).await.unwrap();
+    }
+    let asked = fixed.1.load(Ordering::SeqCst);
+    cached.intensity(&zone("XX-9999"), hand.now()).await.unwrap();
+    cached.intensity(&zone("XX-0"), hand.now()).await.unwrap();
+    assert_eq!(fixed.1.load(Ordering::SeqCst), asked + 1, "the newest is kept and the oldest forgotten");
+}

@@ -154,6 +154,47 @@ async fn numbers_that_no_grid_has_name_their_field() {
     assert_eq!(error.message(), "`to` is 2026-11-21T12:00Z, not after `from`");
 }
 
+#[tokio::test]
+async fn no_web_page_stands_on_a_receipt() {
+    let fakes = Fakes::start().await;
+    for (vendor, _, place) in SOURCES {
+        let page = format!("<html><title>Sign in</title>{}</html>", "<p>Terms and conditions</p>".repeat(99));
+        // WattTime's first answer is that of its login.
+        (0..2).for_each(|_| {
+            fakes
+                .server
+                .reply_with(vendor, Reply::raw(429, "text/html", page.clone()).header("retry-after", "70"))
+        });
+        let error = ask(&fakes, vendor, place).await.unwrap_err();
+        assert!(error.message().chars().count() <= 161, "{error}");
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(70)));
+        assert!(
+            std::error::Error::source(&error).unwrap().to_string().len() > 400,
+            "the whole is the source"
+        );
+        fakes.server.clear();
+    }
+}
+
+#[tokio::test]
+async fn times_beyond_the_calendar_are_refused_unasked() {
+    let fakes = Fakes::start().await;
+    let epoch = std::time::SystemTime::UNIX_EPOCH;
+    for at in [epoch - Duration::from_secs(1), epoch + Duration::from_secs(i64::MAX.unsigned_abs())] {
+        let watt_time = fakes.watt_time(&Hand::new());
+        let errors = [
+            fakes.maps().intensity(&zone("DE"), at).await.unwrap_err(),
+            fakes.uk().intensity(&zone("GB"), at).await.unwrap_err(),
+            fakes.eia().intensity(&zone("US-TEX-ERCO"), at).await.unwrap_err(),
+            watt_time.marginal(&zone("US-CAL-CISO"), at).await.unwrap_err(),
+            fakes.maps().forecast(&zone("DE"), at, at).await.unwrap_err(),
+            watt_time.marginal_forecast(&zone("US-CAL-CISO"), noon(), at).await.unwrap_err(),
+        ];
+        assert!(errors.iter().all(|error| *error.kind() == ErrorKind::Config), "{errors:?}");
+    }
+    assert!(fakes.server.requests().is_empty());
+}
+
 /// JSON with the fields that the sources read, and with whatever in them.
 fn bodies() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![

@@ -8,6 +8,9 @@ use std::time::{Duration, SystemTime};
 /// The dirtiest power plants emit about 1400 g/kWh over their life; what is above twice that is no intensity.
 const HIGHEST: f64 = 3000.0;
 
+/// The longest text of an error, in characters.
+const LONGEST: usize = 160;
+
 /// Who answered, for errors about the answer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Said(pub(super) &'static str);
@@ -28,12 +31,23 @@ impl Said {
         Error::new(ErrorKind::Unsupported, self.0, format!("zone {zone}: {what}"))
     }
 
-    /// The error of a request about `zone`, which a refusal names.
+    /// The error of a request about `zone`: a refusal names the zone. It will stand on receipts, where nobody wants a
+    /// whole web page: the full text is its source.
     pub(super) fn about(self, zone: &Zone, error: Error) -> Error {
-        match error.kind() {
-            ErrorKind::Unsupported => self.unsupported(zone, error.message()),
-            _ => error,
+        if *error.kind() == ErrorKind::Unsupported {
+            return self.unsupported(zone, error.message());
         }
+        if error.message().chars().count() <= LONGEST {
+            return error;
+        }
+        let short: String = error.message().chars().take(LONGEST).collect();
+        let told = Error::new(error.kind().clone(), error.origin(), format!("{short}…"))
+            .with_retryable(error.is_retryable());
+        match error.retry_after() {
+            Some(after) => told.with_retry_after(after),
+            None => told,
+        }
+        .with_source(error)
     }
 
     pub(super) fn intensity(self, field: &str, grams: f64) -> Result<CarbonIntensity> {
@@ -57,8 +71,20 @@ impl Said {
         Err(self.wrong("zone", format!("is `{}`, and {asked} was asked for", shortened(answered))))
     }
 
+    /// That `at` is a time of which a server can be asked.
+    pub(super) fn askable(self, at: SystemTime) -> Result<()> {
+        let year = Duration::from_secs(366 * 86_400);
+        let last = SystemTime::UNIX_EPOCH.checked_add(8000 * year);
+        if at >= SystemTime::UNIX_EPOCH && last.is_some_and(|last| at < last) {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Config, self.0, "the time asked for lies beyond the calendar"))
+    }
+
     /// That a forecast is asked for some time.
     pub(super) fn span(self, from: SystemTime, to: SystemTime) -> Result<()> {
+        self.askable(from)?;
+        self.askable(to)?;
         if from < to {
             return Ok(());
         }
@@ -127,6 +153,19 @@ mod tests {
             let error = SAID.time("from", text).unwrap_err();
             assert!(error.message().starts_with("`from` `") && error.message().len() < 100, "{error}");
         }
+    }
+
+    #[test]
+    fn times_beyond_the_calendar_are_no_panic() {
+        let (epoch, day) = (SystemTime::UNIX_EPOCH, Duration::from_secs(86_400));
+        let far = epoch + Duration::from_secs(i64::MAX.unsigned_abs());
+        assert!(SAID.askable(epoch).is_ok() && SAID.askable(epoch + 366 * 6000 * day).is_ok());
+        for at in [epoch - day, far] {
+            assert_eq!(SAID.askable(at).unwrap_err().kind(), &ErrorKind::Config);
+            assert!(SAID.span(at, epoch + day).is_err() && SAID.span(epoch, at).is_err());
+        }
+        assert_eq!(written(far), "a time beyond the calendar");
+        assert!(SAID.span(epoch + day, epoch).unwrap_err().message().contains("`to`"));
     }
 
     #[test]

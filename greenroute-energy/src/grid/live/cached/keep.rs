@@ -17,7 +17,9 @@ const LONGEST: Duration = Duration::from_secs(3600);
 pub(super) const OLDEST: Duration = Duration::from_secs(3 * 3600);
 /// How long a forecast is kept: sources make new ones once or twice an hour.
 const FORECAST: Duration = Duration::from_secs(1800);
-/// How long somebody waits for one source where the waiting can go on without him: a call waits ten seconds for all
+/// Of no more zones is anything known; the world has some hundreds.
+const MOST: usize = 2000;
+/// How long an asker waits for one source where the request goes on without it: a call waits ten seconds for all
 /// zones and sources together.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// What is asked for a time this near is asked for now.
@@ -145,7 +147,7 @@ impl Keep {
             Either::Left((outcome, _)) => outcome,
             Either::Right(_) => {
                 let told =
-                    format!("zone {}: no answer within {PATIENCE:?}; it is waited for without you", key.zone);
+                    format!("zone {}: no answer within {PATIENCE:?}; what comes later is kept", key.zone);
                 Err(Arc::new(Error::new(ErrorKind::Timeout, "cached grid", told)))
             }
         }
@@ -178,6 +180,7 @@ impl Keep {
         if let Some(error) = state.blocked(key, now) {
             return Entered::Blocked(error);
         }
+        state.make_room(key, now);
         let slot = state.slots.entry(key.clone()).or_default();
         let running = slot.flight.as_ref().filter(|(running, _)| running.covers(span));
         if let Some(flight) = running.and_then(|(_, flight)| flight.upgrade()) {
@@ -257,6 +260,23 @@ impl Keep {
 }
 
 impl State {
+    /// Callers may name any zone: what is known of one is forgotten before it becomes too many.
+    fn make_room(&mut self, key: &Key, now: Duration) {
+        if self.slots.len() < MOST || self.slots.contains_key(key) {
+            return;
+        }
+        let flies = |slot: &Slot| slot.flight.as_ref().is_some_and(|(_, flight)| flight.upgrade().is_some());
+        let waits = |slot: &Slot| slot.failing.as_ref().is_some_and(|failing| failing.left(now).is_some());
+        self.slots.retain(|_, slot| flies(slot) || slot.kept.is_some() || waits(slot));
+        if self.slots.len() >= MOST {
+            // Those that had an answer are worth more than those that never had one.
+            self.slots.retain(|_, slot| flies(slot) || slot.kept.is_some());
+        }
+        if self.slots.len() >= MOST {
+            self.slots.retain(|_, slot| flies(slot));
+        }
+    }
+
     fn blocked(&self, key: &Key, now: Duration) -> Option<Error> {
         let own = self.slots.get(key).and_then(|slot| slot.failing.as_ref());
         let failing = self.failing.iter().chain(own).filter(|failing| failing.left(now).is_some());

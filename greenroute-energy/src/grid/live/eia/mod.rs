@@ -122,6 +122,7 @@ fn hour(time: SystemTime) -> String {
 impl GridIntensity for Eia {
     /// The newest complete hour that ended by `at`, or the hour of `at` a day or two before.
     async fn intensity(&self, zone: &Zone, at: SystemTime) -> Result<GridReading> {
+        SAID.askable(at)?;
         let (code, name) = respondent(zone)?;
         let hours = self.hours(zone, code, at).await?;
         let mut band = Band::of("eia");

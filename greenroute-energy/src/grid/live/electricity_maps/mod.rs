@@ -150,6 +150,7 @@ impl ElectricityMaps {
 impl GridIntensity for ElectricityMaps {
     /// The hour that runs at `at`: the latest that is known, or one of the 24 before it.
     async fn intensity(&self, zone: &Zone, at: SystemTime) -> Result<GridReading> {
+        SAID.askable(at)?;
         let latest: Point = self.ask("latest", zone, |request| request).await?;
         // A latest answer without its zone could be of any place.
         SAID.same_zone(zone.as_str(), latest.zone.as_deref().unwrap_or_default())?;

@@ -150,6 +150,7 @@ impl HalfHour {
 impl GridIntensity for CarbonIntensityUk {
     /// The half hour of `at`: the one that runs, or one of the past or the next two days.
     async fn intensity(&self, zone: &Zone, at: SystemTime) -> Result<GridReading> {
+        SAID.askable(at)?;
         let now = self.now(zone).await?;
         let [half_hour] = now.as_slice() else {
             return Err(SAID.wrong("data", "is not one half hour"));

@@ -160,6 +160,7 @@ impl WattTime {
 impl MarginalIntensity for WattTime {
     /// The five minutes of `at`: those that run, or past ones.
     async fn marginal(&self, zone: &Zone, at: SystemTime) -> Result<MarginalReading> {
+        SAID.askable(at)?;
         let band = Band::of("watttime");
         // Its forecast begins with the five minutes that run.
         let now = self.series(zone, "v3/forecast", |request| request.query("horizon_hours", 0)).await?;
