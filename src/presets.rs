@@ -1,12 +1,13 @@
-//! Routers that are ready to use: meters, grid averages and a runtime wired together.
+//! Routers that are ready to use: meters, grids, places and a runtime wired together.
 
 use crate::TokioRuntime;
-use greenroute_core::{Accountant, Result, Router, RouterBuilder};
-use greenroute_energy::grid::YearlyAverages;
-use greenroute_energy::{Machine, ladder, sites};
+use greenroute_core::{Accountant, Result, Router, RouterBuilder, Runtime};
+use greenroute_energy::grid::{Chain, WithStanding, YearlyAverages};
+use greenroute_energy::{Machine, WaterAndHardware, ladder, sites};
 use std::sync::Arc;
 
-/// A router without providers: the ladder of meters, yearly grid averages, tokio.
+/// A router without providers: the ladder of meters, the places where models run, typical hours and yearly averages of
+/// grids, tokio. It asks nobody over the network.
 ///
 /// # Errors
 /// [`ErrorKind::Config`](crate::ErrorKind::Config) outside a tokio runtime.
@@ -14,7 +15,8 @@ pub fn bare() -> Result<RouterBuilder> {
     on(&Machine::detect())
 }
 
-/// A router over every hosted provider whose key is in the environment, such as `GEMINI_API_KEY` or `GROQ_API_KEY`.
+/// A router over every hosted provider whose key is in the environment, such as `GEMINI_API_KEY` or `GROQ_API_KEY`, with
+/// [live carbon intensities](greenroute_energy::grid::from_env) of every source whose key is there too.
 ///
 /// # Errors
 /// [`ErrorKind::Config`](crate::ErrorKind::Config) outside a tokio runtime, where no key is set, naming the variables
@@ -27,7 +29,10 @@ pub fn from_env() -> Result<RouterBuilder> {
         let message = format!("no provider has a key: set one of {}", found.unset.join(", "));
         return Err(Error::new(ErrorKind::Config, "environment", message));
     }
-    Ok(found.providers.into_iter().fold(bare()?, RouterBuilder::provider))
+    let runtime: Arc<dyn Runtime> = Arc::new(TokioRuntime::current()?);
+    let averages = greenroute_energy::grid::from_env(&runtime)?.averages;
+    let builder = bare()?.grid(WithStanding::new(averages));
+    Ok(found.providers.into_iter().fold(builder, RouterBuilder::provider))
 }
 
 /// A router over the shipped catalog, of which it serves nothing: its [advisor](Router::advisor) ranks all the same.
@@ -60,7 +65,8 @@ pub fn local(path: impl Into<std::path::PathBuf>) -> Result<RouterBuilder> {
 }
 
 fn on(machine: &Machine) -> Result<RouterBuilder> {
-    let accountant = Accountant::new(ladder(machine), sites());
-    let runtime = Arc::new(TokioRuntime::current()?);
-    Ok(Router::builder(accountant, YearlyAverages::world(), runtime).grid(YearlyAverages))
+    let accountant = Accountant::new(ladder(machine), sites()).impact_model(WaterAndHardware::default());
+    let runtime: Arc<dyn Runtime> = Arc::new(TokioRuntime::current()?);
+    let grid = WithStanding::new(Chain::bundled());
+    Ok(Router::builder(accountant, YearlyAverages::world(), runtime).grid(grid))
 }

@@ -20,7 +20,7 @@ use crate::scope::Scope;
 use crate::task::Task;
 use crate::time::Date;
 use crate::units::Tokens;
-use roster::{Listed, Roster, Rosters, Standing};
+use roster::{Roster, Rosters, Standing};
 use rules::{Named, over_cap, unfit, wish};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -222,17 +222,19 @@ impl Advisor {
                 None => (wish, None),
             };
             let mut exclude = |rule| excluded.push(Excluded { model: card.key.clone(), rule });
-            if let Some(rule) = unfit {
-                exclude(rule);
-                continue;
-            }
-            let candidate = match self.candidate(listed, profile, limit, view, today) {
-                Ok(candidate) => candidate,
-                Err(rule) => {
-                    exclude(rule);
+            let prepared = match (unfit, &listed.prepared) {
+                (None, Some(prepared)) => prepared,
+                (unfit, _) => {
+                    exclude(unfit.unwrap_or(Rule::Unmetered));
                     continue;
                 }
             };
+            let Expectation { success, output } = self.expected(card, profile, limit);
+            let forecast = match view.chosen() {
+                None => prepared.forecast(success, profile.input, output, today),
+                Some(known) => prepared.forecast_on(known, success, profile.input, output, today),
+            };
+            let candidate = Candidate { card: Arc::clone(&listed.card), forecast };
             match unwanted_for.or_else(|| over_cap(&candidate.forecast, &objective.caps)) {
                 None => candidates.push(candidate),
                 Some(rule) if counts => {
@@ -286,26 +288,12 @@ impl Advisor {
     }
 
     /// What is expected of a model, which writes no more than it can, nor than `limit` tokens.
-    fn candidate(
-        &self,
-        listed: &Listed,
-        profile: &PromptProfile,
-        limit: Option<u64>,
-        view: GridView<'_>,
-        today: Date,
-    ) -> Result<Candidate, Rule> {
-        let Listed { card, prepared, .. } = listed;
-        let prepared = prepared.as_ref().ok_or(Rule::Unmetered)?;
-        let Expectation { success, output } = self.expecter.expect(profile, card);
-        let output = match card.window.max_output.into_iter().chain(limit).min() {
-            Some(longest) => output.map(|tokens| tokens.min(Tokens::new(longest))),
-            None => output,
-        };
-        let forecast = match view.chosen() {
-            None => prepared.forecast(success, profile.input, output, today),
-            Some(known) => prepared.forecast_on(known, success, profile.input, output, today),
-        };
-        Ok(Candidate { card: Arc::clone(card), forecast })
+    fn expected(&self, card: &ModelCard, profile: &PromptProfile, limit: Option<u64>) -> Expectation {
+        let mut expectation = self.expecter.expect(profile, card);
+        if let Some(longest) = card.window.max_output.into_iter().chain(limit).min() {
+            expectation.output = expectation.output.map(|tokens| tokens.min(Tokens::new(longest)));
+        }
+        expectation
     }
 }
 

@@ -149,12 +149,6 @@ impl Ladder {
         self
     }
 
-    /// The rungs, best first.
-    #[must_use]
-    pub fn rungs(&self) -> &[Arc<dyn EnergyMeter>] {
-        &self.0
-    }
-
     /// The rate of the best rung that can forecast for `card`, if any can.
     #[must_use]
     pub fn rate(&self, card: &ModelCard) -> Option<EnergyRate> {

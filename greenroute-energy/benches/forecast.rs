@@ -1,5 +1,5 @@
-//! What a forecast on a prepared card costs, for each meter of the real ladder, and what preparing it costs; beside them
-//! the same products on plain numbers. With the machine's load.
+//! What a forecast on a prepared card costs, for each meter of the ladder and those for comparison, and what preparing
+//! it costs; beside them the same products on plain numbers. With the machine's load.
 //!
 //! `cargo bench --package greenroute-energy --bench forecast`
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "a benchmark prints its figures")]
@@ -12,7 +12,7 @@ use greenroute_core::{
     Accountant, Date, EnergyMeter, Estimate, GridSnapshot, Ladder, Method, ModelCard, ModelKey,
 };
 use greenroute_energy::grid::YearlyAverages;
-use greenroute_energy::{Machine, ladder, sites};
+use greenroute_energy::{Machine, every_meter, sites};
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
@@ -33,8 +33,8 @@ fn main() {
     let machine = Machine::detect();
     let grid = GridSnapshot::new(YearlyAverages::world());
     let prompts = prompts();
-    for meter in ladder(&machine).rungs() {
-        of_meter(meter, &grid, &prompts);
+    for meter in every_meter(&machine) {
+        of_meter(&meter, &grid, &prompts);
     }
     println!("{:42} {}", "the same products on plain numbers", nanos(floor(&prompts)));
 }

@@ -19,8 +19,8 @@ const ID: MeterId = MeterId::new("blind", 2);
 /// A model on boards, of its own or at a provider, is read by the [roofline](crate::roofline::steps) of an assumed deployment:
 /// 64 requests at once, on as many H100 as hold 1.2 times its weights, in a power of two. Which batch a server really
 /// runs is unknown, and moves the truth by a factor of seven: over held-out families the median error is about 60 %, but
-/// which of two models takes less is right in 94 of 100 pairs. Where the card names its boards or its batch, those
-/// are taken.
+/// which of two models takes less is right in 93 of 100 pairs. Where the card names its boards or its batch, those
+/// are taken; a model on boards of one's own is read as serving one request at a time.
 ///
 /// The band combines in quadrature: the study's; two ways a factor of two for a board that is not known to be one of
 /// the study's; another two for sizes outside the study's; the range of a size or of the bytes that are only bounded;
@@ -54,7 +54,7 @@ struct Assumed {
 }
 
 impl Assumed {
-    fn of(deployment: Option<&Deployment>) -> Self {
+    fn of(deployment: Option<&Deployment>, privacy: Privacy) -> Self {
         let known = deployment.and_then(|deployment| {
             let device = Accelerator::of(deployment);
             Some(Self {
@@ -68,7 +68,10 @@ impl Assumed {
             })
         });
         let assumed = known.unwrap_or_else(Self::usual);
-        let batch = deployment.and_then(|deployment| deployment.batch).unwrap_or(assumed.batch);
+        let batch = deployment.and_then(|deployment| deployment.batch).unwrap_or(match privacy {
+            Privacy::Local => FIT.get("local_batch"),
+            Privacy::Remote => assumed.batch,
+        });
         Self { batch, ..assumed }
     }
 
@@ -113,7 +116,7 @@ impl EnergyMeter for Blind {
             return Ok(self.local.expected(card, ID).unwrap_or_else(|| self.local.unknown(card, ID)));
         }
         let fit = &*FIT;
-        let assumed = Assumed::of(deployment.filter(|deployment| !deployment.processor));
+        let assumed = Assumed::of(deployment.filter(|deployment| !deployment.processor), card.privacy);
         let sizes = Sizes::of(card).unwrap_or_else(unknown_sizes);
         let at = |point| steps(&assumed.load(point));
         let usual = |joules: TokenJoules| joules.answer(USUAL_OUTPUT);
@@ -223,6 +226,19 @@ mod tests {
         let mut bounded = card(Some(70.0), Privacy::Remote);
         bounded.size = bounded.size.map(|size| Size { active: Span { low: 10.0, high: 70.0 }, ..size });
         assert!(width(&bounded) > elsewhere, "a range of the active size counts too");
+    }
+
+    #[test]
+    fn a_board_of_ones_own_serves_one_request_at_a_time() {
+        let on_4090 = |privacy, batch| {
+            let mut card = card(Some(8.0), privacy);
+            card.deployment = Some(Deployment { batch, ..Deployment::new("RTX 4090", 1) });
+            blind().rate(&card).unwrap().output
+        };
+        assert_eq!(on_4090(Privacy::Local, None), on_4090(Privacy::Remote, Some(1.0)));
+        assert!(
+            on_4090(Privacy::Local, None).as_joules() > 10.0 * on_4090(Privacy::Remote, None).as_joules()
+        );
     }
 
     #[test]

@@ -70,7 +70,10 @@ pub(crate) fn embodied(
     let boards = deployment.filter(|deployment| !deployment.processor);
     let (kilograms, served, source) = match card.privacy {
         Privacy::Local => (own_machine(boards), served.local, PC_SOURCE),
-        Privacy::Remote => (servers(card, deployment), served.hosted, SERVER_SOURCE),
+        Privacy::Remote if boards.is_none() && deployment.is_some() => {
+            return Err(Skip("embodied emissions of a provider's processors are not known".into()));
+        }
+        Privacy::Remote => (servers(card, boards), served.hosted, SERVER_SOURCE),
     };
     let requests = match (deployment.and_then(|deployment| deployment.batch), card.privacy) {
         (Some(batch), _) => Fact::exact(batch),

@@ -154,7 +154,7 @@ mod tests {
         let zone: Option<Zone> = zone.map(|zone| zone.parse().unwrap());
         let duration = seconds.map(Duration::from_secs);
         let work = Work { duration, ..Work::expected(card, exact(100), exact(200)) };
-        let placed = Placed { site, zone: zone.as_ref(), assumed: false };
+        let placed = Placed { site, zone: zone.as_ref(), assumed: false, unlisted: None };
         WaterAndHardware::default().impacts(&work, reading, &placed)
     }
 
@@ -210,14 +210,17 @@ mod tests {
         assert!((grams(&card, Some(10)) / (40.0 * per_second) - 1.0).abs() < 1e-9);
         // 300 kg, a fifth of five years.
         assert!((grams(&local(), Some(10)) / (3e6 / (365.0 * 86_400.0)) - 1.0).abs() < 1e-9);
-        let timeless = told(&card, &reading, &site, None, None);
+        let processor = Deployment { processor: true, ..Deployment::new("EPYC", 2) };
+        card.deployment = Some(processor);
+        assert!(told(&card, &reading, &site, None, Some(10)).embodied.is_none(), "nobody told");
+        let timeless = told(&hosted(70.0), &reading, &site, None, None);
         assert!(timeless.embodied.is_none() && timeless.missing.iter().any(|why| why.0.contains("time")));
     }
 
     #[test]
     fn a_longer_life_and_fuller_use_make_every_call_lighter() {
         let (card, reading, site) = (hosted(70.0), reading(1.0, Boundary::Facility), site(None));
-        let placed = Placed { site: &site, zone: None, assumed: false };
+        let placed = Placed { site: &site, zone: None, assumed: false, unlisted: None };
         let work =
             Work { duration: Some(Duration::from_secs(5)), ..Work::expected(&card, exact(1), exact(1)) };
         let years = |years: u64| Duration::from_secs(years * 365 * 86_400);

@@ -37,7 +37,7 @@ impl EnergyMeter for Reported {
         let watts = |time: Duration| Some(joules / time.as_secs_f64()).filter(|watts| watts.is_finite());
         let computing = work.timing.and_then(|timing| timing.compute()).and_then(watts);
         let absurd = |watts: f64| {
-            Err(Skip(format!("the provider's {joules} J imply {watts} W, which cannot be true").into()))
+            Err(Skip(format!("the provider's {joules} J imply {watts:.3} W, which cannot be true").into()))
         };
         match (computing, work.duration.and_then(watts)) {
             (Some(watts), _) if !(least_watts(work.card)..=MAX_WATTS).contains(&watts) => absurd(watts),
@@ -80,11 +80,11 @@ mod tests {
             (20e3, Some(1), Some(1), None),
             (0.0, Some(1), None, Some("0 J cannot")),
             (2e7, None, None, Some("cannot be true")),
-            (0.9, Some(1), None, Some("0.9 W")),
-            (20_001.0, Some(1), None, Some("20001 W")),
+            (0.9, Some(1), None, Some("0.900 W")),
+            (20_001.0, Some(1), None, Some("20001.000 W")),
             // A call that waits long may have taken little; nothing draws more while it is waited for.
             (0.9, None, Some(600), None),
-            (1e5, None, Some(1), Some("100000 W")),
+            (1e5, None, Some(1), Some("100000.000 W")),
             (5.0, Some(0), Some(0), None),
         ] {
             let (reading, timing) = (stated(joules), computed.map(timing));

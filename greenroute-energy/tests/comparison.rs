@@ -99,7 +99,7 @@ fn told(card: &ModelCard, kwh: f64, site: &Site, time: Duration) -> Impacts {
     let energy = Estimate::scaled(Energy::from_kwh(kwh), 0.5, 2.0, Method::Modelled);
     let reading = Reading::new(energy, Boundary::Facility, MeterId::new("test", 1));
     let zone: Zone = "FR".parse().unwrap();
-    let placed = Placed { site, zone: Some(&zone), assumed: false };
+    let placed = Placed { site, zone: Some(&zone), assumed: false, unlisted: None };
     let work = Work { duration: Some(time), ..Work::expected(card, exact(10), exact(10)) };
     WaterAndHardware::default().impacts(&work, &reading, &placed)
 }

@@ -4,12 +4,17 @@ use crate::pool::Kind;
 use crate::request::Request;
 use crate::secret::{Redaction, Secret};
 use crate::timeouts::Timeouts;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use greenroute_core::{Error, ErrorKind, Result};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
+
+/// No answer is read whole that is larger, unless told.
+const LARGEST: usize = 64 * 1024 * 1024;
 
 /// One provider's HTTP client. Cheap to clone; all clients of a tokio runtime share their connections.
 ///
@@ -28,6 +33,8 @@ pub(crate) struct Inner {
     base_text: String,
     pub(crate) timeouts: Timeouts,
     pub(crate) headers: HeaderMap,
+    pub(crate) query: Vec<(&'static str, Secret)>,
+    pub(crate) largest: usize,
     redaction: Arc<Redaction>,
     classifier: Option<Classifier>,
 }
@@ -53,6 +60,8 @@ impl Client {
             base_text,
             timeouts,
             headers: HeaderMap::new(),
+            query: Vec::new(),
+            largest: LARGEST,
             redaction: Arc::default(),
             classifier: None,
         };
@@ -98,6 +107,48 @@ impl Client {
         Ok(self)
     }
 
+    /// With a key in the query of every request, for servers that take it nowhere else: their logs show it. No error of
+    /// this client will.
+    ///
+    /// # Errors
+    ///
+    /// `Config`, without the key, where it is empty or not printable ASCII.
+    pub fn secret_query(mut self, name: &'static str, secret: &Secret) -> Result<Self> {
+        if let Some(fault) = secret.fault() {
+            let message = format!("the key for the query's `{name}` {fault}");
+            return Err(Error::new(ErrorKind::Config, self.inner.origin.as_str(), message));
+        }
+        let inner = Arc::make_mut(&mut self.inner);
+        inner.query.push((name, secret.clone()));
+        Arc::make_mut(&mut inner.redaction).add(secret);
+        Ok(self)
+    }
+
+    /// With a user and a password on every request, as HTTP's Basic scheme has it. No error of this client will show
+    /// the password, encoded or not.
+    ///
+    /// # Errors
+    ///
+    /// `Config`, without the password, where it is empty or not printable ASCII, or the user has a colon.
+    pub fn basic_auth(mut self, user: &str, password: &Secret) -> Result<Self> {
+        let fault =
+            if user.contains(':') { Some("belongs to a user with a colon") } else { password.fault() };
+        if let Some(fault) = fault {
+            let message = format!("the password for Basic authentication {fault}");
+            return Err(Error::new(ErrorKind::Config, self.inner.origin.as_str(), message));
+        }
+        Arc::make_mut(&mut Arc::make_mut(&mut self.inner).redaction).add(password);
+        let encoded = Secret::new(STANDARD.encode(format!("{user}:{}", password.reveal())));
+        self.secret_header("authorization", "Basic ", &encoded)
+    }
+
+    /// No answer is read whole that has more bytes; 64 MiB unless told.
+    #[must_use]
+    pub fn largest(mut self, bytes: usize) -> Self {
+        Arc::make_mut(&mut self.inner).largest = bytes;
+        self
+    }
+
     /// What the errors name as their origin.
     #[must_use]
     pub fn origin(&self) -> &str {
@@ -110,7 +161,8 @@ impl Client {
         &self.inner.base_text
     }
 
-    /// A GET of `path` under the base URL. The path is plain text: what must be escaped in it will be.
+    /// A GET of `path` under the base URL. The path is plain text: what must be escaped in it will be. A slash at its end
+    /// stays.
     pub fn get(&self, path: &str) -> Request {
         Request::new(self, Method::GET, path)
     }

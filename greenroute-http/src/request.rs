@@ -42,6 +42,13 @@ impl Request {
         // Only a URL that cannot be a base refuses, and no base URL is such a one.
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path.split('/').filter(|segment| !segment.is_empty()));
+            if path.ends_with('/') {
+                segments.push("");
+            }
+        }
+        if !client.inner.query.is_empty() {
+            let keys = client.inner.query.iter().map(|(name, secret)| (name, secret.reveal()));
+            url.query_pairs_mut().extend_pairs(keys);
         }
         Self {
             origin: client.inner.origin.clone(),
@@ -154,7 +161,7 @@ impl Request {
         let headers = Headers::from(answer.headers().clone());
         let mut body = Body::new(call, Box::pin(answer.bytes_stream()), inner.timeouts.idle, deadline);
         if status.is_success() {
-            return Ok(Response::new(status.as_u16(), headers, body));
+            return Ok(Response::new(status.as_u16(), headers, body, inner.largest));
         }
         let said = body.some(ERROR_BODY, ERROR_PATIENCE).await;
         Err(body.call.refused(status.as_u16(), &headers, &said))

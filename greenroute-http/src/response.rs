@@ -6,20 +6,18 @@ use crate::sse_stream::SseStream;
 use greenroute_core::{Error, ErrorKind, Result};
 use serde::de::DeserializeOwned;
 
-/// No answer is read whole that is larger.
-const LARGEST: usize = 64 * 1024 * 1024;
-
 /// An answer with a 2xx status, whose body is still to be read. Dropped before, it closes the connection.
 #[derive(Debug)]
 pub struct Response {
     status: u16,
     headers: Headers,
     body: Body,
+    largest: usize,
 }
 
 impl Response {
-    pub(crate) fn new(status: u16, headers: Headers, body: Body) -> Self {
-        Self { status, headers, body }
+    pub(crate) fn new(status: u16, headers: Headers, body: Body, largest: usize) -> Self {
+        Self { status, headers, body, largest }
     }
 
     /// Its status: 200 to 299.
@@ -38,7 +36,7 @@ impl Response {
     ///
     /// # Errors
     ///
-    /// `Decode` where it is not the JSON expected, is empty or is larger than 64 MiB; `Timeout` where it did not come
+    /// `Decode` where it is not the JSON expected, is empty or is larger than the client reads; `Timeout` where it did not come
     /// to its end. An `error` in it where another JSON was expected is classified as if the status had said so.
     pub async fn json<T: DeserializeOwned>(mut self) -> Result<T> {
         let bytes = self.whole().await?;
@@ -84,10 +82,11 @@ impl Response {
 
     async fn whole(&mut self) -> Result<Vec<u8>> {
         let call = self.body.call.clone();
-        match self.body.whole(LARGEST).await {
+        match self.body.whole(self.largest).await {
             Ok(Some(bytes)) => Ok(bytes),
             Ok(None) => {
-                Err(call.error(ErrorKind::Decode, &format!("the answer is larger than {LARGEST} bytes")))
+                let message = format!("the answer is larger than {} bytes", self.largest);
+                Err(call.error(ErrorKind::Decode, &message))
             }
             Err(interruption) => Err(call.interrupted(interruption, false)),
         }

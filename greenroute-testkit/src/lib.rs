@@ -41,6 +41,8 @@
 //! * **Nasty**: every [`Fault`] for the next request, or [`Faults`] for a share of all, the same for the same seed. What
 //!   was recorded from the real vendors is a [`Fixture`], for [`FakeServer::reply_with`].
 //!
+//! Sources of carbon intensities are played too, by [`grids`].
+//!
 //! Another process, such as a vendor's SDK, is told the address by the example `fake_providers`, and asks for faults and
 //! recorded replies with the headers `x-fake-fault` and `x-fake-reply`.
 //!
@@ -140,6 +142,7 @@ mod faults;
 mod fields;
 mod fixture;
 mod gemini;
+pub mod grids;
 mod groq;
 mod line;
 mod llamacpp;

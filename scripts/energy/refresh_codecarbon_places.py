@@ -60,8 +60,9 @@ def main():
         table = archive.read("codecarbon/data/cloud/impact.csv").decode("utf-8-sig")
         rows = [(row["provider"], row["region"], row["countryIsoCode"], row["impact"])
                 for row in csv.DictReader(table.splitlines())]
-        about = "grams of the country's grid per kWh as the provider states them; names of regions as codecarbon spells them"
-        write(DATA / "codecarbon/clouds.csv", [*head, about], ["provider", "region", "country", "grams_co2e_per_kwh"], rows)
+        about = "grams of the grid per kWh as the cloud states them; names of regions as codecarbon spells them"
+        columns = ["provider", "region", "country", "grams_co2e_per_kwh"]
+        write(DATA / "codecarbon/clouds.csv", [*head, about], columns, rows)
         print(len(rows), "regions")
 
 

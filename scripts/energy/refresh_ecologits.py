@@ -116,10 +116,12 @@ def coefficients(archive):
 def main():
     today = datetime.date.today().isoformat()
     head = [
-        f"source: PyPI ecologits {ECOLOGITS[1]} by scripts/energy/refresh_ecologits.py, wheel SHA-256 {ECOLOGITS[2]}",
+        f"source: PyPI ecologits {ECOLOGITS[1]} by scripts/energy/refresh_ecologits.py, "
+        f"wheel SHA-256 {ECOLOGITS[2]}",
         f"as_of: {today}",
-        "licence: This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0. If a copy of the MPL"
-        " was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/. Changed in form only.",
+        "licence: This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0. If a copy of "
+        "the MPL was not distributed with this file, You can obtain one at https://mozilla.org/MPL/2.0/. "
+        "Changed in form only.",
     ]
     folder = DATA / "ecologits"
     folder.mkdir(exist_ok=True)
@@ -145,7 +147,8 @@ def main():
         print(len(rows), "electricity mixes")
 
         rows = list(providers(archive))
-        about = ["pue; wue in L per kWh of the machines", "ours, greenroute's name of the provider, is added by greenroute"]
+        about = ["pue; wue in L per kWh of the machines",
+                 "ours, greenroute's name of the provider, is added by greenroute"]
         columns = ["provider", "ours", "zone", "pue_min", "pue_max", "wue_min", "wue_max"]
         write(folder / "providers.csv", head + about, columns, rows)
         print(len(rows), "providers")

@@ -56,7 +56,8 @@ impl fmt::Display for Tally {
             return write!(f, "{} skipped, not ours", self.skipped);
         }
         let (passed, failed) = (self.passed, self.failures.len());
-        write!(f, "{passed:>4} passed, {failed} failed, worst relative difference {:.1e}", self.worst)
+        write!(f, "{passed:>4} passed, {failed} failed, worst relative difference ")?;
+        if self.worst == 0.0 { f.write_str("0") } else { write!(f, "{:.1e}", self.worst) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Against codecarbon 3.3.2.
 
-use super::compare::{Comparison, Fault, counts, field, number, optional, optional_text, text};
+use super::compare::{Comparison, Fault, counts, field, number, optional, optional_text, text, whole};
 use greenroute_core::units::{Energy, Power, Pue, WaterIntensity};
 use greenroute_energy::codecarbon::{
     self, Answer, Place, cloud_intensity, counted, intensity, load_power, machine_power, memory_modules,
@@ -101,7 +101,10 @@ pub(crate) fn memory(case: &Value, comparison: &mut Comparison) -> Result<(), Fa
 pub(crate) fn rapl(case: &Value, comparison: &mut Comparison) -> Result<(), Fault> {
     let inputs = field(case, "inputs")?;
     let (shown, interval) = (counts(inputs, "readings_uj")?, number(inputs, "interval_s")?);
-    let range = field(inputs, "max_energy_range_uj")?.as_u64();
+    let range = match field(inputs, "max_energy_range_uj")? {
+        Value::Null => None,
+        range => Some(whole(range).ok_or("`max_energy_range_uj` is no whole number")?),
+    };
     let largest = shown.iter().flatten().copied().chain(range).max().unwrap_or_default();
     resolution(comparison, Energy::from_microjoules(largest), interval);
     let (mut total, mut deltas) = (Energy::ZERO, Vec::new());

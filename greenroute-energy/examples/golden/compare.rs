@@ -1,5 +1,6 @@
 //! Numbers against numbers, with names for what differs.
 
+use greenroute_core::units::{Quantity, Tokens};
 use serde_json::{Map, Value};
 
 /// What is wrong with a case.
@@ -139,7 +140,13 @@ pub(crate) fn counts(of: &Value, name: &str) -> Result<Vec<Option<u64>>, Fault> 
     let list = field(of, name)?.as_array().ok_or_else(|| format!("`{name}` is no list"))?;
     let one = |item: &Value| match item {
         Value::Null => Ok(None),
-        item => item.as_u64().map(Some).ok_or_else(|| format!("`{name}` holds {item}, no whole number")),
+        item => whole(item).map(Some).ok_or_else(|| format!("`{name}` holds {item}, no whole number")),
     };
     list.iter().map(one).collect()
+}
+
+/// A whole number, also where it is written as `5.0`.
+pub(crate) fn whole(value: &Value) -> Option<u64> {
+    let written = || value.as_f64().filter(|number| *number >= 0.0 && number.fract() == 0.0);
+    value.as_u64().or_else(|| written().map(|number| Tokens::from_base(number).get()))
 }

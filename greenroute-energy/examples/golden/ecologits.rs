@@ -1,13 +1,13 @@
 //! Against EcoLogits 0.11.3.
 
-use super::compare::{Comparison, Fault, field, number, object, optional, optional_text, text};
+use super::compare::{Comparison, Fault, field, number, object, optional, optional_text, text, whole};
 use greenroute_energy::ecologits::{self, Coefficients, Dag, Footprint, Impacts, Inputs, Mix, Range};
 use serde_json::{Value, json};
 
 /// `llm_impacts`: all impacts, the warnings or the error, and the rows of the tables that they come from.
 pub(crate) fn impacts(case: &Value, comparison: &mut Comparison) -> Result<(), Fault> {
     let (provider, model) = (text(case, "provider")?, text(case, "model")?);
-    let tokens = field(case, "output_tokens")?.as_u64().ok_or("`output_tokens` is no whole number")?;
+    let tokens = whole(field(case, "output_tokens")?).ok_or("`output_tokens` is no whole number")?;
     let (latency, zone) = (optional(case, "request_latency_s")?, optional_text(case, "zone")?);
     let answer = ecologits::impacts(provider, model, tokens, latency, zone);
     let (warnings, error) = match &answer {

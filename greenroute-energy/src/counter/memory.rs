@@ -1,6 +1,7 @@
 use super::process::{Kept, fault};
 use super::{Counter, Sample};
 use crate::Machine;
+use crate::codecarbon::memory_power;
 use greenroute_core::units::Power;
 use greenroute_core::{Boundary, MeterId, Result};
 use std::path::Path;
@@ -110,29 +111,6 @@ fn page_kilobytes() -> f64 {
 #[cfg(not(unix))]
 fn page_kilobytes() -> f64 {
     4.0
-}
-
-/// The power of a machine's memory by its size alone, in gigabytes, as codecarbon 3.3.2 guesses it: so many modules as
-/// are usual for the size, each of 5 W (ARM: 1.5 W), later ones a little less, and 10 W (ARM: 3 W) at the least.
-fn memory_power(gigabytes: f64, arm: bool) -> Power {
-    let (each, least) = if arm { (1.5, 3.0) } else { (5.0, 10.0) };
-    let modules = f64::from(memory_modules(gigabytes));
-    let upto = |from: f64, to: f64| (modules - from).clamp(0.0, to - from);
-    let weighted = upto(0.0, 4.0) + 0.9 * upto(4.0, 8.0) + 0.8 * upto(8.0, 16.0) + 0.7 * upto(16.0, f64::MAX);
-    Power::from_watts((each * weighted).max(least))
-}
-
-/// How many memory modules a machine of so many gigabytes has, as codecarbon 3.3.2 guesses it.
-fn memory_modules(gigabytes: f64) -> u32 {
-    const USUAL: [(f64, u32); 4] = [(2.0, 1), (16.0, 2), (64.0, 4), (128.0, 8)];
-    const SIZES: [f64; 6] = [128.0, 64.0, 32.0, 16.0, 8.0, 4.0];
-    const MOST: u32 = 32;
-    if let Some((_, modules)) = USUAL.iter().find(|(most, _)| gigabytes <= *most) {
-        return *modules;
-    }
-    // The largest of which the machine would need eight.
-    let size = SIZES.iter().find(|size| **size <= gigabytes / 8.0).copied().unwrap_or(4.0);
-    (1..MOST).find(|modules| f64::from(*modules) * size >= gigabytes).unwrap_or(MOST)
 }
 
 #[cfg(test)]

@@ -17,16 +17,18 @@
 mod dag;
 mod meter;
 mod method;
+mod mixes;
+mod models;
 mod range;
-mod repository;
 mod status;
 
 pub use dag::{Dag, Inputs, Mix};
 pub use meter::EcoLogits;
 pub use method::{Coefficients, Footprint};
+pub(crate) use mixes::zone_code;
+pub use mixes::{ZoneMix, mix};
+pub use models::{Model, Provider, model, provider, providers};
 pub use range::Range;
-pub(crate) use repository::zone_code;
-pub use repository::{Model, Provider, ZoneMix, mix, model, provider, providers};
 pub use status::{Refusal, Warning};
 
 use greenroute_core::units::{Quantity, Tokens};
@@ -106,8 +108,8 @@ pub fn impacts(
     zone: Option<&str>,
 ) -> Result<Impacts, Refusal> {
     let unknown = || Refusal::ModelNotRegistered { provider: provider.to_owned(), model: model.to_owned() };
-    let known = repository::model(provider, model).ok_or_else(unknown)?;
-    let site = repository::provider(provider).ok_or_else(unknown)?;
+    let known = models::model(provider, model).ok_or_else(unknown)?;
+    let site = models::provider(provider).ok_or_else(unknown)?;
     let zone = zone.unwrap_or(site.zone);
     let mix = mix(zone).ok_or_else(|| Refusal::ZoneNotRegistered { zone: zone.to_owned() })?;
     let request_latency = latency_seconds.unwrap_or(f64::INFINITY);

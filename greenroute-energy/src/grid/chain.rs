@@ -35,6 +35,14 @@ impl Chain {
         chain
     }
 
+    /// With a better source of some zones in front of all others. That it does not know the rest of the world is not
+    /// told.
+    #[must_use]
+    pub fn with_first_where_known(mut self, source: impl GridIntensity) -> Self {
+        self.0.insert(0, Link { source: Arc::new(source), refines: true });
+        self
+    }
+
     /// With a better source in front of all others.
     #[must_use]
     pub fn with_first(mut self, source: impl GridIntensity) -> Self {
@@ -165,6 +173,15 @@ mod tests {
         let reading = chain(None).intensity(&zone("FR"), NOW).await.unwrap();
         assert_eq!(reading.intensity.value().as_grams_per_kwh(), 123.0);
         assert!(reading.passed_over.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_source_of_some_zones_is_told_where_it_fails_and_not_where_it_knows_nothing() {
+        let chain = |fails| Chain::bundled().with_first_where_known(Live { zone: "GB", fails });
+        let france = chain(None).intensity(&zone("FR"), NOW).await.unwrap();
+        assert!(france.passed_over.is_empty());
+        let britain = chain(Some(ErrorKind::Connection)).intensity(&zone("GB"), NOW).await.unwrap();
+        assert_eq!(britain.passed_over, ["live: no route"]);
     }
 
     #[tokio::test]

@@ -1,3 +1,5 @@
+use super::steps::tflops_per_gb;
+
 /// One copy of a model on its devices, under load: all that the formulas of this module know of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Load {
@@ -15,7 +17,8 @@ pub struct Load {
     pub tdp_watts: f64,
     /// Bandwidth of the memory of one device, in 10⁹ bytes per second.
     pub gb_per_second: f64,
-    /// Dense 16-bit operations of one device, in 10¹² per second; `None` where unknown.
+    /// Dense 16-bit operations of one device, in 10¹² per second; `None` where unknown, and then as many for each byte
+    /// read as the fits' boards have.
     pub half_tflops: Option<f64>,
 }
 
@@ -29,9 +32,6 @@ pub struct TokenJoules {
     /// Per token of output and token of output before it.
     pub output_squared: f64,
 }
-
-/// H100 and B200 compute 0.295 and 0.281 · 10¹² operations for each 10⁹ bytes that they read.
-const TFLOPS_PER_GB: f64 = 0.288;
 
 impl Load {
     /// Whether it is a mixture of experts.
@@ -52,7 +52,7 @@ impl Load {
     /// What the operations of one token would take at full speed and full power, in J: `2 · 10⁹ A · TDP / peak`.
     #[must_use]
     pub fn computing(&self) -> f64 {
-        let peak = self.half_tflops.unwrap_or(TFLOPS_PER_GB * self.gb_per_second);
+        let peak = self.half_tflops.unwrap_or_else(|| tflops_per_gb() * self.gb_per_second);
         2e-3 * self.active * self.tdp_watts / peak
     }
 }

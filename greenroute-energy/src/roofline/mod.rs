@@ -101,6 +101,10 @@ impl EnergyMeter for Roofline {
         if !is_fitted(&device, deployment) {
             spread = spread.and(band(self.fit, "other_device"));
         }
+        let (least, most) = self.fit.band("batch");
+        if !(least..=most).contains(&batch) {
+            spread = spread.and(band(self.fit, "other_load"));
+        }
         let rate = joules_rate(middle, spread, self.id());
         Ok(calibrated(rate, deployment, Some(batch)))
     }

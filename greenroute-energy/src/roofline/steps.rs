@@ -48,3 +48,8 @@ pub fn steps(load: &Load) -> TokenJoules {
 pub(super) fn prefill_share() -> f64 {
     FIT.get("prefill")
 }
+
+/// Operations, in 10¹² per second, for each 10⁹ bytes per second, of a board whose peak is not known.
+pub(super) fn tflops_per_gb() -> f64 {
+    FIT.get("tflops_per_gb")
+}

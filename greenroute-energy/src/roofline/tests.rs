@@ -32,13 +32,22 @@ fn why(card: &ModelCard) -> String {
 #[test]
 fn every_coefficient_is_in_its_file_and_has_a_number() {
     for fit in [phys5::coefficients(), coefficients()] {
-        for name in ["band", "other_device", "total", "active", "other_size"] {
+        for name in ["band", "other_device", "total", "active", "other_size", "batch", "other_load"] {
             let (low, high) = fit.band(name);
             assert!(low > 0.0 && low < high, "{name}");
         }
     }
-    let terms =
-        ["c_compute", "c_device", "c_weights", "c_spread", "c_step", "c_eight", "c_context", "prefill"];
+    let terms = [
+        "c_compute",
+        "c_device",
+        "c_weights",
+        "c_spread",
+        "c_step",
+        "c_eight",
+        "c_context",
+        "prefill",
+        "tflops_per_gb",
+    ];
     assert!(terms.iter().all(|name| coefficients().get(name) > 0.0));
     let terms = ["c_weights", "c_active", "c_gpu", "c_ctx", "c_moe_sync", "g_B200"];
     assert!(terms.iter().all(|name| phys5::coefficients().get(name) > 0.0));
@@ -88,6 +97,13 @@ fn a_board_outside_the_fit_gets_a_wider_band_and_no_gain() {
     let frozen = |deployment: Deployment| Roofline::phys5().rate(&card(8.0, 8.0, 2.0, deployment)).unwrap();
     let gain = frozen(serving("B200", 1, 32.0)).output.as_joules() / frozen(by_sheet).output.as_joules();
     assert!((gain.ln() - 0.496_973_873_060_227_17).abs() < 1e-12);
+}
+
+#[test]
+fn a_load_outside_the_fit_gets_a_wider_band() {
+    let at = |batch| ends(&rate(&card(8.0, 8.0, 2.0, serving("H100", 1, batch))));
+    let (alone, shared) = (at(1.0), at(64.0));
+    assert!(alone.0 < 0.9 * shared.0 && alone.1 > 1.1 * shared.1, "{alone:?} {shared:?}");
 }
 
 #[test]

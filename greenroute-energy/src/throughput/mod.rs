@@ -17,6 +17,10 @@ const ID: MeterId = MeterId::new("throughput", 1);
 /// Between two tokens of one request: a thousand times faster than any board, and slower than anyone would wait.
 const RHYTHM: std::ops::RangeInclusive<f64> = 1e-5..=60.0;
 
+/// Of the dense 16-bit peak, what 4-bit numbers reach at the most: beyond it, a clock or a count is wrong, as where a
+/// stream is held back and arrives at once.
+const MOST_OF_PEAK: f64 = 4.0;
+
 /// Power over throughput: what the boards of one copy draw, shared out among the tokens that they write.
 ///
 /// Before a call by the copy's output tokens per second, where its deployment states them, else by the speed of the card
@@ -125,6 +129,11 @@ fn by_tdp(
         Some((sizes, low, middle, high)) => {
             let kind = if deployment.batch.is_some() { "roofline" } else { "peak" };
             let name = format!("{}_{kind}", pace.name());
+            if middle.half_tflops.is_some() && middle.computing() / full > MOST_OF_PEAK {
+                let per_second = pace.tokens_per_second();
+                let why = format!("{per_second:.0} tokens per second are more than these boards can compute");
+                return Err(Skip(why.into()));
+            }
             let at = |load: &Load| by_load(&name, load, full);
             let sizes = sizes.spread(coefficients(), at(&low), at(&middle), at(&high));
             (at(&middle), band(fit, &name).and(sizes))
@@ -158,24 +167,36 @@ fn load((total, active, bytes): Point, deployment: &Deployment, device: &Acceler
     })
 }
 
-/// The time between two tokens of finished work, by the server's clock, else by ours; `None` where neither tells.
-fn rhythm(work: &Work<'_>) -> Result<Option<f64>, Skip> {
-    let intervals = work.output.value().base() - 1.0;
-    let decode = work.timing.and_then(|timing| timing.decode);
-    let time = match (decode, work.duration, work.first_chunk) {
-        (Some(decode), ..) => decode,
-        (None, Some(whole), Some(first)) => {
-            whole.checked_sub(first).ok_or(Skip("the first piece came after the whole answer".into()))?
+/// The time between two tokens of finished work.
+struct Rhythm {
+    seconds: f64,
+    /// How many times longer it may be: by our clock, tokens may have been written before the first piece that was
+    /// shown, such as thoughts.
+    longer: f64,
+}
+
+impl Rhythm {
+    /// By the server's clock, else by ours; `None` where neither tells.
+    fn of(work: &Work<'_>) -> Result<Option<Self>, Skip> {
+        let intervals = work.output.value().base() - 1.0;
+        let decode = work.timing.and_then(|timing| timing.decode);
+        let (time, at_most) = match (decode, work.duration, work.first_chunk) {
+            (Some(decode), ..) => (decode, decode),
+            (None, Some(whole), Some(first)) => {
+                let rest = whole.checked_sub(first);
+                (rest.ok_or(Skip("the first piece came after the whole answer".into()))?, whole)
+            }
+            _ => return Ok(None),
+        };
+        if intervals < 1.0 {
+            return Err(Skip("one token has no rhythm".into()));
         }
-        _ => return Ok(None),
-    };
-    if intervals < 1.0 {
-        return Err(Skip("one token has no rhythm".into()));
+        if time == Duration::ZERO {
+            return Err(Skip("the answer took no time by the clock".into()));
+        }
+        let longer = at_most.as_secs_f64() / time.as_secs_f64();
+        Ok(Some(Self { seconds: time.as_secs_f64() / intervals, longer }))
     }
-    if time == Duration::ZERO {
-        return Err(Skip("the answer took no time by the clock".into()));
-    }
-    Ok(Some(time.as_secs_f64() / intervals))
 }
 
 impl EnergyMeter for Throughput {
@@ -191,15 +212,18 @@ impl EnergyMeter for Throughput {
     fn read(&self, work: &Work<'_>) -> Result<Reading, Skip> {
         let deployment = board(work.card)?;
         // What the copy writes in all says more than one request among it.
-        let seconds = match (deployment.tokens_per_second, deployment.batch) {
-            (None, Some(batch)) => rhythm(work)?.map(|seconds| (seconds, batch)),
+        let rhythm = match (deployment.tokens_per_second, deployment.batch) {
+            (None, Some(batch)) => Rhythm::of(work)?.map(|rhythm| (rhythm, batch)),
             _ => None,
         };
-        let Some((seconds_per_token, batch)) = seconds else {
+        let Some((Rhythm { seconds, longer }, batch)) = rhythm else {
             return Ok(self.rate(work.card)?.reading(work));
         };
-        let pace = Pace::Request { seconds_per_token, batch }.plausible()?;
+        let pace = Pace::Request { seconds_per_token: seconds, batch }.plausible()?;
         let rate = Self::at(work.card, deployment, pace)?;
+        let slowest = Pace::Request { seconds_per_token: seconds * longer, batch };
+        let most = Self::at(work.card, deployment, slowest)?.output.as_joules() / rate.output.as_joules();
+        let rate = EnergyRate { spread: rate.spread.and(Spread::of(1.0, most.max(1.0))), ..rate };
         // The first token is the prompt's last step: it is paid for with the prompt.
         let intervals =
             Estimate::exact(work.output.value().saturating_sub(Tokens::new(1)), work.output.method());

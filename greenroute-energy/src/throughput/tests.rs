@@ -94,7 +94,8 @@ fn a_rhythm_is_read_from_the_servers_clock_or_ours() {
             ..expected
         })
         .unwrap();
-    assert_eq!(by_server, by_us);
+    assert_eq!(by_server.energy.value(), by_us.energy.value());
+    assert!(by_us.energy.high() > by_server.energy.high(), "thoughts may have come before the first piece");
     // The benchmark's run of 22.4 ms between tokens, 63.8 at once: 0.797 J.
     let energy = by_server.energy;
     assert!(energy.low().as_joules() < 797.0 && energy.high().as_joules() > 797.0);
@@ -134,6 +135,20 @@ fn a_clock_that_cannot_be_is_skipped_with_its_reason() {
 }
 
 #[test]
+fn more_than_the_boards_can_compute_is_skipped() {
+    let why = Throughput.rate(&card(copy(1e6))).unwrap_err().0;
+    assert_eq!(why, "1000000 tokens per second are more than these boards can compute");
+    // A stream that somebody held back and let go at once: a thousand tokens in a tenth of a second.
+    let card = card(batch(64.0));
+    let work = Work {
+        duration: Some(Duration::from_millis(5100)),
+        first_chunk: Some(Duration::from_millis(5000)),
+        ..Work::expected(&card, exact(100), exact(1001))
+    };
+    assert!(Throughput.read(&work).unwrap_err().0.contains("more than these boards can compute"));
+}
+
+#[test]
 fn more_tokens_in_the_same_time_never_take_less() {
     let card = card(batch(64.0));
     let timing = decoded(20.0);
@@ -141,6 +156,6 @@ fn more_tokens_in_the_same_time_never_take_less() {
         let work = Work { timing: Some(&timing), ..Work::expected(&card, exact(0), exact(output)) };
         Throughput.read(&work).unwrap().energy.value()
     };
-    let all: Vec<Energy> = [2, 3, 10, 100, 1000, 100_000].map(read).to_vec();
+    let all: Vec<Energy> = [2, 3, 10, 100, 1000, 10_000].map(read).to_vec();
     assert!(all.is_sorted(), "{all:?}");
 }

@@ -318,3 +318,14 @@ async fn an_error_whose_body_stalls_is_told_by_its_status() {
     let error = server.client_within(short()).get("x").send().await.unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::RateLimited { after: Some(Duration::from_secs(3)) });
 }
+
+#[tokio::test]
+async fn a_client_may_read_less_than_is_sent() {
+    for (most, read) in [(6, true), (5, false)] {
+        let server = Server::saying(answer("200 OK", "", "[1, 2]")).await;
+        let text = server.client().largest(most).get("x").send().await.unwrap().text().await;
+        assert_eq!(text.is_ok(), read);
+        let told = text.err().map(|error| error.message().to_owned());
+        assert_eq!(told, (!read).then(|| "the answer is larger than 5 bytes".to_owned()));
+    }
+}

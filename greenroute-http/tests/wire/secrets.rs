@@ -118,3 +118,34 @@ fn an_error_event_that_echoes_the_key_is_redacted() {
     assert_eq!(error.origin(), "acme/m");
     assert_eq!(*error.kind(), greenroute_core::ErrorKind::Authentication);
 }
+
+#[tokio::test]
+async fn a_key_in_the_query_reaches_the_server_and_no_error() {
+    let body = json!({"error": {"message": format!("bad api_key={CANARY}, or sk-canary%2F4711%22%2B%3D")}});
+    let server = Server::saying(answer("403 X", "", body.to_string())).await;
+    let client = Client::new("acme", &server.url, Timeouts::default()).unwrap();
+    let client = client.secret_query("api_key", &Secret::new(CANARY)).unwrap();
+    let request = client.get("x").query("a", 1);
+    assert!(!format!("{client:?} {request:?} {request:#?}").contains("canary"));
+    assert_mute(&request.send().await.unwrap_err(), "bad api_key=[secret], or [secret]");
+    assert!(server.requests()[0].starts_with("GET /v1/x?api_key=sk-canary%2F4711%22%2B%3D&a=1 HTTP/1.1\r\n"));
+    let nowhere = Client::new("acme", "http://127.0.0.1:1", Timeouts::default()).unwrap();
+    let nowhere = nowhere.secret_query("api_key", &Secret::new(CANARY)).unwrap();
+    assert_mute(&nowhere.get("x").send().await.unwrap_err(), "no connection");
+    assert!(client.secret_query("key", &Secret::new("")).is_err());
+}
+
+#[tokio::test]
+async fn a_password_reaches_the_server_and_no_error() {
+    let echo = "sk-canary/4711\"+= YWNtZTpzay1jYW5hcnkvNDcxMSIrPQ==";
+    let server = Server::saying(answer("401 X", "", echo)).await;
+    let client = Client::new("acme", &server.url, Timeouts::default()).unwrap();
+    let client = client.basic_auth("acme", &Secret::new(CANARY)).unwrap();
+    let error = client.get("x").send().await.unwrap_err();
+    assert_mute(&error, "[secret] [secret]");
+    assert!(server.requests()[0].contains("authorization: Basic YWNtZTpzay1jYW5hcnkvNDcxMSIrPQ==\r\n"));
+    assert!(
+        client.basic_auth("a:b", &Secret::new(CANARY)).is_err(),
+        "the server would cut at the first colon"
+    );
+}

@@ -1,12 +1,11 @@
-//! EcoLogits' tables: which models and zones it knows.
+//! Which models and providers EcoLogits knows.
 
-use super::{Footprint, Mix, Range, Warning};
+use super::{Range, Warning};
 use crate::table::{number, rows};
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
 const MODELS: &str = include_str!("../../data/ecologits/models.csv");
-const MIXES: &str = include_str!("../../data/ecologits/mixes.csv");
 const PROVIDERS: &str = include_str!("../../data/ecologits/providers.csv");
 
 /// A model as EcoLogits assumes it.
@@ -37,23 +36,6 @@ pub struct Provider {
     pub pue: Range,
     /// Litres that the facility evaporates per kWh of its machines.
     pub wue: Range,
-}
-
-/// The mix of one zone, and what EcoLogits says beside its impacts.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ZoneMix {
-    /// What a kilowatt-hour causes.
-    pub mix: Mix,
-    /// Which of its numbers are the world's.
-    pub warnings: Vec<Warning>,
-}
-
-impl ZoneMix {
-    /// Whether its water is the world's, since nobody told its own.
-    #[must_use]
-    pub fn has_world_water(&self) -> bool {
-        self.warnings.contains(&Warning::WorldWue)
-    }
 }
 
 /// The model of this name at this provider, by EcoLogits' names; aliases are followed.
@@ -94,40 +76,6 @@ fn model_row(row: &[&str]) -> Option<Model> {
     })
 }
 
-/// The mix of a zone by its alpha-3 code (`WOR` is the world), as EcoLogits spells it: upper case only.
-#[must_use]
-pub fn mix(zone: &str) -> Option<&'static ZoneMix> {
-    mixes().get(zone)
-}
-
-fn mixes() -> &'static HashMap<&'static str, ZoneMix> {
-    static TABLE: OnceLock<HashMap<&'static str, ZoneMix>> = OnceLock::new();
-    TABLE.get_or_init(|| {
-        let row = |row: Vec<&'static str>| {
-            let footprint = Footprint { gwp: number(&row, 2)?, adpe: number(&row, 3)?, pe: number(&row, 4)? };
-            let mix = Mix { footprint, wue: number(&row, 5)? };
-            Some((*row.first()?, ZoneMix { mix, warnings: Warning::shorts(row.get(6)?) }))
-        };
-        rows(MIXES).filter_map(row).collect()
-    })
-}
-
-/// The alpha-3 code of a country, or `WOR` for greenroute's `WORLD`; alpha-3 codes stay what they are. `None` where
-/// EcoLogits has no mix of it.
-pub(crate) fn zone_code(country: &str) -> Option<&'static str> {
-    static CODES: OnceLock<HashMap<&'static str, &'static str>> = OnceLock::new();
-    let codes = CODES.get_or_init(|| {
-        let mut codes = HashMap::new();
-        for row in rows(MIXES) {
-            let (Some(&alpha_3), Some(&alpha_2)) = (row.first(), row.get(1)) else { continue };
-            codes.insert(alpha_3, alpha_3);
-            codes.insert(alpha_2, alpha_3);
-        }
-        codes
-    });
-    codes.get(country).copied()
-}
-
 /// The provider by EcoLogits' name.
 #[must_use]
 pub fn provider(name: &str) -> Option<&'static Provider> {
@@ -153,6 +101,7 @@ fn range(row: &[&str], column: usize) -> Option<Range> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::mix;
     use super::*;
 
     #[test]
@@ -168,21 +117,10 @@ mod tests {
             }
             assert!(provider(row[0]).is_some(), "{row:?}");
         }
-        assert_eq!((rows(MODELS).count(), aliases, mixes().len(), providers().len()), (351, 9, 215, 6));
-        assert_eq!(rows(MIXES).count(), 215);
+        assert_eq!((rows(MODELS).count(), aliases, providers().len()), (351, 9, 6));
         for provider in providers() {
             assert!(mix(provider.zone).is_some() && provider.pue.min >= 1.0 && provider.pue.max < 2.0);
             assert!((0.0..=2.0).contains(&provider.wue.min) && provider.wue.min <= provider.wue.max);
         }
-    }
-
-    #[test]
-    fn zones_are_found_by_either_code() {
-        assert_eq!(
-            (zone_code("FR"), zone_code("FRA"), zone_code("WORLD")),
-            (Some("FRA"), Some("FRA"), Some("WOR"))
-        );
-        assert_eq!(zone_code("QQ"), None);
-        assert!(mix("fra").is_none(), "EcoLogits takes upper case only");
     }
 }

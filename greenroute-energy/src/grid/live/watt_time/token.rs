@@ -1,0 +1,117 @@
+use super::super::clock::Clock;
+use super::SAID;
+use super::wire::Login;
+use futures_util::lock::Mutex;
+use greenroute_core::{Error, ErrorKind, Result};
+use greenroute_http::{Client, Request, Secret};
+use serde::de::DeserializeOwned;
+use std::fmt;
+use std::time::Duration;
+
+/// A token is good for 30 minutes; it is renewed before, so that none ends on its way.
+const GOOD_FOR: Duration = Duration::from_secs(27 * 60);
+/// Logging in is limited to 100 in five minutes for the whole account. Who was refused does not try again so soon.
+const PAUSE: Duration = Duration::from_secs(60);
+
+/// An account, with the token of its last login. Concurrent askers share one login.
+pub(super) struct Session {
+    /// With the password.
+    login: Client,
+    /// Without any key.
+    plain: Client,
+    clock: Clock,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// A client that sends the token, and when it was made.
+    keyed: Option<(Client, Duration)>,
+    number: u64,
+    refused: Option<(Error, Duration)>,
+}
+
+impl Session {
+    pub(super) fn new(plain: Client, login: Client, clock: Clock) -> Self {
+        Self { login, plain, clock, state: Mutex::default() }
+    }
+
+    pub(super) fn base_url(&self) -> &str {
+        self.plain.base_url()
+    }
+
+    /// Asks with a good token; once more with a new one where it was refused after all.
+    pub(super) async fn ask<T: DeserializeOwned>(
+        &self,
+        request: impl Fn(&Client) -> Request + Send + Sync,
+    ) -> Result<T> {
+        let (client, number) = self.keyed(None).await?;
+        let first = send(request(&client)).await;
+        match first {
+            Err(error) if *error.kind() == ErrorKind::Authentication => {
+                let (client, _) = self.keyed(Some(number)).await?;
+                send(request(&client)).await
+            }
+            other => other,
+        }
+    }
+
+    /// A client with a token, and which login that was; never with the token of the login `spent`.
+    async fn keyed(&self, spent: Option<u64>) -> Result<(Client, u64)> {
+        let mut state = self.state.lock().await;
+        let now = self.clock.elapsed();
+        if let Some((client, since)) = &state.keyed
+            && spent != Some(state.number)
+            && now.saturating_sub(*since) < GOOD_FOR
+        {
+            return Ok((client.clone(), state.number));
+        }
+        state.keyed = None;
+        if let Some((error, since)) = &state.refused
+            && now.saturating_sub(*since) < PAUSE
+        {
+            let left = PAUSE.saturating_sub(now.saturating_sub(*since));
+            let again = Error::new(error.kind().clone(), error.origin(), error.message());
+            return Err(again.with_retry_after(error.retry_after().unwrap_or_default().max(left)));
+        }
+        match self.log_in().await {
+            Ok(client) => {
+                state.number += 1;
+                state.refused = None;
+                state.keyed = Some((client.clone(), now));
+                Ok((client, state.number))
+            }
+            Err(error) => {
+                let told = format!("login: {}", error.message());
+                let mut copy = Error::new(error.kind().clone(), SAID.0, told.as_str());
+                if let Some(after) = error.retry_after() {
+                    copy = copy.with_retry_after(after);
+                }
+                state.refused = Some((copy, now));
+                Err(error)
+            }
+        }
+    }
+
+    async fn log_in(&self) -> Result<Client> {
+        let answered = send(self.login.get("login")).await;
+        let Login { token } = answered.map_err(|error: Error| match error.kind() {
+            // What came instead may hold the token all the same: it is not shown.
+            ErrorKind::Decode => SAID.wrong("token", "is not in the answer to the login"),
+            _ => error,
+        })?;
+        let token = Secret::new(token);
+        let keyed = self.plain.clone().secret_header("authorization", "Bearer ", &token);
+        keyed.map_err(|_| SAID.wrong("token", "is none that can be sent"))
+    }
+}
+
+async fn send<T: DeserializeOwned>(request: Request) -> Result<T> {
+    request.send().await?.json().await
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("client", &self.plain).finish_non_exhaustive()
+    }
+}
