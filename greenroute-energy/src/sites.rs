@@ -15,7 +15,7 @@ const WATER_BAND: (f64, f64) = (0.5, 2.0);
 
 /// The places of models: this machine, those of providers, and the regions that Amazon, Microsoft and Google name.
 ///
-/// A provider's zone is where it usually runs, and is told as assumed. A region's zone is where that region is. A
+/// A zone in a region, such as `us-east-1a`, is in that region. A provider's zone is where it usually runs, and is told as assumed. A region's zone is where that region is. A
 /// provider without a row counts as a data centre of which nothing is known.
 #[must_use]
 pub fn sites() -> Sites {
@@ -25,7 +25,10 @@ pub fn sites() -> Sites {
             sites = sites.with_provider(ProviderName::new(name), site(name));
         }
     }
-    CloudRegion::all().iter().fold(sites, |sites, region| sites.with_region(region.name, region.site()))
+    CloudRegion::all().iter().fold(sites, |sites, region| {
+        let site = region.site();
+        region.names().fold(sites, |sites, name| sites.with_region(&name, site.clone()))
+    })
 }
 
 /// From the accelerator to its server and to the facility, for a model at a provider of which nothing is known.
@@ -165,6 +168,12 @@ mod tests {
     fn a_region_beats_the_provider_and_is_not_assumed() {
         assert_eq!(placed("gemini", Some("us-west1")), (Some("US-NW-BPAT".to_owned()), false, 1.085));
         assert_eq!(placed("openai", Some("EastUS")), (Some("US-MIDA-PJM".to_owned()), false, 1.14));
+        for zone in ["us-west1-B", "us-west1-a"] {
+            assert_eq!(placed("gemini", Some(zone)), placed("gemini", Some("us-west1")), "{zone}");
+        }
+        assert_eq!(placed("groq", Some("us-east-1a")), placed("groq", Some("us-east-1")));
+        assert_eq!(placed("openai", Some("eastus-2")).0, Some("US-MIDA-PJM".to_owned()));
+        assert_eq!(placed("groq", Some("us-east-1-bos-1a")).0, None, "Boston is not in Virginia");
         assert_eq!(placed("anthropic", Some("us")), (Some("US".to_owned()), false, 1.2));
         let (.., pue) = placed("openai", Some("no-such-region"));
         assert_eq!(pue, 1.17, "whose building it is, is still known");
