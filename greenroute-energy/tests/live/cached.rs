@@ -64,6 +64,34 @@ async fn an_answer_is_kept_for_as_long_as_it_holds() {
     assert_eq!(bench.asked(), 3, "another zone is another question");
 }
 
+#[tokio::test]
+async fn an_answer_asked_for_ahead_of_time_holds_no_longer_for_that() {
+    let bench = Bench::start().await;
+    let end = bench.ask("DE").await.unwrap().valid_until;
+    for minutes in [36, 1, 2] {
+        bench.pass(minutes * MINUTE);
+        let ahead = bench.cached.intensity(&zone("DE"), noon() + 40 * MINUTE).await.unwrap();
+        assert_eq!((ahead.valid_until, bench.asked()), (end, 1));
+    }
+    bench.pass(MINUTE);
+    let next = bench.cached.intensity(&zone("DE"), bench.hand.now() + 3 * MINUTE).await.unwrap();
+    assert_eq!((next.valid_until, bench.asked()), (end.map(|end| end + HOUR), 2));
+    bench.pass(59 * MINUTE);
+    bench.ask("DE").await.unwrap();
+    assert_eq!(bench.asked(), 2, "that it was asked for ahead of time does not shorten its life");
+}
+
+#[tokio::test]
+async fn who_asks_for_the_next_day_every_minute_is_answered_from_what_is_kept() {
+    let bench = Bench::start().await;
+    for _ in 0..29 {
+        let day = bench.cached.forecast(&zone("DE"), bench.hand.now(), bench.hand.now() + 24 * HOUR).await;
+        assert_eq!(day.unwrap().len(), 25);
+        bench.pass(MINUTE);
+    }
+    assert_eq!(bench.asked(), 1);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_who_ask_at_once_share_one_request() {
     let fakes = Fakes::start().await;

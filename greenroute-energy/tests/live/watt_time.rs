@@ -142,6 +142,15 @@ async fn the_past_and_what_is_to_come_are_read_too() {
 }
 
 #[tokio::test]
+async fn clocks_that_differ_a_little_are_no_question_of_the_past() {
+    let fakes = Fakes::start().await;
+    let source = fakes.watt_time(&Hand::new());
+    let reading = source.marginal(&zone(CALIFORNIA), noon() - Duration::from_secs(5)).await.unwrap().0;
+    assert_eq!(reading.vintage, "5 min from 2026-11-21T12:20:00Z");
+    assert!(fakes.asked("watttime").iter().all(|request| request.path != "/v3/historical"));
+}
+
+#[tokio::test]
 async fn another_region_unit_or_signal_is_refused() {
     let fakes = Fakes::start().await;
     let source = fakes.watt_time(&Hand::new());

@@ -15,7 +15,8 @@ use std::time::{Duration, SystemTime};
 /// Keeps what a source said for as long as it holds, and spares a source that fails.
 ///
 /// * One zone is asked for once at a time: whoever asks meanwhile waits for the same answer.
-/// * An answer is kept until its `valid_until`, from 30 seconds up to an hour.
+/// * An answer is kept until its `valid_until`, from 30 seconds up to an hour; who asks a little ahead of time is given it
+///   with the end that it has. Forecasts are kept for half an hour, and asked for up to the next full hour.
 /// * After a failure the zone is left alone for 30 seconds, doubling up to an hour, or for as long as the server asks.
 ///   Where the failure is of the whole source (a lost connection, a limit, a time-out), so is every other zone; where
 ///   the key is refused, every zone too, unless others are still answered with it.
@@ -71,7 +72,7 @@ impl<S: Send + Sync + 'static> Cached<S> {
         let asked = ask(Arc::clone(&self.source), zone.clone());
         let asked = async move { asked.await.map(|reading| vec![reading]) };
         let readings = if self.keep.is_now(at) {
-            self.keep.get(key, Span::NOW, at, asked).await?
+            self.keep.get(key, Span::NOW, Span::NOW, asked).await?
         } else {
             self.keep.pass(&key, asked).await?
         };
@@ -90,8 +91,10 @@ impl<S: GridIntensity> GridIntensity for Cached<S> {
     async fn forecast(&self, zone: &Zone, from: SystemTime, to: SystemTime) -> Result<Vec<GridReading>> {
         let key = Key { marginal: false, ahead: true, zone: zone.clone() };
         let (source, asked) = (Arc::clone(&self.source), zone.clone());
-        let ask = async move { source.forecast(&asked, from, to).await };
-        self.keep.get(key, Span(from, to), from, ask).await
+        let span = Span(from, to);
+        let wide = span.to_full_hour();
+        let ask = async move { source.forecast(&asked, wide.0, wide.1).await };
+        self.keep.get(key, span, wide, ask).await
     }
 }
 
@@ -113,11 +116,13 @@ impl<S: MarginalIntensity> MarginalIntensity for Cached<S> {
     ) -> Result<Vec<MarginalReading>> {
         let key = Key { marginal: true, ahead: true, zone: zone.clone() };
         let (source, asked) = (Arc::clone(&self.source), zone.clone());
+        let span = Span(from, to);
+        let wide = span.to_full_hour();
         let ask = async move {
-            let readings = source.marginal_forecast(&asked, from, to).await?;
+            let readings = source.marginal_forecast(&asked, wide.0, wide.1).await?;
             Ok(readings.into_iter().map(|reading| reading.0).collect())
         };
-        let readings = self.keep.get(key, Span(from, to), from, ask).await?;
+        let readings = self.keep.get(key, span, wide, ask).await?;
         Ok(readings.into_iter().map(MarginalReading).collect())
     }
 }

@@ -4,7 +4,7 @@ mod wire;
 
 pub use builder::EiaBuilder;
 
-use super::band::Band;
+use super::band::{Band, aged};
 use super::check::{Said, floor, written};
 use crate::table::rows;
 use async_trait::async_trait;
@@ -120,7 +120,7 @@ fn hour(time: SystemTime) -> String {
 
 #[async_trait]
 impl GridIntensity for Eia {
-    /// The newest complete hour that ended by `at`, or the hour of `at` a day or two before.
+    /// The newest complete hour that ended by `at`, less sure the longer ago that is, or the hour of `at` a day or two before.
     async fn intensity(&self, zone: &Zone, at: SystemTime) -> Result<GridReading> {
         SAID.askable(at)?;
         let (code, name) = respondent(zone)?;
@@ -128,9 +128,9 @@ impl GridIntensity for Eia {
         let mut band = Band::of("eia");
         let mut chosen = newest(&hours, at - band.oldest).filter(|chosen| chosen.complete);
         let late = chosen.is_none();
+        let ends = floor(at, HOUR) + Duration::from_secs(HOUR);
         if late {
             // Days resemble each other more than the hours of one day do.
-            let ends = floor(at, HOUR) + Duration::from_secs(HOUR);
             let before = (1..DAYS).map(|days| ends - days * DAY);
             chosen = before
                 .filter_map(|ended| exactly(&hours, ended))
@@ -146,6 +146,8 @@ impl GridIntensity for Eia {
         let grams = |grams: f64| CarbonIntensity::try_from_grams_per_kwh(grams).unwrap_or(value);
         let factors = Estimate::banded(grams(mix.low), value, grams(mix.high), Method::Modelled);
         let lag = at.duration_since(chosen.ended).unwrap_or_default().as_secs().div_ceil(60);
+        // The hour that runs at `at` is so many hours after the one that is known.
+        let hours = ends.duration_since(chosen.ended).unwrap_or_default().as_secs() / HOUR;
         let of = if late { "the same hour on the last day that is known, " } else { "" };
         Ok(GridReading {
             valid_until: Some(at + band.holds),
@@ -153,7 +155,7 @@ impl GridIntensity for Eia {
             estimated: late || !chosen.complete || mix.guessed,
             ..GridReading::new(
                 zone.clone(),
-                band.widen(factors),
+                aged(band.widen(factors), hours),
                 Basis::Average,
                 format!("EIA-930 generation of {name} with IPCC 2014 factors"),
                 format!("{of}hour to {}, {lag} min before it was read", written(chosen.ended)),
