@@ -212,6 +212,42 @@ async fn a_server_that_asks_for_a_wait_gets_it_for_every_zone() {
     assert!(bench.ask("FR").await.is_ok() && bench.ask("DE").await.is_ok());
 }
 
+/// Answers for Germany when it is told to, and refuses every other zone for ten minutes.
+#[derive(Debug, Default)]
+struct Gated(tokio::sync::Notify, AtomicUsize);
+
+#[async_trait]
+impl GridIntensity for Gated {
+    async fn intensity(&self, zone: &Zone, at: SystemTime) -> Result<GridReading> {
+        self.1.fetch_add(1, Ordering::SeqCst);
+        if zone.as_str() == "DE" {
+            self.0.notified().await;
+            return Fixed(None, AtomicUsize::new(0)).intensity(zone, at).await;
+        }
+        Err(Error::new(ErrorKind::Overloaded, "gated", "later").with_retry_after(600 * SECOND))
+    }
+
+    async fn forecast(&self, _zone: &Zone, _from: SystemTime, _to: SystemTime) -> Result<Vec<GridReading>> {
+        Err(Error::new(ErrorKind::Unsupported, "gated", "no"))
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_was_under_way_does_not_end_the_wait_that_was_asked_for_since() {
+    let gated = Arc::new(Gated::default());
+    let cached = Cached::new(Arc::clone(&gated)).runtime(Arc::new(Hand::new()));
+    let (de, fr, se) = (zone("DE"), zone("FR"), zone("SE"));
+    let slow = cached.intensity(&de, noon());
+    let refused = async {
+        cached.intensity(&fr, noon()).await.unwrap_err();
+        gated.0.notify_one();
+    };
+    let (slow, ()) = futures_util::future::join(slow, refused).await;
+    slow.unwrap();
+    assert_eq!(cached.intensity(&se, noon()).await.unwrap_err().kind(), &ErrorKind::Overloaded);
+    assert_eq!(gated.1.load(Ordering::SeqCst), 2, "it asked to be left alone");
+}
+
 #[tokio::test]
 async fn a_refused_key_is_not_tried_zone_by_zone() {
     let fakes = Fakes::start().await;

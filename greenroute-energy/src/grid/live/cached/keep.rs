@@ -218,7 +218,8 @@ impl Keep {
         let mut state = self.locked();
         match outcome {
             Ok(readings) => {
-                state.failing = None;
+                // An answer that was under way when another zone failed is no reason to ask sooner than was agreed.
+                state.failing.take_if(|failing| failing.left(now).is_none());
                 let until = readings.iter().filter_map(|reading| reading.valid_until).min();
                 let life = match (key.ahead, until) {
                     (true, _) => FORECAST,
