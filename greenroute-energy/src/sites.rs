@@ -15,8 +15,9 @@ const WATER_BAND: (f64, f64) = (0.5, 2.0);
 
 /// The places of models: this machine, those of providers, and the regions that Amazon, Microsoft and Google name.
 ///
-/// A zone in a region, such as `us-east-1a`, is in that region. A provider's zone is where it usually runs, and is told as assumed. A region's zone is where that region is. A
-/// provider without a row counts as a data centre of which nothing is known.
+/// A provider's grid zone is where it usually runs, and is told as assumed. A region's is where that region is, and an
+/// availability zone, such as `us-east-1a`, is in its region. A provider without a row counts as a data centre of which
+/// nothing is known.
 #[must_use]
 pub fn sites() -> Sites {
     let mut sites = Sites::new(site("hosted"), site("local"));
@@ -150,6 +151,25 @@ mod tests {
             }
             assert!(number(row, 4).is_some(), "{name} has no PUE");
             assert_eq!(site.water.is_some(), name != "local", "{name}");
+        }
+    }
+
+    #[test]
+    fn the_band_of_a_cloud_holds_all_its_regions() {
+        for region in CloudRegion::all().iter().filter(|region| region.cloud != "hosted") {
+            for place in [region.cloud, "hosted"] {
+                let cloud = site(place);
+                let (pue, water) = (cloud.overheads.pue, cloud.water.unwrap());
+                let within = |value: f64, low: f64, high: f64| low <= value && value <= high;
+                let least = if place == "hosted" { 1.0 } else { pue.low().as_ratio() };
+                let pue = region.pue.is_none_or(|own| within(own, least, pue.high().as_ratio()));
+                let (low, high) = (water.low().as_litres_per_kwh(), water.high().as_litres_per_kwh());
+                assert!(
+                    pue && region.wue.is_none_or(|own| within(own, low, high)),
+                    "{place} {}",
+                    region.name
+                );
+            }
         }
     }
 
