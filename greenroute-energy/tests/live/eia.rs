@@ -26,6 +26,8 @@ async fn generation_becomes_an_intensity_with_its_lag_told() {
     assert!((low - least).abs() < 1e-9 && (high - most).abs() < 1e-9, "{low} {high}");
     let [request] = fakes.asked("eia").try_into().unwrap();
     assert_eq!(request.path, "/v2/electricity/rto/fuel-type-data/data/");
+    let forty_minutes = Duration::from_secs(2400);
+    assert_eq!(reading.valid_until, Some(noon() + forty_minutes), "then it is an hour older");
     assert_eq!(request.query["start"], "2026-11-18T12");
     assert_eq!((request.query["end"].as_str(), request.query["offset"].as_str()), ("2026-11-21T12", "0"));
     assert_eq!(request.query["facets[respondent][]"], "ERCO");

@@ -21,6 +21,8 @@ pub(super) const SAID: Said = Said("eia");
 const ZONES: &str = include_str!("../../../../data/grid/eia_zones.csv");
 const HOUR: u64 = 3600;
 const DAY: Duration = Duration::from_secs(24 * HOUR);
+/// However late it is, it is not asked more often.
+const SOONEST: Duration = Duration::from_secs(300);
 /// How many days back are asked for: fuels are often reported a day late.
 const DAYS: u32 = 3;
 /// The most rows that it gives at once, and the most pages that are read: a day has a few hundred rows.
@@ -148,9 +150,10 @@ impl GridIntensity for Eia {
         let lag = at.duration_since(chosen.ended).unwrap_or_default().as_secs().div_ceil(60);
         // The hour that runs at `at` is so many hours after the one that is known.
         let hours = ends.duration_since(chosen.ended).unwrap_or_default().as_secs() / HOUR;
+        let left = ends.duration_since(at).unwrap_or_default();
         let of = if late { "the same hour on the last day that is known, " } else { "" };
         Ok(GridReading {
-            valid_until: Some(at + band.holds),
+            valid_until: Some(at + left.clamp(SOONEST, band.holds)),
             counting: Counting::Lifecycle,
             estimated: late || !chosen.complete || mix.guessed,
             ..GridReading::new(
