@@ -79,6 +79,23 @@ impl<S: Send + Sync + 'static> Cached<S> {
         let none = || Error::new(ErrorKind::Internal, "cached grid", format!("zone {zone} has no number"));
         readings.into_iter().next().ok_or_else(none)
     }
+
+    /// A forecast, by what asks the source for it up to a time.
+    async fn ahead<F>(
+        &self,
+        marginal: bool,
+        zone: &Zone,
+        span: Span,
+        ask: impl FnOnce(Arc<S>, Zone, SystemTime) -> F + Send,
+    ) -> Result<Vec<GridReading>>
+    where
+        F: Future<Output = Result<Vec<GridReading>>> + Send + 'static,
+    {
+        let key = Key { marginal, ahead: true, zone: zone.clone() };
+        let wide = span.to_full_hour();
+        let asked = ask(Arc::clone(&self.source), zone.clone(), wide.1);
+        self.keep.get(key, span, wide, asked).await
+    }
 }
 
 #[async_trait]
@@ -89,12 +106,8 @@ impl<S: GridIntensity> GridIntensity for Cached<S> {
     }
 
     async fn forecast(&self, zone: &Zone, from: SystemTime, to: SystemTime) -> Result<Vec<GridReading>> {
-        let key = Key { marginal: false, ahead: true, zone: zone.clone() };
-        let (source, asked) = (Arc::clone(&self.source), zone.clone());
-        let span = Span(from, to);
-        let wide = span.to_full_hour();
-        let ask = async move { source.forecast(&asked, wide.0, wide.1).await };
-        self.keep.get(key, span, wide, ask).await
+        let ask = move |source: Arc<S>, zone: Zone, to| async move { source.forecast(&zone, from, to).await };
+        self.ahead(false, zone, Span(from, to), ask).await
     }
 }
 
@@ -114,15 +127,11 @@ impl<S: MarginalIntensity> MarginalIntensity for Cached<S> {
         from: SystemTime,
         to: SystemTime,
     ) -> Result<Vec<MarginalReading>> {
-        let key = Key { marginal: true, ahead: true, zone: zone.clone() };
-        let (source, asked) = (Arc::clone(&self.source), zone.clone());
-        let span = Span(from, to);
-        let wide = span.to_full_hour();
-        let ask = async move {
-            let readings = source.marginal_forecast(&asked, wide.0, wide.1).await?;
+        let ask = move |source: Arc<S>, zone: Zone, to| async move {
+            let readings = source.marginal_forecast(&zone, from, to).await?;
             Ok(readings.into_iter().map(|reading| reading.0).collect())
         };
-        let readings = self.keep.get(key, span, wide, ask).await?;
+        let readings = self.ahead(true, zone, Span(from, to), ask).await?;
         Ok(readings.into_iter().map(MarginalReading).collect())
     }
 }
