@@ -16,7 +16,8 @@ pub fn bare() -> Result<RouterBuilder> {
 }
 
 /// A router over every hosted provider whose key is in the environment, such as `GEMINI_API_KEY` or `GROQ_API_KEY`, with
-/// [live carbon intensities](greenroute_energy::grid::from_env) of every source whose key is there too.
+/// [live carbon intensities](greenroute_energy::grid::from_env) of every source whose key is there too. An account of
+/// WattTime's is left to [`RouterBuilder::marginal`]: which of its regions is which zone has to be said.
 ///
 /// # Errors
 /// [`ErrorKind::Config`](crate::ErrorKind::Config) outside a tokio runtime, where no key is set, naming the variables

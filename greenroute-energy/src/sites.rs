@@ -15,8 +15,9 @@ const WATER_BAND: (f64, f64) = (0.5, 2.0);
 
 /// The places of models: this machine, those of providers, and the regions that Amazon, Microsoft and Google name.
 ///
-/// A provider's zone is where it usually runs, and is told as assumed. A region's zone is where that region is. A
-/// provider without a row counts as a data centre of which nothing is known.
+/// A provider's grid zone is where it usually runs, and is told as assumed. A region's is where that region is, and an
+/// availability zone, such as `us-east-1a`, is in its region. A provider without a row counts as a data centre of which
+/// nothing is known.
 #[must_use]
 pub fn sites() -> Sites {
     let mut sites = Sites::new(site("hosted"), site("local"));
@@ -25,7 +26,10 @@ pub fn sites() -> Sites {
             sites = sites.with_provider(ProviderName::new(name), site(name));
         }
     }
-    CloudRegion::all().iter().fold(sites, |sites, region| sites.with_region(region.name, region.site()))
+    CloudRegion::all().iter().fold(sites, |sites, region| {
+        let site = region.site();
+        region.names().fold(sites, |sites, name| sites.with_region(&name, site.clone()))
+    })
 }
 
 /// From the accelerator to its server and to the facility, for a model at a provider of which nothing is known.
@@ -151,6 +155,25 @@ mod tests {
     }
 
     #[test]
+    fn the_band_of_a_cloud_holds_all_its_regions() {
+        for region in CloudRegion::all().iter().filter(|region| region.cloud != "hosted") {
+            for place in [region.cloud, "hosted"] {
+                let cloud = site(place);
+                let (pue, water) = (cloud.overheads.pue, cloud.water.unwrap());
+                let within = |value: f64, low: f64, high: f64| low <= value && value <= high;
+                let least = if place == "hosted" { 1.0 } else { pue.low().as_ratio() };
+                let pue = region.pue.is_none_or(|own| within(own, least, pue.high().as_ratio()));
+                let (low, high) = (water.low().as_litres_per_kwh(), water.high().as_litres_per_kwh());
+                assert!(
+                    pue && region.wue.is_none_or(|own| within(own, low, high)),
+                    "{place} {}",
+                    region.name
+                );
+            }
+        }
+    }
+
+    #[test]
     fn a_provider_has_its_figures_and_its_usual_zone_and_says_that_it_is_assumed() {
         assert_eq!(placed("gemini", None), (Some("US".to_owned()), true, 1.09));
         assert_eq!(placed("mistral", None), (Some("SE".to_owned()), true, 1.16));
@@ -165,6 +188,12 @@ mod tests {
     fn a_region_beats_the_provider_and_is_not_assumed() {
         assert_eq!(placed("gemini", Some("us-west1")), (Some("US-NW-BPAT".to_owned()), false, 1.085));
         assert_eq!(placed("openai", Some("EastUS")), (Some("US-MIDA-PJM".to_owned()), false, 1.14));
+        for zone in ["us-west1-B", "us-west1-a"] {
+            assert_eq!(placed("gemini", Some(zone)), placed("gemini", Some("us-west1")), "{zone}");
+        }
+        assert_eq!(placed("groq", Some("us-east-1a")), placed("groq", Some("us-east-1")));
+        assert_eq!(placed("openai", Some("eastus-2")).0, Some("US-MIDA-PJM".to_owned()));
+        assert_eq!(placed("groq", Some("us-east-1-bos-1a")).0, None, "Boston is not in Virginia");
         assert_eq!(placed("anthropic", Some("us")), (Some("US".to_owned()), false, 1.2));
         let (.., pue) = placed("openai", Some("no-such-region"));
         assert_eq!(pue, 1.17, "whose building it is, is still known");

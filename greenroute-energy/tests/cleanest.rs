@@ -1,6 +1,7 @@
 //! What the centre makes of typical hours: when work is cleanest, and objectives that lean with the grid.
 
 #![cfg(test)]
+
 use futures_core::future::BoxFuture;
 use greenroute_core::model::{ModelKey, Privacy, Size, Span, Window};
 use greenroute_core::units::Energy;

@@ -119,8 +119,15 @@ impl Client {
             return Err(Error::new(ErrorKind::Config, self.inner.origin.as_str(), message));
         }
         let inner = Arc::make_mut(&mut self.inner);
+        // As it stands there: with `+` for a blank, and `~` escaped.
+        let mut url = inner.base.clone();
+        url.query_pairs_mut().append_pair("", secret.reveal());
+        let redaction = Arc::make_mut(&mut inner.redaction);
+        if let Some(written) = url.query().and_then(|query| query.strip_prefix('=')) {
+            redaction.add(&Secret::new(written));
+        }
+        redaction.add(secret);
         inner.query.push((name, secret.clone()));
-        Arc::make_mut(&mut inner.redaction).add(secret);
         Ok(self)
     }
 

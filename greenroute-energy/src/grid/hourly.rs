@@ -381,6 +381,12 @@ mod tests {
         // In the night of the change of clocks there is no hour that ends at 2.
         let ends = day.iter().filter(|reading| reading.vintage.contains("to 02:00")).count();
         assert_eq!(ends, 0, "{:?}", day.iter().map(|reading| &reading.vintage).collect::<Vec<_>>());
+        // In the night when they go back there are two that end at 1.
+        let from = clock("America/Chicago", 10, 31, 20);
+        let day =
+            HourlyShapes.forecast(&zone("ERCO"), from, from + Duration::from_secs(86_400)).await.unwrap();
+        let ends = day.iter().filter(|reading| reading.vintage.contains("to 01:00")).count();
+        assert_eq!((day.len(), ends), (25, 2));
         let year = HourlyShapes.forecast(&zone("ERCO"), from, from + LONGEST).await.unwrap();
         assert_eq!(year.len(), 366 * 24 + 1);
     }

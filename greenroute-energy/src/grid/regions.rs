@@ -55,6 +55,18 @@ impl CloudRegion {
         found.next().filter(|_| found.next().is_none())
     }
 
+    /// Its own name, and those of the zones in it, as far as clouds have any yet.
+    pub(crate) fn names(&self) -> impl Iterator<Item = String> {
+        let (hyphen, zones) = match self.cloud {
+            "aws" => ("", "abcdef"),
+            "gcp" => ("-", "abcdef"),
+            "azure" => ("-", "123"),
+            _ => ("", ""),
+        };
+        let zones = zones.chars().map(move |zone| format!("{}{hyphen}{zone}", self.name));
+        std::iter::once(self.name.to_owned()).chain(zones)
+    }
+
     fn is_called(&self, name: &str) -> bool {
         let Some(rest) = name.strip_prefix(self.name) else { return false };
         let mut rest = rest.chars();
@@ -150,6 +162,17 @@ mod tests {
             ("westeurope-3", "westeurope"),
         ] {
             assert_eq!(CloudRegion::find(name).map(|region| region.name), Some(region), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_name_is_that_of_one_region() {
+        let mut names = HashSet::new();
+        for region in CloudRegion::all() {
+            for name in region.names() {
+                assert_eq!(CloudRegion::find(&name), Some(region), "{name}");
+                assert!(names.insert(name));
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 use super::HourlyShapes;
 use async_trait::async_trait;
 use greenroute_core::units::Probability;
-use greenroute_core::{Basis, GridIntensity, GridReading, Result, Standing, Zone};
+use greenroute_core::{Basis, Counting, GridIntensity, GridReading, Result, Standing, Zone};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -14,13 +14,21 @@ const DAYS: u16 = 14;
 /// A source whose readings also say where they lie among those that their own zone had of late.
 ///
 /// The last fourteen days' readings of each zone are kept in memory, one per hour. Until three days of them are there,
-/// a zone with an hourly shape is judged by its hours of 2022, and any other zone not at all: what is clean for one
+/// a zone with an hourly shape is judged by its hours of 2022 where the reading counts whole lives as they do, and any
+/// other zone not at all: what is clean for one
 /// grid is dirty for the next, so that there is no threshold for all. A standing that the source gives itself stays.
 #[derive(Debug)]
 pub struct WithStanding<S> {
     source: S,
     days: u16,
-    recent: Mutex<HashMap<(Zone, Basis), BTreeMap<i64, f64>>>,
+    recent: Mutex<HashMap<Kind, BTreeMap<i64, f64>>>,
+}
+
+/// What is compared with each other: where a source counts other emissions than the one before, it is no cleaner.
+type Kind = (Zone, Basis, Counting);
+
+fn kind(reading: &GridReading) -> Kind {
+    (reading.zone.clone(), reading.basis, reading.counting)
 }
 
 impl<S> WithStanding<S> {
@@ -39,7 +47,7 @@ impl<S> WithStanding<S> {
     /// Remembers a reading that came from elsewhere, such as the history that a live source gives at the start.
     pub fn remember(&self, reading: &GridReading, at: SystemTime) {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        let hours = recent.entry((reading.zone.clone(), reading.basis)).or_default();
+        let hours = recent.entry(kind(reading)).or_default();
         hours.insert(hour(at), reading.intensity.value().as_grams_per_kwh());
         // The oldest goes, and not what lies far from now: a clock that jumped must not empty the memory.
         if hours.len() > usize::from(self.days) * 24 {
@@ -53,13 +61,13 @@ impl<S> WithStanding<S> {
         let now = hour(at);
         let since = now.saturating_sub(i64::from(self.days) * 24);
         let values: Vec<f64> = recent
-            .get(&(reading.zone.clone(), reading.basis))
+            .get(&kind(reading))
             .into_iter()
             .flat_map(|hours| hours.range(since..=now).map(|(_, grams)| *grams))
             .collect();
         if values.len() < FEWEST {
-            let average = reading.basis == Basis::Average;
-            return average.then(|| HourlyShapes::standing(&reading.zone, reading.intensity.value()))?;
+            let alike = reading.basis == Basis::Average && reading.counting == Counting::Lifecycle;
+            return alike.then(|| HourlyShapes::standing(&reading.zone, reading.intensity.value()))?;
         }
         let count = |is: fn(&f64, &f64) -> bool| values.iter().filter(|value| is(value, &grams)).count();
         let samples = u32::try_from(values.len()).unwrap_or(u32::MAX);
@@ -98,7 +106,9 @@ impl<S: GridIntensity> GridIntensity for WithStanding<S> {
             return Ok(reading);
         }
         let reading = self.judged(reading, at);
-        self.remember(&reading, at);
+        // Of the hour that it describes: what a source repeats while it fails is one value, and not one for each hour.
+        let of = reading.valid_from.filter(|from| *from <= at).unwrap_or(at);
+        self.remember(&reading, of);
         Ok(reading)
     }
 
@@ -126,7 +136,8 @@ mod tests {
             let grams = CarbonIntensity::from_grams_per_kwh(*self.0.lock().unwrap());
             let exact = Estimate::exact(grams, Method::Reported);
             let reading = GridReading::new(zone.clone(), exact, Basis::Average, "told", "now");
-            Ok(GridReading { valid_until: at.checked_add(HOUR), ..reading })
+            let counting = Counting::Lifecycle;
+            Ok(GridReading { valid_until: at.checked_add(HOUR), counting, ..reading })
         }
 
         async fn forecast(&self, zone: &Zone, from: SystemTime, _to: SystemTime) -> Result<Vec<GridReading>> {
@@ -166,6 +177,52 @@ mod tests {
         let dirty = ask(&grid, "US-TEX-ERCO", start(), 480.0).await.unwrap();
         assert!(clean.cleaner.as_fraction() < 0.05 && dirty.cleaner.as_fraction() > 0.95);
         assert!(clean.of.contains("2022"));
+    }
+
+    #[test]
+    fn what_counts_other_emissions_is_not_compared() {
+        let grid = WithStanding::new(Told::default());
+        let grams = |grams| Estimate::exact(CarbonIntensity::from_grams_per_kwh(grams), Method::Reported);
+        let told = |counting, number, place: &str| GridReading {
+            counting,
+            ..GridReading::new(place.parse().unwrap(), grams(number), Basis::Average, "told", "now")
+        };
+        for n in 0..80_u32 {
+            grid.remember(&told(Counting::Lifecycle, 150.0, "GB"), start() + n * HOUR);
+        }
+        let now = start() + 80 * HOUR;
+        assert!(grid.standing(&told(Counting::Lifecycle, 120.0, "GB"), now).is_some());
+        assert_eq!(
+            grid.standing(&told(Counting::Direct, 120.0, "GB"), now),
+            None,
+            "it was never asked before"
+        );
+        let texas = |counting| grid.standing(&told(counting, 300.0, "US-TEX-ERCO"), now);
+        assert!(texas(Counting::Lifecycle).is_some() && texas(Counting::Direct).is_none());
+    }
+
+    #[tokio::test]
+    async fn an_hour_that_is_told_again_counts_once() {
+        #[derive(Debug)]
+        struct Late(SystemTime);
+
+        #[async_trait]
+        impl GridIntensity for Late {
+            async fn intensity(&self, zone: &Zone, at: SystemTime) -> Result<GridReading> {
+                let told = Told::default().intensity(zone, at).await?;
+                Ok(GridReading { valid_from: Some(self.0), ..told })
+            }
+
+            async fn forecast(&self, _: &Zone, _: SystemTime, _: SystemTime) -> Result<Vec<GridReading>> {
+                Ok(Vec::new())
+            }
+        }
+
+        let grid = WithStanding::new(Late(start()));
+        for n in 0..80_u32 {
+            let told = grid.intensity(&"FR".parse().unwrap(), start() + n * HOUR).await.unwrap();
+            assert_eq!(told.standing, None, "after {n} hours");
+        }
     }
 
     #[tokio::test]

@@ -64,6 +64,34 @@ async fn an_answer_is_kept_for_as_long_as_it_holds() {
     assert_eq!(bench.asked(), 3, "another zone is another question");
 }
 
+#[tokio::test]
+async fn an_answer_asked_for_ahead_of_time_holds_no_longer_for_that() {
+    let bench = Bench::start().await;
+    let end = bench.ask("DE").await.unwrap().valid_until;
+    for minutes in [36, 1, 2] {
+        bench.pass(minutes * MINUTE);
+        let ahead = bench.cached.intensity(&zone("DE"), noon() + 40 * MINUTE).await.unwrap();
+        assert_eq!((ahead.valid_until, bench.asked()), (end, 1));
+    }
+    bench.pass(MINUTE);
+    let next = bench.cached.intensity(&zone("DE"), bench.hand.now() + 3 * MINUTE).await.unwrap();
+    assert_eq!((next.valid_until, bench.asked()), (end.map(|end| end + HOUR), 2));
+    bench.pass(59 * MINUTE);
+    bench.ask("DE").await.unwrap();
+    assert_eq!(bench.asked(), 2, "that it was asked for ahead of time does not shorten its life");
+}
+
+#[tokio::test]
+async fn who_asks_for_the_next_day_every_minute_is_answered_from_what_is_kept() {
+    let bench = Bench::start().await;
+    for _ in 0..29 {
+        let day = bench.cached.forecast(&zone("DE"), bench.hand.now(), bench.hand.now() + 24 * HOUR).await;
+        assert_eq!(day.unwrap().len(), 25);
+        bench.pass(MINUTE);
+    }
+    assert_eq!(bench.asked(), 1);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_who_ask_at_once_share_one_request() {
     let fakes = Fakes::start().await;
@@ -182,6 +210,42 @@ async fn a_server_that_asks_for_a_wait_gets_it_for_every_zone() {
     assert_eq!(bench.asked(), 1);
     bench.pass(SECOND);
     assert!(bench.ask("FR").await.is_ok() && bench.ask("DE").await.is_ok());
+}
+
+/// Answers for Germany when it is told to, and refuses every other zone for ten minutes.
+#[derive(Debug, Default)]
+struct Gated(tokio::sync::Notify, AtomicUsize);
+
+#[async_trait]
+impl GridIntensity for Gated {
+    async fn intensity(&self, zone: &Zone, at: SystemTime) -> Result<GridReading> {
+        self.1.fetch_add(1, Ordering::SeqCst);
+        if zone.as_str() == "DE" {
+            self.0.notified().await;
+            return Fixed(None, AtomicUsize::new(0)).intensity(zone, at).await;
+        }
+        Err(Error::new(ErrorKind::Overloaded, "gated", "later").with_retry_after(600 * SECOND))
+    }
+
+    async fn forecast(&self, _zone: &Zone, _from: SystemTime, _to: SystemTime) -> Result<Vec<GridReading>> {
+        Err(Error::new(ErrorKind::Unsupported, "gated", "no"))
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_was_under_way_does_not_end_the_wait_that_was_asked_for_since() {
+    let gated = Arc::new(Gated::default());
+    let cached = Cached::new(Arc::clone(&gated)).runtime(Arc::new(Hand::new()));
+    let (de, fr, se) = (zone("DE"), zone("FR"), zone("SE"));
+    let slow = cached.intensity(&de, noon());
+    let refused = async {
+        cached.intensity(&fr, noon()).await.unwrap_err();
+        gated.0.notify_one();
+    };
+    let (slow, ()) = futures_util::future::join(slow, refused).await;
+    slow.unwrap();
+    assert_eq!(cached.intensity(&se, noon()).await.unwrap_err().kind(), &ErrorKind::Overloaded);
+    assert_eq!(gated.1.load(Ordering::SeqCst), 2, "it asked to be left alone");
 }
 
 #[tokio::test]

@@ -20,9 +20,14 @@ async fn generation_becomes_an_intensity_with_its_lag_told() {
         (reading.intensity.low().as_grams_per_kwh(), reading.intensity.high().as_grams_per_kwh());
     let least = (15.0 * 410.0 + 20.0 * 7.0 + 5.0 * 740.0) / 40.0 * 0.90;
     let most = (15.0 * 650.0 + 20.0 * 56.0 + 5.0 * 910.0) / 40.0 * 1.15;
+    // The hour that runs ends three hours after the one that is known.
+    let both = |a: f64, b: f64| GRAMS * a.ln().hypot(b.ln()).copysign(a.ln()).exp();
+    let (least, most) = (both(least / GRAMS, 0.719), both(most / GRAMS, 1.391));
     assert!((low - least).abs() < 1e-9 && (high - most).abs() < 1e-9, "{low} {high}");
     let [request] = fakes.asked("eia").try_into().unwrap();
     assert_eq!(request.path, "/v2/electricity/rto/fuel-type-data/data/");
+    let forty_minutes = Duration::from_secs(2400);
+    assert_eq!(reading.valid_until, Some(noon() + forty_minutes), "then it is an hour older");
     assert_eq!(request.query["start"], "2026-11-18T12");
     assert_eq!((request.query["end"].as_str(), request.query["offset"].as_str()), ("2026-11-21T12", "0"));
     assert_eq!(request.query["facets[respondent][]"], "ERCO");
@@ -109,6 +114,14 @@ async fn a_wrong_key_is_one_although_the_gateway_says_403_and_is_never_shown() {
     fakes.server.reply_with("eia", Reply::json(403, limited).header("retry-after", "90"));
     let error = fakes.eia().intensity(&zone("US-TEX-ERCO"), noon()).await.unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::RateLimited { after: Some(Duration::from_secs(90)) });
+}
+
+#[tokio::test]
+async fn an_address_that_is_gone_is_a_fault_and_no_unknown_zone() {
+    let fakes = Fakes::start().await;
+    fakes.server.reply_with("eia", Reply::json(404, json!({"error": "Not found.", "code": 404})));
+    let error = fakes.eia().intensity(&zone("US-TEX-ERCO"), noon()).await.unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::Server, "{error}");
 }
 
 #[tokio::test]

@@ -96,6 +96,22 @@ async fn the_day_before_is_read_from_history() {
 }
 
 #[tokio::test]
+async fn an_hour_that_is_over_is_less_sure_the_longer_ago_it_was() {
+    let fakes = Fakes::start().await;
+    let mut bands = Vec::new();
+    for hour in [12, 11, 9, 7] {
+        let time = format!("2026-11-21T{hour:02}:00:00Z");
+        let body = json!({"zone": "DE", "carbonIntensity": 300, "datetime": time});
+        fakes.server.reply_with("electricity_maps", Reply::json(200, body));
+        let intensity = fakes.maps().intensity(&zone("DE"), noon()).await.unwrap().intensity;
+        bands.push((intensity.low().as_grams_per_kwh(), intensity.high().as_grams_per_kwh()));
+    }
+    assert!((bands[0].0 - 255.0).abs() < 1e-9 && (bands[0].1 - 348.0).abs() < 1e-9, "{bands:?}");
+    assert!(bands.windows(2).all(|pair| pair[1].0 < pair[0].0 && pair[0].1 < pair[1].1), "{bands:?}");
+    assert!(bands[3].0 < 300.0 * 0.614 && 300.0 * 1.635 < bands[3].1, "{bands:?}");
+}
+
+#[tokio::test]
 async fn a_forecast_is_cut_to_the_span_and_told_apart_from_a_plan_without_one() {
     let fakes = Fakes::start().await;
     fakes.world.set("DE", noon() + 2 * HOUR, Some(200.0));

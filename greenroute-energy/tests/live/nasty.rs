@@ -89,6 +89,31 @@ async fn redirects_are_not_followed_and_endless_answers_not_read() {
     }
 }
 
+/// A gzip that unpacks to so many times 64 KiB of blanks, and does not end.
+fn blanks(times: usize) -> Vec<u8> {
+    const HEAD: [u8; 10] = [31, 139, 8, 0, 0, 0, 0, 0, 0, 3];
+    const BLOCK: [u8; 15] = [236, 193, 129, 0, 0, 0, 0, 128, 32, 149, 253, 41, 23, 169, 10];
+    const FLUSH: [u8; 6] = [106, 0, 0, 0, 255, 255];
+    let block = [BLOCK.as_slice(), &[0; 63], &FLUSH].concat();
+    [HEAD.as_slice(), &block.repeat(times)].concat()
+}
+
+#[tokio::test]
+async fn a_small_answer_that_unpacks_to_a_large_one_is_not_unpacked() {
+    let fakes = Fakes::start().await;
+    // A gigabyte in a megabyte and a half.
+    let bomb = blanks(16_384);
+    let begun = std::time::Instant::now();
+    for status in [200, 500] {
+        let reply = Reply::raw(status, "application/json", bomb.clone()).header("content-encoding", "gzip");
+        fakes.server.reply_with("electricity_maps", reply);
+        let error = ask(&fakes, "electricity_maps", "DE").await.unwrap_err();
+        assert!(error.message().len() < 600, "{error}");
+        assert_eq!(error.message().contains("larger than 8388608 bytes"), status == 200, "{error}");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
 #[tokio::test]
 async fn numbers_that_no_grid_has_name_their_field() {
     let fakes = Fakes::start().await;

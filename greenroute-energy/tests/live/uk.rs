@@ -1,5 +1,6 @@
 use crate::world::{Fakes, HOUR, MINUTE, Wishes, noon, quick, zone};
 use greenroute_core::{Counting, ErrorKind, GridIntensity, Method};
+use greenroute_energy::grid::Chain;
 use greenroute_energy::grid::live::CarbonIntensityUk;
 use greenroute_testkit::{Reply, grids};
 use serde_json::json;
@@ -87,11 +88,37 @@ async fn recorded_answers_are_read() {
     assert_eq!(reading.vintage, "half hour from 2018-01-20T12:00:00Z");
     let error = grids::recorded("uk_error");
     fakes.server.reply_with("carbon_intensity_uk", Reply { status: 400, ..error.clone() });
-    let refused = fakes.uk().intensity(&zone("GB"), at).await.unwrap_err();
-    assert_eq!((refused.kind(), refused.message()), (&ErrorKind::Unsupported, "zone GB: HTTP 400: string"));
+    let refused = fakes.uk().intensity(&zone("GB-SOUTH"), at).await.unwrap_err();
+    assert_eq!(
+        (refused.kind(), refused.message()),
+        (&ErrorKind::Unsupported, "zone GB-SOUTH: HTTP 400: string")
+    );
     fakes.server.reply_with("carbon_intensity_uk", error);
     let said_as_success = fakes.uk().intensity(&zone("GB"), at).await.unwrap_err();
     assert_eq!(said_as_success.message(), "string");
+}
+
+#[tokio::test]
+async fn great_britain_is_surely_known_so_that_its_loss_is_told() {
+    let fakes = Fakes::start().await;
+    let gone = Reply::json(404, json!({"error": {"code": "404 Not Found", "message": "no such path"}}));
+    fakes.server.reply_with("carbon_intensity_uk", gone);
+    let chain = Chain::bundled().with_first_where_known(fakes.uk());
+    let year = chain.intensity(&zone("GB"), noon()).await.unwrap();
+    assert_eq!(year.passed_over, ["uk carbon intensity: HTTP 404: no such path"]);
+    let elsewhere = chain.intensity(&zone("FR"), noon()).await.unwrap();
+    assert!(elsewhere.passed_over.is_empty());
+}
+
+#[tokio::test]
+async fn a_half_hour_that_is_over_is_less_sure() {
+    let fakes = Fakes::start().await;
+    let half_hour = json!({"data": [{"from": "2026-11-21T11:00Z", "to": "2026-11-21T11:30Z",
+        "intensity": {"forecast": 200, "actual": 200}}]});
+    fakes.server.reply_with("carbon_intensity_uk", Reply::json(200, half_hour));
+    let late = fakes.uk().intensity(&zone("GB"), noon()).await.unwrap();
+    assert!(late.intensity.low().as_grams_per_kwh() < 180.0, "{late:?}");
+    assert!(late.intensity.high().as_grams_per_kwh() > 226.0, "{late:?}");
 }
 
 #[tokio::test]

@@ -47,6 +47,12 @@ async fn a_token_is_renewed_before_it_ends_and_once_after_it_was_refused() {
     fakes.server.reply_with("watttime", Reply::json(200, json!({"token": "good-for-nothing"})));
     fakes.server.reply_with("watttime", reply);
     assert_eq!(ask().await.unwrap_err().kind(), &ErrorKind::Authentication, "and not another");
+    let asked = fakes.asked("watttime").len();
+    let again = ask().await.unwrap_err();
+    assert_eq!((again.kind(), again.retry_after()), (&ErrorKind::Authentication, Some(MINUTE)));
+    assert_eq!(fakes.asked("watttime").len(), asked, "whom new tokens do not help does not ask for more");
+    hand.pass(MINUTE);
+    ask().await.unwrap();
 }
 
 #[tokio::test]
@@ -88,6 +94,23 @@ async fn the_limit_of_logins_is_told_as_one() {
     fakes.watt_time.limit_logins(0);
     let error = fakes.watt_time(&Hand::new()).marginal(&zone(CALIFORNIA), noon()).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::RateLimited { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn who_is_to_wait_with_the_next_login_waits() {
+    let fakes = Fakes::start().await;
+    let hand = Hand::new();
+    let source = fakes.watt_time(&hand);
+    let limited = Reply::json(429, json!({"error": "too many"})).header("retry-after", "300");
+    fakes.server.reply_with("watttime", limited);
+    for _ in 0..5 {
+        let error = source.marginal(&zone(CALIFORNIA), noon()).await.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::RateLimited { .. }), "{error}");
+        hand.pass(59 * Duration::from_secs(1));
+    }
+    assert_eq!(fakes.asked("watttime").len(), 1);
+    hand.pass(5 * Duration::from_secs(1));
+    source.marginal(&zone(CALIFORNIA), noon()).await.unwrap();
 }
 
 #[tokio::test]
@@ -139,6 +162,15 @@ async fn the_past_and_what_is_to_come_are_read_too() {
     let ahead = source.marginal_forecast(&zone, noon(), noon() + HOUR).await.unwrap();
     assert_eq!(ahead.len(), 12);
     assert!(ahead.iter().all(|point| point.0.estimated && point.0.basis == Basis::Marginal));
+}
+
+#[tokio::test]
+async fn clocks_that_differ_a_little_are_no_question_of_the_past() {
+    let fakes = Fakes::start().await;
+    let source = fakes.watt_time(&Hand::new());
+    let reading = source.marginal(&zone(CALIFORNIA), noon() - Duration::from_secs(5)).await.unwrap().0;
+    assert_eq!(reading.vintage, "5 min from 2026-11-21T12:20:00Z");
+    assert!(fakes.asked("watttime").iter().all(|request| request.path != "/v3/historical"));
 }
 
 #[tokio::test]

@@ -136,6 +136,15 @@ async fn a_key_in_the_query_reaches_the_server_and_no_error() {
 }
 
 #[tokio::test]
+async fn a_key_is_also_found_as_a_form_writes_it() {
+    let server = Server::saying(answer("403 X", "", "no: /v1/x?api_key=sk-canary%7E4711+*0815")).await;
+    let client = Client::new("acme", &server.url, Timeouts::default()).unwrap();
+    let client = client.secret_query("api_key", &Secret::new("sk-canary~4711 *0815")).unwrap();
+    assert_mute(&client.get("x").send().await.unwrap_err(), "api_key=[secret]");
+    assert!(server.requests()[0].starts_with("GET /v1/x?api_key=sk-canary%7E4711+*0815 HTTP/1.1\r\n"));
+}
+
+#[tokio::test]
 async fn a_password_reaches_the_server_and_no_error() {
     let echo = "sk-canary/4711\"+= YWNtZTpzay1jYW5hcnkvNDcxMSIrPQ==";
     let server = Server::saying(answer("401 X", "", echo)).await;

@@ -1,11 +1,12 @@
-//! How far a live number may be off and how long it holds, from `data/grid/live.csv`.
+//! How far a live number may be off and how long it holds, from `data/grid/live.csv` and `ageing.csv`.
 
 use crate::table::{number, rows};
 use greenroute_core::units::CarbonIntensity;
-use greenroute_core::{Counting, Estimate, Method};
+use greenroute_core::{Counting, Estimate, Method, Spread};
 use std::time::Duration;
 
 const TABLE: &str = include_str!("../../../data/grid/live.csv");
+const AGEING: &str = include_str!("../../../data/grid/ageing.csv");
 
 /// A grid whose plants emit nothing still has 26 g/kWh of hydro and wind by their whole life: the upper end of a
 /// number that counts stacks only lies at least so much above it.
@@ -62,6 +63,30 @@ impl Band {
     }
 }
 
+/// What is known of an hour, taken for the one so many hours later: grids move on.
+pub(super) fn aged(estimate: Estimate<CarbonIntensity>, hours: u64) -> Estimate<CarbonIntensity> {
+    if hours == 0 {
+        return estimate;
+    }
+    let (low, high) = ageing(hours);
+    if estimate.low().as_grams_per_kwh() <= 0.0 {
+        return Band { low, high, ..Band::of("kept") }.widen(estimate);
+    }
+    Estimate::with_spread(estimate.value(), estimate.spread().and(Spread::of(low, high)), estimate.method())
+}
+
+/// The row of so many hours, or the widest.
+fn ageing(hours: u64) -> (f64, f64) {
+    let ends = |row: &[&str]| Some((number(row, 1)?, number(row, 2)?));
+    let exact = rows(AGEING).find(|row| row.first().and_then(|cell| cell.parse().ok()) == Some(hours));
+    let widest = || {
+        rows(AGEING)
+            .filter_map(|row| ends(&row))
+            .fold((0.5, 2.0), |(low, high), row| (f64::min(low, row.0), f64::max(high, row.1)))
+    };
+    exact.and_then(|row| ends(&row)).unwrap_or_else(widest)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +99,27 @@ mod tests {
             let band = Band::of(name);
             assert!((0.3..1.0).contains(&band.low) && (1.0..3.0).contains(&band.high), "{name}: {band:?}");
             assert!(band.oldest >= Duration::from_secs(3600), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_older_is_less_sure() {
+        let grams = CarbonIntensity::from_grams_per_kwh;
+        let fresh = Estimate::scaled(grams(300.0), 0.9, 1.15, Method::Reported);
+        assert_eq!(aged(fresh, 0), fresh);
+        let mut last = fresh;
+        for hours in [1, 2, 3, 4, 5, 6, 7] {
+            let older = aged(fresh, hours);
+            assert!(older.low() < last.low() && last.high() < older.high(), "{hours}: {older:?}");
+            last = older;
+        }
+        assert!(aged(fresh, 24).high() < last.high(), "the next day is more like this one than its night");
+        assert_eq!(aged(fresh, 1000), last);
+        let zero = Estimate::banded(grams(0.0), grams(0.0), grams(26.0), Method::Reported);
+        assert!(aged(zero, 3).high() > zero.high() && aged(zero, 3).low() == grams(0.0));
+        for row in rows(AGEING) {
+            let (low, high) = ageing(row[0].parse().unwrap());
+            assert!((0.3..1.0).contains(&low) && (1.0..3.0).contains(&high) && row.len() == 3, "{row:?}");
         }
     }
 

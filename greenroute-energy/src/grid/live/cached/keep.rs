@@ -1,6 +1,6 @@
 //! What was answered, what failed and what is being asked, each by zone.
 
-use super::super::band::Band;
+use super::super::band::{Band, aged};
 use super::super::clock::Clock;
 use super::backoff::{Concern, Failing};
 use futures_util::FutureExt;
@@ -22,6 +22,7 @@ const MOST: usize = 2000;
 /// How long an asker waits for one source where the request goes on without it: a call waits ten seconds for all
 /// zones and sources together.
 const PATIENCE: Duration = Duration::from_secs(3);
+const HOUR: u64 = 3600;
 /// What is asked for a time this near is asked for now.
 const NOW: Duration = Duration::from_secs(300);
 
@@ -46,6 +47,15 @@ impl Span {
         let early = self.0.duration_since(other.0).unwrap_or_default();
         let forwards = other.0 < other.1 || other == Self::NOW;
         forwards && early <= NOW && other.1 <= self.1
+    }
+
+    /// Up to the next full hour, so that who asks for the next day again and again asks for the same.
+    pub(super) fn to_full_hour(self) -> Self {
+        let since = self.1.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        let end = since.div_ceil(HOUR).checked_mul(HOUR).map(Duration::from_secs);
+        let end = end.and_then(|end| SystemTime::UNIX_EPOCH.checked_add(end));
+        // What is no span stays none, and is refused as such.
+        Self(self.0, end.filter(|_| self.0 < self.1).unwrap_or(self.1))
     }
 }
 
@@ -93,16 +103,15 @@ impl Keep {
         Self { clock, oldest, state: Mutex::default() }
     }
 
-    /// What is kept, or what `ask` brings, or the old answer where neither is to be had. `at` is the time that the
-    /// answer is for.
+    /// What is kept, or what `ask` brings for `asked`, which holds `span`, or the old answer where neither is to be had.
     pub(super) async fn get(
         self: &Arc<Self>,
         key: Key,
         span: Span,
-        at: SystemTime,
+        asked: Span,
         ask: impl Future<Output = Result<Vec<GridReading>>> + Send + 'static,
     ) -> Result<Vec<GridReading>> {
-        let error = match self.enter(&key, span, at, ask) {
+        let error = match self.enter(&key, span, asked, ask) {
             Entered::Kept(readings) => return Ok(readings),
             Entered::Blocked(error) => error,
             Entered::Waiting(flight) => match self.patiently(&key, flight).await {
@@ -110,7 +119,7 @@ impl Keep {
                 Err(error) => copied(&error),
             },
         };
-        self.old(&key, span, at, &error).ok_or(error)
+        self.old(&key, span, &error).ok_or(error)
     }
 
     /// What `ask` brings for a time that is not now: it is not kept, but a source that is left alone is left alone.
@@ -162,7 +171,7 @@ impl Keep {
         self: &Arc<Self>,
         key: &Key,
         span: Span,
-        at: SystemTime,
+        asked: Span,
         ask: impl Future<Output = Result<Vec<GridReading>>> + Send + 'static,
     ) -> Entered {
         let now = self.clock.elapsed();
@@ -172,7 +181,9 @@ impl Keep {
             if !left.is_zero() && kept.span.covers(span) {
                 let mut readings = within(&kept.readings, span);
                 if !key.ahead {
-                    readings.iter_mut().for_each(|reading| reading.valid_until = at.checked_add(left));
+                    // From now on, and not from the time asked for: that may be the end of what is kept.
+                    let until = self.clock.now().checked_add(left);
+                    readings.iter_mut().for_each(|reading| reading.valid_until = until);
                 }
                 return Entered::Kept(readings);
             }
@@ -189,11 +200,11 @@ impl Keep {
         let (keep, landing) = (Arc::clone(self), key.clone());
         let flight = async move {
             let outcome = ask.await.map_err(Arc::new);
-            keep.land(landing, span, at, &outcome);
+            keep.land(landing, asked, &outcome);
             outcome
         };
         let flight = flight.boxed().shared();
-        slot.flight = flight.downgrade().map(|weak| (span, weak));
+        slot.flight = flight.downgrade().map(|weak| (asked, weak));
         drop(state);
         if let Some(runtime) = self.clock.runtime() {
             // It lands also where everybody gave up: what was learnt of the source is not to be lost.
@@ -202,18 +213,19 @@ impl Keep {
         Entered::Waiting(flight)
     }
 
-    fn land(&self, key: Key, span: Span, at: SystemTime, outcome: &Outcome) {
+    fn land(&self, key: Key, span: Span, outcome: &Outcome) {
         let now = self.clock.elapsed();
         let mut state = self.locked();
         match outcome {
             Ok(readings) => {
-                state.failing = None;
+                // An answer that was under way when another zone failed is no reason to ask sooner than was agreed.
+                state.failing.take_if(|failing| failing.left(now).is_none());
                 let until = readings.iter().filter_map(|reading| reading.valid_until).min();
                 let life = match (key.ahead, until) {
                     (true, _) => FORECAST,
                     (false, None) => LONGEST,
                     (false, Some(until)) => {
-                        until.duration_since(at).unwrap_or_default().clamp(SHORTEST, LONGEST)
+                        until.duration_since(self.clock.now()).unwrap_or_default().clamp(SHORTEST, LONGEST)
                     }
                 };
                 let kept = Kept { readings: readings.clone(), span, since: now, life };
@@ -230,7 +242,7 @@ impl Keep {
     }
 
     /// The last answer, where it is young enough, saying why there is no newer one.
-    fn old(&self, key: &Key, span: Span, at: SystemTime, error: &Error) -> Option<Vec<GridReading>> {
+    fn old(&self, key: &Key, span: Span, error: &Error) -> Option<Vec<GridReading>> {
         let now = self.clock.elapsed();
         let state = self.locked();
         let kept = state.slots.get(key)?.kept.as_ref()?;
@@ -240,7 +252,7 @@ impl Keep {
             return None;
         }
         let again = error.retry_after().unwrap_or_default().clamp(SHORTEST, LONGEST);
-        let band = Band::of("kept");
+        let (band, hours) = (Band::of("kept"), age.as_secs().div_ceil(HOUR).max(1));
         let told = format!(
             "{}: {}; what it said {} min ago is used",
             error.origin(),
@@ -249,10 +261,12 @@ impl Keep {
         );
         let mut readings = within(&kept.readings, span);
         for reading in &mut readings {
-            reading.intensity = band.widen(reading.intensity).at_best(Method::Modelled);
+            let intensity =
+                if key.ahead { band.widen(reading.intensity) } else { aged(reading.intensity, hours) };
+            reading.intensity = intensity.at_best(Method::Modelled);
             reading.passed_over.push(told.clone().into());
             if !key.ahead {
-                reading.valid_until = at.checked_add(again);
+                reading.valid_until = self.clock.now().checked_add(again);
             }
         }
         Some(readings)

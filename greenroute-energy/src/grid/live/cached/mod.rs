@@ -15,7 +15,8 @@ use std::time::{Duration, SystemTime};
 /// Keeps what a source said for as long as it holds, and spares a source that fails.
 ///
 /// * One zone is asked for once at a time: whoever asks meanwhile waits for the same answer.
-/// * An answer is kept until its `valid_until`, from 30 seconds up to an hour.
+/// * An answer is kept until its `valid_until`, from 30 seconds up to an hour; who asks a little ahead of time is given it
+///   with the end that it has. Forecasts are kept for half an hour, and asked for up to the next full hour.
 /// * After a failure the zone is left alone for 30 seconds, doubling up to an hour, or for as long as the server asks.
 ///   Where the failure is of the whole source (a lost connection, a limit, a time-out), so is every other zone; where
 ///   the key is refused, every zone too, unless others are still answered with it.
@@ -71,12 +72,29 @@ impl<S: Send + Sync + 'static> Cached<S> {
         let asked = ask(Arc::clone(&self.source), zone.clone());
         let asked = async move { asked.await.map(|reading| vec![reading]) };
         let readings = if self.keep.is_now(at) {
-            self.keep.get(key, Span::NOW, at, asked).await?
+            self.keep.get(key, Span::NOW, Span::NOW, asked).await?
         } else {
             self.keep.pass(&key, asked).await?
         };
         let none = || Error::new(ErrorKind::Internal, "cached grid", format!("zone {zone} has no number"));
         readings.into_iter().next().ok_or_else(none)
+    }
+
+    /// A forecast, by what asks the source for it up to a time.
+    async fn ahead<F>(
+        &self,
+        marginal: bool,
+        zone: &Zone,
+        span: Span,
+        ask: impl FnOnce(Arc<S>, Zone, SystemTime) -> F + Send,
+    ) -> Result<Vec<GridReading>>
+    where
+        F: Future<Output = Result<Vec<GridReading>>> + Send + 'static,
+    {
+        let key = Key { marginal, ahead: true, zone: zone.clone() };
+        let wide = span.to_full_hour();
+        let asked = ask(Arc::clone(&self.source), zone.clone(), wide.1);
+        self.keep.get(key, span, wide, asked).await
     }
 }
 
@@ -88,10 +106,8 @@ impl<S: GridIntensity> GridIntensity for Cached<S> {
     }
 
     async fn forecast(&self, zone: &Zone, from: SystemTime, to: SystemTime) -> Result<Vec<GridReading>> {
-        let key = Key { marginal: false, ahead: true, zone: zone.clone() };
-        let (source, asked) = (Arc::clone(&self.source), zone.clone());
-        let ask = async move { source.forecast(&asked, from, to).await };
-        self.keep.get(key, Span(from, to), from, ask).await
+        let ask = move |source: Arc<S>, zone: Zone, to| async move { source.forecast(&zone, from, to).await };
+        self.ahead(false, zone, Span(from, to), ask).await
     }
 }
 
@@ -111,13 +127,11 @@ impl<S: MarginalIntensity> MarginalIntensity for Cached<S> {
         from: SystemTime,
         to: SystemTime,
     ) -> Result<Vec<MarginalReading>> {
-        let key = Key { marginal: true, ahead: true, zone: zone.clone() };
-        let (source, asked) = (Arc::clone(&self.source), zone.clone());
-        let ask = async move {
-            let readings = source.marginal_forecast(&asked, from, to).await?;
+        let ask = move |source: Arc<S>, zone: Zone, to| async move {
+            let readings = source.marginal_forecast(&zone, from, to).await?;
             Ok(readings.into_iter().map(|reading| reading.0).collect())
         };
-        let readings = self.keep.get(key, Span(from, to), from, ask).await?;
+        let readings = self.ahead(true, zone, Span(from, to), ask).await?;
         Ok(readings.into_iter().map(MarginalReading).collect())
     }
 }

@@ -49,7 +49,8 @@ fn classify(failure: &Failure<'_>) -> Option<Classified> {
     let kind = match failure.code().as_deref() {
         Some(code) if code.starts_with("API_KEY_") => ErrorKind::Authentication,
         Some("OVER_RATE_LIMIT") => ErrorKind::RateLimited { after: None },
-        _ if failure.status == 404 => ErrorKind::Unsupported,
+        // Its zones are known here: what it does not find is its own address.
+        _ if failure.status == 404 => ErrorKind::Server,
         _ => return None,
     };
     Some(Classified { kind, ..failure.by_status() })

@@ -4,7 +4,7 @@ mod wire;
 
 pub use builder::EiaBuilder;
 
-use super::band::Band;
+use super::band::{Band, aged};
 use super::check::{Said, floor, written};
 use crate::table::rows;
 use async_trait::async_trait;
@@ -21,6 +21,8 @@ pub(super) const SAID: Said = Said("eia");
 const ZONES: &str = include_str!("../../../../data/grid/eia_zones.csv");
 const HOUR: u64 = 3600;
 const DAY: Duration = Duration::from_secs(24 * HOUR);
+/// However late it is, it is not asked more often.
+const SOONEST: Duration = Duration::from_secs(300);
 /// How many days back are asked for: fuels are often reported a day late.
 const DAYS: u32 = 3;
 /// The most rows that it gives at once, and the most pages that are read: a day has a few hundred rows.
@@ -120,7 +122,7 @@ fn hour(time: SystemTime) -> String {
 
 #[async_trait]
 impl GridIntensity for Eia {
-    /// The newest complete hour that ended by `at`, or the hour of `at` a day or two before.
+    /// The newest complete hour that ended by `at`, less sure the longer ago that is, or the hour of `at` a day or two before.
     async fn intensity(&self, zone: &Zone, at: SystemTime) -> Result<GridReading> {
         SAID.askable(at)?;
         let (code, name) = respondent(zone)?;
@@ -128,9 +130,9 @@ impl GridIntensity for Eia {
         let mut band = Band::of("eia");
         let mut chosen = newest(&hours, at - band.oldest).filter(|chosen| chosen.complete);
         let late = chosen.is_none();
+        let ends = floor(at, HOUR) + Duration::from_secs(HOUR);
         if late {
             // Days resemble each other more than the hours of one day do.
-            let ends = floor(at, HOUR) + Duration::from_secs(HOUR);
             let before = (1..DAYS).map(|days| ends - days * DAY);
             chosen = before
                 .filter_map(|ended| exactly(&hours, ended))
@@ -146,14 +148,17 @@ impl GridIntensity for Eia {
         let grams = |grams: f64| CarbonIntensity::try_from_grams_per_kwh(grams).unwrap_or(value);
         let factors = Estimate::banded(grams(mix.low), value, grams(mix.high), Method::Modelled);
         let lag = at.duration_since(chosen.ended).unwrap_or_default().as_secs().div_ceil(60);
+        // The hour that runs at `at` is so many hours after the one that is known.
+        let hours = ends.duration_since(chosen.ended).unwrap_or_default().as_secs() / HOUR;
+        let left = ends.duration_since(at).unwrap_or_default();
         let of = if late { "the same hour on the last day that is known, " } else { "" };
         Ok(GridReading {
-            valid_until: Some(at + band.holds),
+            valid_until: Some(at + left.clamp(SOONEST, band.holds)),
             counting: Counting::Lifecycle,
             estimated: late || !chosen.complete || mix.guessed,
             ..GridReading::new(
                 zone.clone(),
-                band.widen(factors),
+                aged(band.widen(factors), hours),
                 Basis::Average,
                 format!("EIA-930 generation of {name} with IPCC 2014 factors"),
                 format!("{of}hour to {}, {lag} min before it was read", written(chosen.ended)),

@@ -3,7 +3,7 @@ mod wire;
 
 pub use builder::{ElectricityMapsBuilder, EmissionFactors};
 
-use super::band::Band;
+use super::band::{Band, aged};
 use super::check::{Said, written};
 use async_trait::async_trait;
 use greenroute_core::{Basis, Counting, ErrorKind, GridIntensity, GridReading, Method, Result, Zone};
@@ -148,7 +148,7 @@ impl ElectricityMaps {
 
 #[async_trait]
 impl GridIntensity for ElectricityMaps {
-    /// The hour that runs at `at`: the latest that is known, or one of the 24 before it.
+    /// The hour that runs at `at`: the latest that is known, less sure the longer ago it was, or one of the 24 before.
     async fn intensity(&self, zone: &Zone, at: SystemTime) -> Result<GridReading> {
         SAID.askable(at)?;
         let latest: Point = self.ask("latest", zone, |request| request).await?;
@@ -161,6 +161,8 @@ impl GridIntensity for ElectricityMaps {
             return self.past(zone, at).await;
         }
         SAID.near("datetime", from, at, band.oldest, SKEW)?;
+        let hours = at.duration_since(from).unwrap_or_default().as_secs() / HOUR.as_secs();
+        reading.intensity = aged(reading.intensity, hours);
         let ends = (from + HOUR).duration_since(at).unwrap_or_default();
         reading.valid_until = Some(at + ends.clamp(SOONEST, band.holds));
         Ok(reading)

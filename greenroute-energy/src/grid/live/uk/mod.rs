@@ -3,10 +3,10 @@ mod wire;
 
 pub use builder::CarbonIntensityUkBuilder;
 
-use super::band::Band;
+use super::band::{Band, aged};
 use super::check::{Said, floor, written};
 use async_trait::async_trait;
-use greenroute_core::{Basis, Counting, GridIntensity, GridReading, Method, Result, Zone};
+use greenroute_core::{Basis, Counting, Error, ErrorKind, GridIntensity, GridReading, Method, Result, Zone};
 use greenroute_http::Client;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -55,7 +55,14 @@ impl CarbonIntensityUk {
 
     async fn ask<T: DeserializeOwned>(&self, zone: &Zone, path: &str) -> Result<T> {
         let answer = async { self.client.get(path).send().await?.json::<Data<T>>().await };
-        answer.await.map(|answer| answer.data).map_err(|error| SAID.about(zone, error))
+        answer.await.map(|answer| answer.data).map_err(|error| {
+            // It surely knows Great Britain: then it is its own address that is not found.
+            if *error.kind() == ErrorKind::Unsupported && self.place(zone).is_ok_and(|place| place.is_none())
+            {
+                return Error::new(ErrorKind::Server, SAID.0, error.message()).with_source(error);
+            }
+            SAID.about(zone, error)
+        })
     }
 
     async fn now(&self, zone: &Zone) -> Result<Vec<HalfHour>> {
@@ -159,7 +166,12 @@ impl GridIntensity for CarbonIntensityUk {
         let band = Band::of("uk");
         let late = at >= to && at.duration_since(from).is_ok_and(|age| age <= band.oldest);
         let mut reading = if half_hour.holds(at)? || late {
-            half_hour.reading(zone, false)?
+            let mut reading = half_hour.reading(zone, false)?;
+            if late {
+                let hours = at.duration_since(to).unwrap_or_default().as_secs().div_ceil(3600).max(1);
+                reading.intensity = aged(reading.intensity, hours);
+            }
+            reading
         } else {
             let half_hours = self.ahead(zone, at, at).await?;
             let found = half_hours.iter().find(|half_hour| half_hour.holds(at).unwrap_or(false));

@@ -28,6 +28,8 @@ const UNITS: &str = "lbs_co2_per_mwh";
 const SIGNAL: &str = "co2_moer";
 /// Beside now: a point of the past, asked for by its time.
 const STEP: Duration = Duration::from_secs(300);
+/// Five minutes that begin so soon have begun by the service's clock.
+const SKEW: Duration = Duration::from_secs(60);
 
 /// Marginal intensities by [WattTime](https://watttime.org): what one more kilowatt-hour causes, by its API of version
 /// 3. They are never averages of a zone: this is a [`MarginalIntensity`] and no
@@ -167,7 +169,7 @@ impl MarginalIntensity for WattTime {
         let Some((from, period, reading)) = now.into_iter().next() else {
             return Err(SAID.nothing("data", format!("is empty for {zone}")));
         };
-        let past = from > at;
+        let past = from.duration_since(at).is_ok_and(|ahead| ahead > SKEW);
         let (from, period, mut reading) = if past {
             let start = floor(at, STEP.as_secs());
             let span =
@@ -178,7 +180,7 @@ impl MarginalIntensity for WattTime {
         } else {
             (from, period, reading)
         };
-        SAID.near("point_time", from, at, band.oldest, Duration::ZERO)?;
+        SAID.near("point_time", from, at, band.oldest, SKEW)?;
         let ends = (from + period).duration_since(at).unwrap_or_default();
         reading.valid_until = Some(at + ends.clamp(Duration::from_secs(60), band.holds));
         Ok(MarginalReading(reading))

@@ -10,8 +10,10 @@ use std::time::Duration;
 
 /// A token is good for 30 minutes; it is renewed before, so that none ends on its way.
 const GOOD_FOR: Duration = Duration::from_secs(27 * 60);
-/// Logging in is limited to 100 in five minutes for the whole account. Who was refused does not try again so soon.
+/// Logging in is limited to 100 in five minutes for the whole account. Who was refused does not try again so soon, nor
+/// before the server wants it, of which no more than a day is believed.
 const PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_ASKED: Duration = Duration::from_secs(24 * 3600);
 
 /// An account, with the token of its last login. Concurrent askers share one login.
 pub(super) struct Session {
@@ -28,7 +30,17 @@ struct State {
     /// A client that sends the token, and when it was made.
     keyed: Option<(Client, Duration)>,
     number: u64,
+    /// What was said when nobody was let in, and until when nobody tries again.
     refused: Option<(Error, Duration)>,
+}
+
+impl State {
+    fn refuse(&mut self, what: &str, error: &Error, now: Duration) {
+        let asked = error.retry_after().unwrap_or_default().min(LONGEST_ASKED);
+        let copy = Error::new(error.kind().clone(), SAID.0, format!("{what}: {}", error.message()));
+        self.refused = Some((copy, now + PAUSE.max(asked)));
+        self.keyed = None;
+    }
 }
 
 impl Session {
@@ -50,7 +62,14 @@ impl Session {
         match first {
             Err(error) if *error.kind() == ErrorKind::Authentication => {
                 let (client, _) = self.keyed(Some(number)).await?;
-                send(request(&client)).await
+                let second = send(request(&client)).await;
+                if let Err(error) = &second
+                    && *error.kind() == ErrorKind::Authentication
+                {
+                    // A new token is no better: another login would be in vain.
+                    self.state.lock().await.refuse("with a new token", error, self.clock.elapsed());
+                }
+                second
             }
             other => other,
         }
@@ -67,12 +86,11 @@ impl Session {
             return Ok((client.clone(), state.number));
         }
         state.keyed = None;
-        if let Some((error, since)) = &state.refused
-            && now.saturating_sub(*since) < PAUSE
+        if let Some((error, until)) = &state.refused
+            && now < *until
         {
-            let left = PAUSE.saturating_sub(now.saturating_sub(*since));
             let again = Error::new(error.kind().clone(), error.origin(), error.message());
-            return Err(again.with_retry_after(error.retry_after().unwrap_or_default().max(left)));
+            return Err(again.with_retry_after(until.saturating_sub(now)));
         }
         match self.log_in().await {
             Ok(client) => {
@@ -82,12 +100,7 @@ impl Session {
                 Ok((client, state.number))
             }
             Err(error) => {
-                let told = format!("login: {}", error.message());
-                let mut copy = Error::new(error.kind().clone(), SAID.0, told.as_str());
-                if let Some(after) = error.retry_after() {
-                    copy = copy.with_retry_after(after);
-                }
-                state.refused = Some((copy, now));
+                state.refuse("login", &error, self.clock.elapsed());
                 Err(error)
             }
         }
