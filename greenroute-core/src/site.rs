@@ -79,6 +79,7 @@ impl Sites {
     #[must_use]
     pub fn with_own_zone(mut self, zone: Zone) -> Self {
         self.local.zone = Some(zone);
+        self.local.zone_assumed = false;
         self
     }
 
@@ -184,6 +185,13 @@ mod tests {
             found(&card("house", None, Privacy::Local), Some("eu-west-4")),
             (1.0, zone("FR"), false, None)
         );
+    }
+
+    #[test]
+    fn a_zone_that_is_set_is_not_assumed() {
+        let usual = Site { zone_assumed: true, ..site(1.0, Some("FR")) };
+        let sites = Sites::new(site(1.2, None), usual).with_own_zone("SE".parse().unwrap());
+        assert!(!sites.of(&card("house", None, Privacy::Local), None).assumed);
     }
 
     #[test]

@@ -137,13 +137,12 @@ pub enum Counting {
     Unstated,
 }
 
-/// Nothing where it is unstated, else `, lifecycle` or `, direct`: what comes after the basis.
 impl fmt::Display for Counting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Lifecycle => ", lifecycle",
-            Self::Direct => ", direct",
-            Self::Unstated => "",
+            Self::Lifecycle => "lifecycle",
+            Self::Direct => "direct",
+            Self::Unstated => "unstated",
         })
     }
 }

@@ -278,6 +278,19 @@ async fn a_receipt_is_json() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn receipts_from_before_grids_said_what_they_count_are_still_read() {
+    for receipt in [measured_at_home().await, troubled().await] {
+        let mut json = serde_json::to_value(&receipt).unwrap();
+        for attempt in json["attempts"].as_array_mut().unwrap() {
+            for field in ["counting", "estimated"] {
+                attempt["grid"].as_object_mut().unwrap().remove(field).unwrap();
+            }
+        }
+        assert_eq!(serde_json::from_value::<Receipt>(json).unwrap(), receipt);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_ranking_is_a_table() {
     let (house, cloud) = players();
     let mut cards = vec![card("elsewhere/a-model-with-a-long-name", 1.0, 0.4)];

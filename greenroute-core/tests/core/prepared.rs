@@ -167,6 +167,28 @@ proptest! {
     }
 }
 
+#[test]
+fn a_grid_that_may_be_clean_is_not_surely_clean() {
+    let case = Case {
+        joules: [0.0, 0.1, 1.0],
+        boundary: Boundary::Facility,
+        server: (1.0, 1.0),
+        pue: (1.0, 1.0),
+        grams: (0.0, 1.0),
+        input: (10, 1.0),
+        output: (20, 2.0),
+    };
+    let [none, some] = [0.0, 26.0].map(CarbonIntensity::from_grams_per_kwh);
+    let intensity = Estimate::banded(none, none, some, Method::Modelled);
+    let grid = GridReading { intensity, ..case.grid(1.0) };
+    let prepared = case.accountant().prepare(&case.card(), &GridSnapshot::new(grid)).unwrap();
+    let success = Estimate::exact(Probability::from_fraction(0.5), Method::Proxy);
+    let [input, output] = case.tokens();
+    let forecast = prepared.forecast(success, input, output, day());
+    same(&forecast.emissions, &(forecast.energy * intensity)).unwrap();
+    assert!(forecast.emissions.high().as_grams() > 0.0);
+}
+
 /// Expects a novel of everybody.
 #[derive(Debug)]
 struct Novelist;
