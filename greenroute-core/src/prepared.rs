@@ -67,6 +67,11 @@ impl Prepared {
         Self { rate, price, pace, grid }
     }
 
+    /// The same card on another grid.
+    pub(crate) fn on(&self, grid: Known) -> Self {
+        Self { grid, ..self.clone() }
+    }
+
     /// The rate that forecasts are made by, at the facility.
     #[must_use]
     pub const fn rate(&self) -> &EnergyRate {

@@ -137,8 +137,10 @@ fn cards() -> Vec<ModelCard> {
         tokens_per_second: Some(3000.0),
         ..Deployment::new("NVIDIA H100 80GB HBM3", 1)
     });
+    let mut listed = hosted.clone();
+    listed.key = ModelKey::new("openai", "gpt-4o");
     let local = card(Privacy::Local);
-    vec![hosted, profiled, local, deployed]
+    vec![hosted, profiled, local, deployed, listed]
 }
 
 fn prices() -> PriceList {

@@ -64,7 +64,15 @@ impl Roster {
             .count()
     }
 
-    fn new(accountant: &Accountant, catalog: Arc<CatalogSnapshot>, grid: Arc<GridSnapshot>) -> Self {
+    /// `before` is the roster until now: where only the grid has changed, meters are not asked again.
+    fn new(
+        accountant: &Accountant,
+        catalog: Arc<CatalogSnapshot>,
+        grid: Arc<GridSnapshot>,
+        before: Option<&Self>,
+    ) -> Self {
+        let same_cards = before.filter(|before| Arc::ptr_eq(&before.catalog, &catalog));
+        let mut known = same_cards.map(|before| before.cards.iter());
         let mut zones: BTreeSet<Zone> = accountant.own_zone().cloned().into_iter().collect();
         let cards = catalog.cards().map(|card| {
             let placed = accountant.place(card, None);
@@ -74,7 +82,13 @@ impl Roster {
                 (false, true) => Standing::Assumed,
                 (false, false) => Standing::Known,
             };
-            Listed { card: Arc::clone(card), prepared: accountant.prepare(card, &grid), standing }
+            let prepared = match known.as_mut().and_then(Iterator::next) {
+                Some(Listed { prepared, .. }) => {
+                    prepared.as_ref().map(|prepared| prepared.on(grid.known(placed.zone).clone()))
+                }
+                None => accountant.prepare(card, &grid),
+            };
+            Listed { card: Arc::clone(card), prepared, standing }
         });
         let cards = cards.collect();
         Self { catalog, grid, cards, zones }
@@ -99,8 +113,9 @@ impl Rosters {
         if let Some(roster) = held.as_ref().filter(same) {
             return Arc::clone(roster);
         }
+        let before = held.clone();
         drop(held);
-        let roster = Arc::new(Roster::new(accountant, catalog, grid));
+        let roster = Arc::new(Roster::new(accountant, catalog, grid, before.as_deref()));
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&roster));
         roster
     }
