@@ -13,7 +13,7 @@ use crate::note::{Note, NoteCode};
 use crate::profile::estimate_tokens;
 use crate::rank::{Candidate, Ranked};
 use crate::reading::{Boundary, Reading};
-use crate::receipt::{Aside, Attempt, Baseline, BaselineRule, Outcome, Receipt};
+use crate::receipt::{Attempt, Baseline, BaselineRule, Outcome, Receipt};
 use crate::site::Placed;
 use crate::time::Date;
 use crate::units::{Emissions, Quantity, Usd, Water};
@@ -57,7 +57,8 @@ impl Call {
             ..Work::done(&card, usage)
         };
         let mut accounted = accountant.account(&work, usage, &placed, &grid, today);
-        accounted.aside.extend(self.marginal(&snapshot, &placed, accounted.reading.as_ref()));
+        let now = self.inner.runtime.now();
+        accounted.aside.extend(self.view(&snapshot).aside(placed.zone, accounted.reading.as_ref(), now));
         self.notes_of(&response.notes);
         self.note_gaps(&card, &placed, &snapshot, usage.is_approximate(), &accounted);
         let dated = caveat::age(&card, today).into_iter().chain(caveat::retirement(&card, today));
@@ -137,7 +138,8 @@ impl Call {
             }
             (None, None) => Accounted::unmetered(Cost::Priced(Estimate::exact(Usd::ZERO, Method::Reported))),
         };
-        accounted.aside.extend(self.marginal(&snapshot, &placed, accounted.reading.as_ref()));
+        let now = self.inner.runtime.now();
+        accounted.aside.extend(self.view(&snapshot).aside(placed.zone, accounted.reading.as_ref(), now));
         if ran || accounted.reading.is_some() {
             self.note_gaps(&card, &placed, &snapshot, usage.is_some(), &accounted);
         }
@@ -325,11 +327,6 @@ impl Call {
         snapshot
     }
 
-    /// The emissions of a reading by the marginal grid of its place.
-    fn marginal(&self, grid: &GridSnapshot, placed: &Placed<'_>, reading: Option<&Reading>) -> Option<Aside> {
-        self.view(grid).aside(placed.zone, reading?.energy, self.inner.runtime.now())
-    }
-
     fn view<'a>(&'a self, snapshot: &'a GridSnapshot) -> GridView<'a> {
         GridView::new(snapshot, self.chosen.as_ref())
     }
@@ -385,7 +382,7 @@ where
 }
 
 /// The sum of the attempts' parts and of deciding. Deciding weakens the method only where it is more than a
-/// hundredth of the sum: a measurement stays one beside a few microjoules that were modelled.
+/// hundredth of the sum: a measurement stays one beside a little that was modelled.
 fn total<T>(parts: impl Iterator<Item = Estimate<T>>, deciding: Estimate<T>) -> Estimate<T>
 where
     T: Quantity + Add<Output = T>,
