@@ -153,8 +153,7 @@ impl Accountant {
     }
 
     /// What follows from a reading at the facility of `work`.
-    #[must_use]
-    pub fn book(
+    pub(crate) fn book(
         &self,
         work: &Work<'_>,
         reading: Reading,

@@ -90,12 +90,6 @@ impl Sites {
         self.local.zone.as_ref()
     }
 
-    /// All zones that some place is in.
-    pub fn zones(&self) -> impl Iterator<Item = &Zone> {
-        let all = [&self.hosted, &self.local].into_iter();
-        all.chain(self.providers.values()).chain(self.regions.values()).filter_map(|site| site.zone.as_ref())
-    }
-
     /// Where `card`'s model runs: this machine, the region that the provider said it served from, the region that was
     /// asked, the provider's usual place, or nowhere in particular. A card's own zone beats that of its place.
     ///

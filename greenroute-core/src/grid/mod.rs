@@ -48,8 +48,7 @@ impl Zone {
     }
 
     /// The zone around this one, by its id: `US-TX` lies in `US`. Nothing lies around a country.
-    #[must_use]
-    pub fn around(&self) -> Option<Self> {
+    pub(crate) fn around(&self) -> Option<Self> {
         self.0.rsplit_once('-').map(|(around, _)| Self(Arc::from(around)))
     }
 
