@@ -58,6 +58,22 @@ impl Catalog {
         })
     }
 
+    /// Changes the card of `key` by `edit`, which sees it as it is at that moment: no change that somebody else makes
+    /// meanwhile is lost.
+    ///
+    /// # Errors
+    /// As [`Catalog::update`]; the card then stays as it was.
+    pub fn revise(&self, key: &ModelKey, edit: impl FnOnce(&mut ModelCard)) -> Result<()> {
+        self.change(|snapshot| {
+            let card = snapshot.cards.get(key).map(|card| ModelCard::clone(card));
+            snapshot.remove(key)?;
+            card.map_or(Ok(()), |mut card| {
+                edit(&mut card);
+                snapshot.create(Arc::new(card))
+            })
+        })
+    }
+
     /// Adds the cards of a file, whole or not at all. A card of a key that is known replaces it.
     ///
     /// # Errors
@@ -208,6 +224,21 @@ mod tests {
     fn card(provider: &str, model: &str) -> ModelCard {
         let window = Window { context: 4096, max_output: None };
         ModelCard::new(ModelKey::new(provider, model), window, Privacy::Remote)
+    }
+
+    #[test]
+    fn a_card_is_revised_as_it_is_or_stays() {
+        let catalog = Catalog::new([card("a", "one")].map(Arc::new)).unwrap();
+        let key = ModelKey::new("a", "one");
+        let context = || catalog.snapshot().get(&key).unwrap().window.context;
+        catalog.revise(&key, |card| card.window.context *= 2).unwrap();
+        catalog.revise(&key, |card| card.window.context += 1).unwrap();
+        assert_eq!(context(), 2 * 4096 + 1);
+        let bad = catalog.revise(&key, |card| card.window.context = 0).unwrap_err();
+        assert_eq!((bad.kind(), context()), (&ErrorKind::Config, 2 * 4096 + 1));
+        let nobody =
+            catalog.revise(&ModelKey::new("a", "two"), |_| panic!("there is nothing to edit")).unwrap_err();
+        assert_eq!(nobody.kind(), &ErrorKind::ModelNotFound);
     }
 
     #[test]

@@ -4,8 +4,8 @@ use super::{Calibrated, CalibrationBook, Fit, LoadPoint, Point, Prior, Series, U
 use greenroute_core::model::{Deployment, EnergyProfile, LoadOffset, ModelCard, Privacy};
 use greenroute_core::units::Energy;
 use greenroute_core::{
-    Accountant, Boundary, Catalog, Date, Error, ErrorKind, Estimate, MeterId, Method, ModelKey, Overheads,
-    Reading, Result,
+    Accountant, Boundary, Catalog, Date, Error, Estimate, MeterId, Method, ModelKey, Overheads, Reading,
+    Result,
 };
 
 /// What a book changed in a catalog, and what it could not.
@@ -40,9 +40,10 @@ impl CalibrationBook {
             };
             match self.calibrate(&card, accountant, today) {
                 Ok((next, drift)) => {
-                    applied.drifted.extend(drift.map(|factor| (model, factor)));
+                    applied.drifted.extend(drift.map(|factor| (model.clone(), factor)));
                     let Some(change) = Calibrated::between(&card, &next) else { continue };
-                    match catalog.update(next) {
+                    // Onto the card as it is now: prices or windows may have changed since it was read.
+                    match catalog.revise(&model, |card| take_over(card, next)) {
                         Ok(()) => applied.changed.push(change),
                         Err(error) => applied.refused.push(error),
                     }
@@ -57,17 +58,17 @@ impl CalibrationBook {
     /// comes back.
     ///
     /// # Errors
-    /// [`ErrorKind::ModelNotFound`] where the catalog has no such card.
+    /// [`ErrorKind::ModelNotFound`](greenroute_core::ErrorKind::ModelNotFound) where the catalog has no such card.
     pub fn withdraw(&mut self, model: &ModelKey, catalog: &Catalog) -> Result<()> {
-        let Some(card) = catalog.snapshot().get(model).cloned() else {
-            let message = format!("{model} is not in the catalog");
-            return Err(Error::new(ErrorKind::ModelNotFound, "calibration", message));
-        };
-        let mut card = self.uncalibrated(&card);
-        card.deployment.iter_mut().for_each(|deployment| deployment.offsets.clear());
+        let by_hand = &self.by_hand;
+        catalog.revise(model, |card| {
+            let plain = uncalibrated(card, by_hand.get(&card.key));
+            card.energy_profile = plain.energy_profile;
+            card.deployment.iter_mut().for_each(|deployment| deployment.offsets.clear());
+        })?;
         self.by_hand.remove(model);
         self.series.retain(|subject, _| subject.model != *model);
-        catalog.update(card)
+        Ok(())
     }
 
     /// The card as its readings have it, and how many times as much its newest calls took, where that has changed.
@@ -77,7 +78,7 @@ impl CalibrationBook {
         accountant: &Accountant,
         today: Date,
     ) -> Result<(ModelCard, Option<f64>), Unfit> {
-        let plain = self.uncalibrated(card);
+        let plain = uncalibrated(card, self.by_hand.get(&card.key));
         let overheads = &accountant.sites().of(&plain, None).site.overheads;
         let mut series: Vec<&mut Series> =
             self.series.values_mut().filter(|series| series.subject().model == card.key).collect();
@@ -121,16 +122,24 @@ impl CalibrationBook {
         }
         Err(unfit)
     }
+}
 
-    /// The card with the profile that it had before any calibration.
-    fn uncalibrated(&self, card: &ModelCard) -> ModelCard {
-        let calibrated = |profile: &EnergyProfile| profile.meter.is_some();
-        let mut plain = card.clone();
-        plain.energy_profile = match self.by_hand.get(&card.key) {
-            Some(by_hand) if card.energy_profile.as_ref().is_none_or(calibrated) => by_hand.clone(),
-            _ => card.energy_profile.clone().filter(|profile| !calibrated(profile)),
-        };
-        plain
+/// The card with the profile that it had before any calibration; `by_hand` is what a book remembers of that.
+pub(super) fn uncalibrated(card: &ModelCard, by_hand: Option<&Option<EnergyProfile>>) -> ModelCard {
+    let calibrated = |profile: &EnergyProfile| profile.meter.is_some();
+    let mut plain = card.clone();
+    plain.energy_profile = match by_hand {
+        Some(by_hand) if card.energy_profile.as_ref().is_none_or(calibrated) => by_hand.clone(),
+        _ => card.energy_profile.clone().filter(|profile| !calibrated(profile)),
+    };
+    plain
+}
+
+/// What calibration writes, and nothing else.
+fn take_over(card: &mut ModelCard, calibrated: ModelCard) {
+    card.energy_profile = calibrated.energy_profile;
+    if let Some((deployment, found)) = card.deployment.as_mut().zip(calibrated.deployment) {
+        deployment.offsets = found.offsets;
     }
 }
 

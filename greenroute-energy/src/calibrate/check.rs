@@ -48,6 +48,8 @@ const STEADY: f64 = 0.35;
 const REPEATS: f64 = 0.25;
 /// How far the calls of one size may lie off the line in the middle, as the logarithm of 1.35.
 const OFF: f64 = 0.3;
+/// How far the level may move during a run, as the logarithm of 1.25.
+const MOVED: f64 = 0.223;
 
 /// All checks of a run, over its answers and prompts: a counter may be too coarse for a call with next to nothing in it.
 pub(super) fn checks(trials: &[Trial], fit: &Fit, window: Window) -> Vec<Check> {
@@ -64,6 +66,7 @@ pub(super) fn checks(trials: &[Trial], fit: &Fit, window: Window) -> Vec<Check> 
         monotone(&counted),
         repeatable(&counted),
         on_the_line(&counted, fit),
+        steady_level(&counted, fit),
         inside_window(trials, window),
     ]
 }
@@ -183,6 +186,22 @@ fn on_the_line(counted: &[(Asked, &Point)], fit: &Fit) -> Check {
             check("sizes lie on one line", Some(off.abs() <= OFF), found)
         }
         None => check("sizes lie on one line", None, "nothing was read".to_owned()),
+    }
+}
+
+/// The first third of the calls against the last: what else runs on the machine, or its heat, shows here.
+fn steady_level(counted: &[(Asked, &Point)], fit: &Fit) -> Check {
+    let third = counted.len() / 3;
+    let off = |calls: &[(Asked, &Point)]| median(calls.iter().map(|(_, point)| fit.residual(point)));
+    let first = counted.get(..third).and_then(off);
+    let last = counted.get(counted.len() - third..).and_then(off);
+    match first.zip(last).filter(|_| third >= 3) {
+        Some((first, last)) => {
+            let found =
+                format!("the last third took {:+.0} % against the first", 100.0 * (last - first).exp_m1());
+            check("level stays", Some((last - first).abs() <= MOVED), found)
+        }
+        None => check("level stays", None, "fewer than nine calls".to_owned()),
     }
 }
 

@@ -1,3 +1,4 @@
+use super::apply::uncalibrated;
 use super::plan::{Asked, Kind, Plan};
 use super::prior::Prior;
 use super::report::Report;
@@ -87,18 +88,11 @@ pub async fn run(
         return Err(Unfit::TooFewPoints { have, needed: NEEDED }.into());
     };
     let overheads = &accountant.sites().of(&card, None).site.overheads;
-    let rate = accountant.ladder().rate(&uncalibrated(&card));
+    let rate = accountant.ladder().rate(&uncalibrated(&card, None));
     let prior = rate.as_ref().map(|rate| Prior::of(rate, series.subject().boundary, overheads));
-    let fit = series.fit(prior.as_ref(), Date::of(runtime.now()))?;
+    let fit = series.fit_all(prior.as_ref(), Date::of(runtime.now()))?;
     notes.extend(run.notes);
     Ok(Report::new(&card, series, fit, run.trials, notes))
-}
-
-/// Its own forecasts must not be what a fit leans on.
-fn uncalibrated(card: &ModelCard) -> ModelCard {
-    let mut card = card.clone();
-    card.energy_profile = card.energy_profile.filter(|profile| profile.meter.is_none());
-    card
 }
 
 #[derive(Default)]
@@ -134,18 +128,17 @@ impl Run {
             return Err(told);
         };
         let computed = answer.timing.as_ref().and_then(|timing| timing.compute());
-        let point = Point::new(&answer.usage, reading, Some(computed.unwrap_or(took)), today);
+        let took = Some(computed.unwrap_or(took));
         let series = self.series.get_or_insert_with(|| {
             let (meter, boundary) = (reading.meter.clone(), reading.boundary);
             Series::new(Subject { model: card.key.clone(), meter, boundary })
         });
-        if !series.subject().is_of(reading) {
-            return Err(PassedOver::OtherMeter.to_string());
-        }
+        let point = if asked.counts() {
+            series.observe(&answer.usage, reading, took, today)
+        } else {
+            Point::new(&answer.usage, reading, took, today)
+        };
         let point = point.map_err(|why| why.to_string())?;
-        if asked.counts() {
-            series.add(point.clone()).map_err(|why| why.to_string())?;
-        }
         let written = point.output_tokens.get();
         if asked.kind == Kind::Answer && written.saturating_mul(2) < asked.tokens {
             let note = format!("an answer of {} tokens ended after {written}", asked.tokens);

@@ -88,7 +88,7 @@ impl Series {
         self.points.back().map(|point| point.energy.method())
     }
 
-    /// Adds a finished call, in place of the oldest where there are many.
+    /// Adds a finished call, in place of the oldest where there are many, and gives it as a point.
     ///
     /// # Errors
     /// Why it was passed over; that is counted too.
@@ -98,12 +98,12 @@ impl Series {
         reading: &Reading,
         duration: Option<Duration>,
         on: Date,
-    ) -> Result<(), PassedOver> {
+    ) -> Result<Point, PassedOver> {
         let ours = reading.meter == self.subject.meter && reading.boundary == self.subject.boundary;
         let point =
             if ours { Point::new(counted, reading, duration, on) } else { Err(PassedOver::OtherMeter) };
         match point {
-            Ok(point) => self.add(point),
+            Ok(point) => self.add(point.clone()).map(|()| point),
             Err(why) => {
                 *self.passed_over.entry(why).or_default() += 1;
                 Err(why)
@@ -138,9 +138,20 @@ impl Series {
             let older = self.points.len() - self.newest();
             self.points.drain(..older);
         }
+        let fit = self.fit_all(prior, today)?;
+        if drift.is_none() {
+            return Ok(fit);
+        }
+        let fit = Fit { drift, ..fit };
+        self.fits.pop_back();
+        self.fits.push_back(fit.clone());
+        Ok(fit)
+    }
+
+    /// Fits all the points, and keeps the result where it differs from the last.
+    pub(super) fn fit_all(&mut self, prior: Option<&Prior>, today: Date) -> Result<Fit, Unfit> {
         let points = self.points.make_contiguous();
         let fit = Fit::of(points, prior, &self.subject.meter, self.subject.boundary, today)?;
-        let fit = Fit { drift, ..fit };
         let dateless = |fit: &Fit| {
             let mut fit = fit.clone();
             fit.profile.as_of = None;

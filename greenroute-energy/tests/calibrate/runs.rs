@@ -69,7 +69,7 @@ async fn the_page_tells_load_and_empty_prompt_on_lines_of_their_own() {
         .filter(|line| line.contains("20.0 W") && line.ends_with(" %") && !line.starts_with("ok"))
         .count();
     assert_eq!(rows, 19, "{page}");
-    assert_eq!(page.lines().filter(|line| line.starts_with("ok ")).count(), 8, "{page}");
+    assert_eq!(page.lines().filter(|line| line.starts_with("ok ")).count(), 9, "{page}");
 }
 
 #[tokio::test]
@@ -284,4 +284,17 @@ async fn a_real_counter_finds_that_a_token_of_output_takes_work() {
         profile.low < 0.6 && profile.high > 1.6,
         "its power is not measured, and the band says so: {report}"
     );
+}
+
+#[tokio::test]
+async fn a_machine_that_gets_slower_during_the_run_is_found_out() {
+    let world = World::new();
+    let act = |call: Call| {
+        let done = honest(call)?;
+        Ok(Done { joules: done.joules * (1.0 + 0.03 * call.place as f64), ..done })
+    };
+    let provider = metered(&world, card(), act);
+    let report = run_on(&world, &provider, &Plan::default()).await.0.unwrap();
+    assert!(failing(&report).contains(&"level stays"), "{report}");
+    assert_eq!(report.profile().points, 18, "nothing is left out without a word");
 }

@@ -163,7 +163,7 @@ async fn no_web_page_stands_on_a_receipt() {
         (0..2).for_each(|_| {
             fakes
                 .server
-                .reply_with(vendor, Reply::raw(429, "text/html", page.clone()).header("retry-after", "70"))
+                .reply_with(vendor, Reply::raw(429, "text/html", page.clone()).header("retry-after", "70"));
         });
         let error = ask(&fakes, vendor, place).await.unwrap_err();
         assert!(error.message().chars().count() <= 161, "{error}");
