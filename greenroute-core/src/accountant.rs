@@ -145,7 +145,7 @@ impl Accountant {
         let reading = reading.map(|reading| reading.to_facility(&placed.site.overheads));
         let energy = reading.as_ref().map(|reading| reading.energy);
         let method = if counted.is_approximate() { Method::Proxy } else { Method::Reported };
-        let cost = self.cost(work.card, counted.usage(), energy, day, method);
+        let cost = self.cost(work.card, placed, counted.usage(), energy, day, method);
         match reading {
             Some(reading) => Accounted { skipped, ..self.book(work, reading, cost, placed, grid) },
             None => Accounted { skipped, ..Accounted::unmetered(cost) },
@@ -153,8 +153,7 @@ impl Accountant {
     }
 
     /// What follows from a reading at the facility of `work`.
-    #[must_use]
-    pub fn book(
+    pub(crate) fn book(
         &self,
         work: &Work<'_>,
         reading: Reading,
@@ -176,11 +175,12 @@ impl Accountant {
         }
     }
 
-    /// The price of a model's call: by its list, or by the electricity it took where it runs.
+    /// The price of a model's call: by its list, or by the electricity it took where it ran.
     #[must_use]
     pub fn cost(
         &self,
         card: &ModelCard,
+        placed: &Placed<'_>,
         usage: &Usage,
         energy: Option<Estimate<Energy>>,
         day: Date,
@@ -193,7 +193,7 @@ impl Accountant {
                 Some(usd) => Cost::Priced(usd),
                 None => Cost::Unpriced,
             },
-            (Pricing::Electricity, Some(energy)) => match self.electricity.price(self.zone_of(card), day) {
+            (Pricing::Electricity, Some(energy)) => match self.electricity.price(placed.zone, day) {
                 Some(dated) => Cost::Priced(energy.map(|joules| joules * dated.price)),
                 None => Cost::Unpriced,
             },
@@ -222,8 +222,10 @@ impl Accountant {
         let meter = theirs.meter.clone();
         let ours = ours.to_facility(&actual.1.site.overheads).energy;
         let theirs = theirs.to_facility(&other.1.site.overheads).energy;
-        let usd = |card, energy| self.cost(card, usage.usage(), Some(energy), day, Method::Modelled).usd();
-        let costs = usd(other.0, theirs).zip(usd(actual.0, ours));
+        let usd = |(card, placed, _): (&ModelCard, &Placed<'_>, &GridReading), energy| {
+            self.cost(card, placed, usage.usage(), Some(energy), day, Method::Modelled).usd()
+        };
+        let costs = usd(other, theirs).zip(usd(actual, ours));
         let grams = |energy: Estimate<Energy>, grid: &GridReading| (energy * grid.intensity).value();
         Some(Baseline {
             model: other.0.key.clone(),

@@ -106,10 +106,15 @@ impl Prepared {
         let (joules, spread) = rate.value_and_spread(read, [0.0; 3], written);
         let grams = joules * intensity.value();
         let (energy, emissions) = match spread {
-            Ok(spread) => (
+            Ok(spread) if grams.base() > 0.0 => (
                 Estimate::with_spread(joules, spread, method),
                 Estimate::with_spread(grams, spread.and(grid.spread), known),
             ),
+            Ok(spread) => {
+                // No grid is surely clean because its middle is nothing.
+                let energy = Estimate::with_spread(joules, spread, method);
+                (energy, Estimate::banded(grams, grams, energy.high() * intensity.high(), known))
+            }
             Err(most) => {
                 let energy = rate.at_most(most, method);
                 (energy, Estimate::banded(grams, grams, energy.high() * intensity.high(), known))

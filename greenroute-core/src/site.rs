@@ -68,10 +68,11 @@ impl Sites {
         self
     }
 
-    /// With the place of a region, by the name that its cloud gives it, such as `us-east-1`. Case does not matter.
+    /// With the place of a region, by the name that its cloud gives it, such as `us-east-1`. Neither case nor
+    /// blanks matter, so that `East US 2` is `eastus2`.
     #[must_use]
     pub fn with_region(mut self, name: &str, site: Site) -> Self {
-        self.regions.insert(name.to_ascii_lowercase(), site);
+        self.regions.insert(bare(name), site);
         self
     }
 
@@ -79,6 +80,7 @@ impl Sites {
     #[must_use]
     pub fn with_own_zone(mut self, zone: Zone) -> Self {
         self.local.zone = Some(zone);
+        self.local.zone_assumed = false;
         self
     }
 
@@ -86,12 +88,6 @@ impl Sites {
     #[must_use]
     pub const fn own_zone(&self) -> Option<&Zone> {
         self.local.zone.as_ref()
-    }
-
-    /// All zones that some place is in.
-    pub fn zones(&self) -> impl Iterator<Item = &Zone> {
-        let all = [&self.hosted, &self.local].into_iter();
-        all.chain(self.providers.values()).chain(self.regions.values()).filter_map(|site| site.zone.as_ref())
     }
 
     /// Where `card`'s model runs: this machine, the region that the provider said it served from, the region that was
@@ -114,9 +110,10 @@ impl Sites {
         let usual = Placed::at(self.providers.get(&card.key.provider).unwrap_or(&self.hosted));
         let asked = card.key.region.as_ref().map(|region| region.as_str());
         let mut named = [served_region, asked].into_iter().flatten();
-        match named.find(|name| !name.eq_ignore_ascii_case(ANYWHERE)) {
+        let somewhere = |name: &&str| !matches!(bare(name).as_str(), "" | ANYWHERE);
+        match named.find(somewhere) {
             None => usual,
-            Some(name) => match self.regions.get(&name.to_ascii_lowercase()) {
+            Some(name) => match self.regions.get(&bare(name)) {
                 Some(site) => Placed::at(site),
                 None => Placed { zone: None, assumed: false, unlisted: Some(name), ..usual },
             },
@@ -129,6 +126,11 @@ impl<'a> Placed<'a> {
         let zone = site.zone.as_ref();
         Self { site, zone, assumed: site.zone_assumed && zone.is_some(), unlisted: None }
     }
+}
+
+/// A region's name without case and blanks.
+fn bare(name: &str) -> String {
+    name.split_whitespace().collect::<String>().to_ascii_lowercase()
 }
 
 /// What providers name a region that is none.
@@ -174,8 +176,12 @@ mod tests {
         let zone = |name: &str| Some(name.to_owned());
         let plain = card("cloud", None, Privacy::Remote);
         assert_eq!(found(&plain, None), (1.1, zone("US"), true, None));
-        assert_eq!(found(&plain, Some("global")), (1.1, zone("US"), true, None));
-        assert_eq!(found(&plain, Some("eu-west-4")), (1.05, zone("NL"), false, None));
+        for nowhere in ["global", "Global ", "", " "] {
+            assert_eq!(found(&plain, Some(nowhere)), (1.1, zone("US"), true, None));
+        }
+        for named in ["eu-west-4", "EU-West-4", " EU-west -4"] {
+            assert_eq!(found(&plain, Some(named)), (1.05, zone("NL"), false, None));
+        }
         let asked = card("cloud", Some("eu-west-4"), Privacy::Remote);
         assert_eq!(found(&asked, None), (1.05, zone("NL"), false, None));
         assert_eq!(found(&asked, Some("GLOBAL")), (1.05, zone("NL"), false, None));
@@ -184,6 +190,13 @@ mod tests {
             found(&card("house", None, Privacy::Local), Some("eu-west-4")),
             (1.0, zone("FR"), false, None)
         );
+    }
+
+    #[test]
+    fn a_zone_that_is_set_is_not_assumed() {
+        let usual = Site { zone_assumed: true, ..site(1.0, Some("FR")) };
+        let sites = Sites::new(site(1.2, None), usual).with_own_zone("SE".parse().unwrap());
+        assert!(!sites.of(&card("house", None, Privacy::Local), None).assumed);
     }
 
     #[test]

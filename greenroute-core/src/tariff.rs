@@ -81,7 +81,7 @@ impl ElectricityTariff {
     pub(crate) fn prices(&self, zone: Option<&Zone>) -> &[DatedPrice] {
         let mut place = zone.cloned();
         while let Some(zone) = place {
-            if let Some(prices) = self.zones.get(&zone) {
+            if let Some(prices) = self.zones.get(&zone).filter(|prices| !prices.is_empty()) {
                 return prices;
             }
             place = zone.around();

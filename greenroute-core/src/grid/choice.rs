@@ -65,9 +65,14 @@ impl Chosen {
         Self { zone, intensity, by }
     }
 
+    /// Where the models count as running.
+    pub(crate) const fn zone(&self) -> Option<&Zone> {
+        self.zone.as_ref()
+    }
+
     /// The zone whose reading a source must give.
     pub(crate) fn asks_for(&self) -> Option<&Zone> {
-        self.zone.as_ref().filter(|_| self.intensity.is_none())
+        self.zone().filter(|_| self.intensity.is_none())
     }
 
     /// Whether no source is needed.

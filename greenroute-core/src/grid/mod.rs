@@ -48,8 +48,7 @@ impl Zone {
     }
 
     /// The zone around this one, by its id: `US-TX` lies in `US`. Nothing lies around a country.
-    #[must_use]
-    pub fn around(&self) -> Option<Self> {
+    pub(crate) fn around(&self) -> Option<Self> {
         self.0.rsplit_once('-').map(|(around, _)| Self(Arc::from(around)))
     }
 
@@ -137,13 +136,12 @@ pub enum Counting {
     Unstated,
 }
 
-/// Nothing where it is unstated, else `, lifecycle` or `, direct`: what comes after the basis.
 impl fmt::Display for Counting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Lifecycle => ", lifecycle",
-            Self::Direct => ", direct",
-            Self::Unstated => "",
+            Self::Lifecycle => "lifecycle",
+            Self::Direct => "direct",
+            Self::Unstated => "unstated",
         })
     }
 }

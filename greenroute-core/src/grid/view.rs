@@ -1,10 +1,9 @@
 use super::snapshot::{GridSnapshot, Known};
 use super::{Chosen, GridReading, MarginalReading, Zone};
-use crate::estimate::Estimate;
 use crate::note::{Note, NoteCode};
+use crate::reading::Reading;
 use crate::receipt::Aside;
 use crate::time::rfc3339;
-use crate::units::Energy;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -25,7 +24,7 @@ impl<'a> GridView<'a> {
 
     /// Where a model that runs in `zone` counts as running.
     fn zone(self, zone: Option<&'a Zone>) -> Option<&'a Zone> {
-        self.chosen.and_then(|chosen| chosen.zone.as_ref()).or(zone)
+        self.chosen.and_then(Chosen::zone).or(zone)
     }
 
     /// The intensity for a model that runs in `zone`. Its `reading.zone` may be another: [`GridView::reading`] is for
@@ -72,19 +71,19 @@ impl<'a> GridView<'a> {
             .map(|text| Note::new(NoteCode::ZoneUnknown, text))
     }
 
-    /// The emissions of `energy` by the marginal intensity for a model that runs in `zone`, where a source gave one.
+    /// The emissions of a reading by the marginal intensity for a model that runs in `zone`, where a source gave one.
     pub(crate) fn aside(
         self,
         zone: Option<&Zone>,
-        energy: Estimate<Energy>,
+        reading: Option<&Reading>,
         now: SystemTime,
     ) -> Option<Aside> {
-        let MarginalReading(reading) = self.marginal(zone, now).and_then(Result::ok)?;
+        let MarginalReading(grid) = self.marginal(zone, now).and_then(Result::ok)?;
         Some(Aside {
-            basis: reading.basis,
-            emissions: energy * reading.intensity,
-            source: reading.source.clone(),
-            vintage: Some(reading.vintage.clone()),
+            basis: grid.basis,
+            emissions: reading?.energy * grid.intensity,
+            source: grid.source.clone(),
+            vintage: Some(grid.vintage.clone()),
         })
     }
 

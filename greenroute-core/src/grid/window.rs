@@ -79,8 +79,8 @@ pub enum WindowError {
         /// What there is.
         window: Duration,
     },
-    /// Readings of several zones, bases or sources: their numbers are not comparable.
-    #[error("the forecast mixes zones, bases or sources")]
+    /// Readings of several zones or bases, or that count different emissions: their numbers are not comparable.
+    #[error("the forecast mixes zones, bases or the emissions that count")]
     Mixed,
     /// The forecast reaches nowhere over the whole of the work.
     #[error("the forecast has gaps: nowhere in the window does it cover {duration:?}")]
@@ -118,7 +118,7 @@ pub fn cleanest(
     let length = length(&window, duration)?;
     let first = readings.first().ok_or(WindowError::Gaps { duration })?;
     let alike = |other: &GridReading| {
-        (&other.zone, other.basis, &other.source) == (&first.zone, first.basis, &first.source)
+        (&other.zone, other.basis, other.counting) == (&first.zone, first.basis, first.counting)
     };
     if !readings.iter().all(alike) {
         return Err(WindowError::Mixed);
@@ -147,9 +147,23 @@ pub fn cleanest(
         avoided: at_once.map(|at_once| Change::between(grams(at_once), grams(intensity))),
         uncertain: waits && at_once.is_some_and(|at_once| at_once.overlaps(&intensity)),
         unknown: Duration::try_from_secs_f64((length - steps.covered()).max(0.0)).unwrap_or_default(),
-        source: first.source.clone(),
+        source: sources(readings),
         passed_over: first.passed_over.clone(),
     })
+}
+
+/// Where the readings are from, each source once: what runs is metered where what comes is forecast.
+fn sources(readings: &[GridReading]) -> Cow<'static, str> {
+    let mut sources: Vec<&Cow<'static, str>> = Vec::new();
+    for reading in readings {
+        if !sources.contains(&&reading.source) {
+            sources.push(&reading.source);
+        }
+    }
+    match sources.as_slice() {
+        [only] => Cow::clone(only),
+        several => several.iter().map(|source| &***source).collect::<Vec<_>>().join("; ").into(),
+    }
 }
 
 /// The window's length in seconds.
@@ -249,6 +263,7 @@ impl<'a> Steps<'a> {
 mod tests {
     use super::*;
     use crate::estimate::Method;
+    use crate::grid::Counting;
     use proptest::prelude::*;
     use std::time::UNIX_EPOCH;
 
@@ -353,8 +368,17 @@ mod tests {
             assert_eq!(find(&readings, 2.0, duration), Err(WindowError::Duration { duration, window }));
         }
         let marginal = GridReading { basis: Basis::Marginal, ..step(1.0, 2.0, 1.0) };
-        let mixed = [step(0.0, 1.0, 2.0), marginal];
-        assert_eq!(find(&mixed, 2.0, HOUR), Err(WindowError::Mixed));
+        let direct = GridReading { counting: Counting::Direct, ..step(1.0, 2.0, 1.0) };
+        for other in [marginal, direct] {
+            assert_eq!(find(&[step(0.0, 1.0, 2.0), other], 2.0, HOUR), Err(WindowError::Mixed));
+        }
+    }
+
+    #[test]
+    fn a_forecast_may_begin_with_what_was_metered_and_names_both() {
+        let metered = GridReading { source: "test, metered".into(), ..step(0.0, 1.0, 2.0) };
+        let found = find(&[metered, step(1.0, 2.0, 1.0), step(2.0, 3.0, 3.0)], 3.0, HOUR).unwrap();
+        assert_eq!((found.start, found.source.as_ref()), (at(1.0), "test, metered; test"));
     }
 
     proptest! {

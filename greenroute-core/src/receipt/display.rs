@@ -1,4 +1,5 @@
 use super::{Attempt, Outcome, Purpose, Receipt};
+use crate::grid::Counting;
 use crate::model::Cost;
 use crate::units::Quantity;
 use std::fmt::{self, Write};
@@ -34,11 +35,14 @@ fn write_table(f: &mut String, receipt: &Receipt) -> fmt::Result {
     writeln!(f, "total      {} at the facility", receipt.energy)?;
     writeln!(f, "           {}", receipt.emissions)?;
     writeln!(f, "           {}", receipt.cost)?;
-    if let Some(water) = &receipt.water {
-        writeln!(f, "water      {water}")?;
-    }
-    if let Some(embodied) = &receipt.embodied {
-        writeln!(f, "embodied   {embodied}, in making the hardware")?;
+    // Of a single attempt they were told already.
+    if receipt.attempts.iter().filter(|attempt| attempt.impacts.is_some()).count() > 1 {
+        if let Some(water) = &receipt.water {
+            writeln!(f, "water      {water}")?;
+        }
+        if let Some(embodied) = &receipt.embodied {
+            writeln!(f, "embodied   {embodied}, in making the hardware")?;
+        }
     }
     if let Some(baseline) = &receipt.baseline {
         writeln!(f, "baseline   {baseline}")?;
@@ -90,8 +94,11 @@ fn attempt_rows(f: &mut String, place: usize, attempt: &Attempt) -> fmt::Result 
         writeln!(f, "  device   {device}")?;
     }
     let grid = &attempt.grid;
-    let (intensity, basis, counting) = (grid.intensity.value(), grid.basis, grid.counting);
-    write!(f, "  grid     {} {intensity}, {basis}{counting} ({}, {})", grid.zone, grid.source, grid.vintage)?;
+    write!(f, "  grid     {} {}, {}", grid.zone, grid.intensity.value(), grid.basis)?;
+    if grid.counting != Counting::Unstated {
+        write!(f, ", {}", grid.counting)?;
+    }
+    write!(f, " ({}, {})", grid.source, grid.vintage)?;
     f.push_str(if grid.estimated { ", estimated\n" } else { "\n" });
     if let Some(standing) = &grid.standing {
         writeln!(f, "           {standing}")?;
@@ -106,7 +113,7 @@ fn attempt_rows(f: &mut String, place: usize, attempt: &Attempt) -> fmt::Result 
         writeln!(f, "  water    {water}")?;
     }
     if let Some(embodied) = attempt.impacts.as_ref().and_then(|impacts| impacts.embodied) {
-        writeln!(f, "  embodied {embodied}")?;
+        writeln!(f, "  embodied {embodied}, in making the hardware")?;
     }
     writeln!(f, "  cost     {}", attempt.cost)
 }

@@ -13,7 +13,7 @@ use crate::note::{Note, NoteCode};
 use crate::profile::estimate_tokens;
 use crate::rank::{Candidate, Ranked};
 use crate::reading::{Boundary, Reading};
-use crate::receipt::{Aside, Attempt, Baseline, BaselineRule, Outcome, Receipt};
+use crate::receipt::{Attempt, Baseline, BaselineRule, Outcome, Receipt};
 use crate::site::Placed;
 use crate::time::Date;
 use crate::units::{Emissions, Quantity, Usd, Water};
@@ -42,7 +42,8 @@ impl Call {
         let card = self.answering_card(&asked, &response.returned);
         let accountant = Arc::clone(self.inner.advisor.accountant());
         let placed = accountant.place(&card, response.served.region.as_deref());
-        let (grid, today) = (self.grid(&placed), Date::of(self.inner.runtime.now()));
+        let (snapshot, today) = (self.snapshot(&placed), Date::of(self.inner.runtime.now()));
+        let grid = self.view(&snapshot).reading(placed.zone);
         let ChatResponse { usage, timing, reading, stated, .. } = response;
         let (timing, reading, stated) = (timing.as_ref(), reading.as_ref(), stated.as_ref());
         let took = self.inner.runtime.elapsed().saturating_sub(live.started);
@@ -56,9 +57,10 @@ impl Call {
             ..Work::done(&card, usage)
         };
         let mut accounted = accountant.account(&work, usage, &placed, &grid, today);
-        accounted.aside.extend(self.marginal(&placed, accounted.reading.as_ref()));
+        let now = self.inner.runtime.now();
+        accounted.aside.extend(self.view(&snapshot).aside(placed.zone, accounted.reading.as_ref(), now));
         self.notes_of(&response.notes);
-        self.note_gaps(&card, &placed, usage.is_approximate(), &accounted);
+        self.note_gaps(&card, &placed, &snapshot, usage.is_approximate(), &accounted);
         let dated = caveat::age(&card, today).into_iter().chain(caveat::retirement(&card, today));
         dated.for_each(|Note { code, text }| self.note(code, text.into_owned()));
         if self.prompt.log_probabilities && response.log_probabilities.is_none() {
@@ -80,7 +82,8 @@ impl Call {
         let card = Arc::clone(&live.candidate.card);
         let accountant = Arc::clone(self.inner.advisor.accountant());
         let placed = accountant.place(&card, None);
-        let (grid, today) = (self.grid(&placed), Date::of(self.inner.runtime.now()));
+        let (snapshot, today) = (self.snapshot(&placed), Date::of(self.inner.runtime.now()));
+        let grid = self.view(&snapshot).reading(placed.zone);
         let usage = (!live.text.is_empty()).then(|| {
             Counted::Approximate(Usage::new(self.profile.input.value(), estimate_tokens(&live.text).value()))
         });
@@ -108,7 +111,14 @@ impl Call {
                 let cost = if uncounted {
                     perhaps(&live.candidate).1
                 } else {
-                    accountant.cost(&card, counted.usage(), Some(reading.energy), today, Method::Proxy)
+                    accountant.cost(
+                        &card,
+                        &placed,
+                        counted.usage(),
+                        Some(reading.energy),
+                        today,
+                        Method::Proxy,
+                    )
                 };
                 // A counter had its eye on all of it.
                 let took = self.inner.runtime.elapsed().saturating_sub(live.started);
@@ -128,9 +138,10 @@ impl Call {
             }
             (None, None) => Accounted::unmetered(Cost::Priced(Estimate::exact(Usd::ZERO, Method::Reported))),
         };
-        accounted.aside.extend(self.marginal(&placed, accounted.reading.as_ref()));
+        let now = self.inner.runtime.now();
+        accounted.aside.extend(self.view(&snapshot).aside(placed.zone, accounted.reading.as_ref(), now));
         if ran || accounted.reading.is_some() {
-            self.note_gaps(&card, &placed, usage.is_some(), &accounted);
+            self.note_gaps(&card, &placed, &snapshot, usage.is_some(), &accounted);
         }
         let mut attempt = self.attempt(&live, outcome, &card, accounted, grid);
         attempt.usage = usage;
@@ -232,7 +243,8 @@ impl Call {
         let placed = accountant.place(card, answered.served.region.as_deref());
         let others = accountant.place(other, None);
         let ours = (&**card, &placed, &*answered.grid);
-        let theirs = (&**other, &others, &*self.grid(&others));
+        let grid = self.view(&self.snapshot(&others)).reading(others.zone);
+        let theirs = (&**other, &others, &*grid);
         accountant.baseline(rule, ours, theirs, answered.usage.as_ref()?, today)
     }
 
@@ -254,16 +266,22 @@ impl Call {
         known.unwrap_or_else(|| Arc::clone(asked))
     }
 
-    fn note_gaps(&mut self, card: &ModelCard, placed: &Placed<'_>, approximate: bool, accounted: &Accounted) {
+    fn note_gaps(
+        &mut self,
+        card: &ModelCard,
+        placed: &Placed<'_>,
+        grid: &GridSnapshot,
+        approximate: bool,
+        accounted: &Accounted,
+    ) {
         if approximate {
             let text = "the tokens were not counted by the model's own tokenizer";
             self.note(NoteCode::UsageApproximate, text.to_owned());
         }
-        let (grid, now) = (self.inner.advisor.grid(), self.inner.runtime.now());
-        let view = self.view(&grid);
+        let (view, now) = (self.view(grid), self.inner.runtime.now());
         let place = match &self.chosen {
             Some(_) => view.choice_unknown(),
-            None => self.inner.advisor.accountant().grid(card, placed, &grid).1,
+            None => self.inner.advisor.accountant().grid(card, placed, grid).1,
         };
         let notes: Vec<Note> = place.into_iter().chain(view.notes(placed.zone, now)).collect();
         self.notes_of(&notes);
@@ -297,21 +315,16 @@ impl Call {
         }
     }
 
-    /// The grid of a place, unless another was set. A zone that was never asked for is from now on.
-    fn grid(&self, placed: &Placed<'_>) -> Arc<GridReading> {
+    /// The grid as it is known now: an attempt is booked by one picture of it, numbers and notes alike. A zone that was
+    /// never asked for is from now on.
+    fn snapshot(&self, placed: &Placed<'_>) -> Arc<GridSnapshot> {
         self.inner.grid.advance(&self.inner);
         let snapshot = self.inner.advisor.grid();
-        let view = self.view(&snapshot);
-        if let Some(zone) = placed.zone.filter(|_| self.chosen.is_none() && view.is_degraded(placed.zone)) {
+        let degraded = self.view(&snapshot).is_degraded(placed.zone);
+        if let Some(zone) = placed.zone.filter(|_| self.chosen.is_none() && degraded) {
             self.inner.grid.want(&self.inner, zone);
         }
-        view.reading(placed.zone)
-    }
-
-    /// The emissions of a reading by the marginal grid of its place.
-    fn marginal(&self, placed: &Placed<'_>, reading: Option<&Reading>) -> Option<Aside> {
-        let (snapshot, now) = (self.inner.advisor.grid(), self.inner.runtime.now());
-        self.view(&snapshot).aside(placed.zone, reading?.energy, now)
+        snapshot
     }
 
     fn view<'a>(&'a self, snapshot: &'a GridSnapshot) -> GridView<'a> {
@@ -320,7 +333,9 @@ impl Call {
 
     /// Water and embodied emissions of all attempts that ran, and a note where not all of them tell.
     fn impacts(&mut self) -> (Option<Estimate<Water>>, Option<Estimate<Emissions>>) {
-        let ran: Vec<_> = self.attempts.iter().filter(|attempt| attempt.reading.is_some()).collect();
+        // What was counted ran, also where nobody could meter it.
+        let ran = |attempt: &&Attempt| attempt.reading.is_some() || attempt.usage.is_some();
+        let ran: Vec<_> = self.attempts.iter().filter(ran).collect();
         let told = || ran.iter().map(|attempt| attempt.impacts.as_ref());
         let sums =
             (whole(told().map(|impacts| impacts?.water)), whole(told().map(|impacts| impacts?.embodied)));
@@ -367,7 +382,7 @@ where
 }
 
 /// The sum of the attempts' parts and of deciding. Deciding weakens the method only where it is more than a
-/// hundredth of the sum: a measurement stays one beside a few microjoules that were modelled.
+/// hundredth of the sum: a measurement stays one beside a little that was modelled.
 fn total<T>(parts: impl Iterator<Item = Estimate<T>>, deciding: Estimate<T>) -> Estimate<T>
 where
     T: Quantity + Add<Output = T>,

@@ -95,7 +95,8 @@ fn begin(readings: &mut Vec<GridReading>, now: Option<GridReading>, open: Range<
         readings.first().is_some_and(|first| (first.basis, &first.source) == (now.basis, &now.source))
     };
     if let Some(now) = now.filter(alike) {
+        let from = now.valid_from.map_or(open.start, |from| from.max(open.start));
         let until = now.valid_until.map_or(open.end, |until| until.min(open.end));
-        readings.insert(0, GridReading { valid_from: Some(open.start), valid_until: Some(until), ..now });
+        readings.insert(0, GridReading { valid_from: Some(from), valid_until: Some(until), ..now });
     }
 }

@@ -1,6 +1,7 @@
 //! Whose zone and intensity count.
 
 use crate::support::*;
+use futures_util::StreamExt;
 use greenroute_core::units::{CarbonIntensity, ElectricityPrice};
 use greenroute_core::*;
 use std::sync::Arc;
@@ -117,6 +118,34 @@ async fn a_chosen_intensity_has_the_models_own_zone_or_the_world() {
     let grid = &receipt.attempts[0].grid;
     assert!(grid.zone.is_world() && grid.intensity.value() == grams(7.0));
     assert!(!receipt.has_note(NoteCode::ZoneUnknown), "no source stands in for anything: {receipt:#}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_choice_holds_for_streams_failures_fall_backs_and_baselines() {
+    let (house, cloud) = players();
+    house.on("small", [fails(ErrorKind::Timeout).after(1.0).spending(12.0)]);
+    cloud.on("medium", [says("one two three").after(1.0).gap(0.1)]);
+    let router = router(&house, &cloud).zone(zone("FR")).grid(atlas()).build().unwrap();
+    let mut stream = router.chat_stream(why().carbon_intensity(grams(7.0))).await.unwrap();
+    // What a scope sets meanwhile is for the next call.
+    router.set_grid(Scope::User("alice".into()), Some(GridChoice::intensity(grams(9.0)))).unwrap();
+    let receipt = loop {
+        if let AnswerEvent::Done(answer) = stream.next().await.unwrap().unwrap() {
+            break answer.receipt;
+        }
+    };
+    assert_eq!(receipt.attempts.len(), 2);
+    for attempt in &receipt.attempts {
+        assert_eq!((attempt.grid.intensity.value(), &*attempt.grid.source), (grams(7.0), "set by the call"));
+        let expected = attempt.reading.as_ref().unwrap().energy.value() * grams(7.0);
+        assert!((attempt.emissions.unwrap().value().as_grams() / expected.as_grams() - 1.0).abs() < 1e-12);
+    }
+    let baseline = receipt.baseline.unwrap();
+    let (Change::Saved(joules), Change::Saved(saved)) = (baseline.energy, baseline.emissions) else {
+        panic!("{baseline}")
+    };
+    assert!((saved.as_grams() / (joules * grams(7.0)).as_grams() - 1.0).abs() < 1e-12, "{baseline}");
+    assert!(!receipt.notes.iter().any(|note| note.code == NoteCode::ZoneUnknown));
 }
 
 #[tokio::test(start_paused = true)]

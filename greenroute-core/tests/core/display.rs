@@ -59,6 +59,26 @@ async fn a_receipt_is_a_table() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_receipt_tells_what_its_grid_counts_and_how_clean_it_is() {
+    let (house, cloud) = players();
+    let standing = Standing {
+        cleaner: units::Probability::from_fraction(0.82),
+        samples: 8760,
+        of: "the hours of 2022".into(),
+    };
+    let grid = Atlas::new(move |zone, _| {
+        let counting = Counting::Direct;
+        let reading = GridReading { counting, estimated: true, ..reading(zone.clone(), 41.7) };
+        Said::After(0.0, Ok(GridReading { standing: Some(standing.clone()), ..reading }))
+    });
+    let router = router(&house, &cloud).zone("FR".parse().unwrap()).grid(grid).build().unwrap();
+    let table = format!("{:#}", router.chat("Why?").await.unwrap().receipt);
+    let rows = "  grid     FR 41.7 gCO2e/kWh, average, direct (test, 2025), estimated\n           \
+                dirtier than 82.0 % of the hours of 2022\n";
+    assert!(table.contains(rows), "{table}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_receipt_of_a_call_in_trouble_names_every_try() {
     insta::assert_snapshot!(format!("{:#}", troubled().await), @r#"
     receipt    00000000000000000000000000000000
@@ -275,6 +295,19 @@ async fn a_receipt_is_json() {
       }
     }
     "#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn receipts_from_before_grids_said_what_they_count_are_still_read() {
+    for receipt in [measured_at_home().await, troubled().await] {
+        let mut json = serde_json::to_value(&receipt).unwrap();
+        for attempt in json["attempts"].as_array_mut().unwrap() {
+            for field in ["counting", "estimated"] {
+                attempt["grid"].as_object_mut().unwrap().remove(field).unwrap();
+            }
+        }
+        assert_eq!(serde_json::from_value::<Receipt>(json).unwrap(), receipt);
+    }
 }
 
 #[tokio::test(start_paused = true)]

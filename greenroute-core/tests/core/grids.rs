@@ -269,6 +269,18 @@ async fn a_grid_that_hangs_does_not_hang_the_call() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_worlds_number_is_no_answer_and_another_name_of_the_zone_is_one() {
+    let router = in_france(&Atlas::new(|_, _| says(&Zone::world(), 475.0)));
+    let (world, receipt) = chat(&router).await;
+    assert_eq!(world, 480.0);
+    let text = "zone FR has no reading (the source gave the world average): the world average is used";
+    assert_eq!(note(&receipt, NoteCode::ZoneUnknown).as_deref(), Some(text));
+    let router = in_france(&Atlas::new(|_, _| says(&"FRA".parse().unwrap(), 50.0)));
+    let (grams, receipt) = chat(&router).await;
+    assert_eq!((grams, receipt.has_note(NoteCode::ZoneUnknown)), (50.0, false));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_dropped_call_leaves_the_grid_asked_for() {
     let atlas = Atlas::new(|zone, _| Said::After(3.0, Ok(reading(zone.clone(), 50.0))));
     let router = in_france(&atlas);

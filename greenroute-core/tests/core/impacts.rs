@@ -67,6 +67,22 @@ async fn a_sum_with_an_attempt_that_cannot_tell_is_not_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_sum_without_an_attempt_that_nobody_could_meter_is_not_told() {
+    let (house, cloud) = players();
+    house.on("small", [fails(ErrorKind::Timeout).after(3.0).spending(3600.0)]);
+    cloud.on("medium", [says("Because.").after(2.0).returned("cloud/mute")]);
+    let mut mute = card("cloud/mute", 1.0, 0.5);
+    mute.energy_profile = None;
+    let router = router_by(telling(), &house, &cloud).card(mute);
+    let receipt = router.build().unwrap().chat("Why?").await.unwrap().receipt;
+    let answered = receipt.answered().unwrap();
+    assert_eq!((answered.reading.is_none(), answered.usage.is_some()), (true, true), "{receipt:#}");
+    assert!(receipt.attempts[0].impacts.as_ref().unwrap().water.is_some());
+    assert_eq!((receipt.water, receipt.embodied), (None, None), "a part would be taken for the whole");
+    assert!(receipt.has_note(NoteCode::Unmetered));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_attempt_that_never_ran_took_no_water() {
     let (house, cloud) = players();
     house.on("small", [fails(ErrorKind::Authentication)]);
@@ -94,14 +110,12 @@ async fn they_have_rows_of_their_own() {
       emitted  56.0 mgCO2e (44.8 mgCO2e–70.0 mgCO2e, modelled)
       aside    4.20 mgCO2e (3.36 mgCO2e–5.25 mgCO2e, modelled), market-based (its own report of 2025)
       water    233 µL (187 µL–292 µL, modelled)
-      embodied 2.00 gCO2e (modelled)
+      embodied 2.00 gCO2e (modelled), in making the hardware
       cost     $0.0000300 (reported)
     deciding   0 J (modelled) in 0 s
     total      420 J (336 J–525 J, modelled) at the facility
                56.0 mgCO2e (44.8 mgCO2e–70.0 mgCO2e, modelled)
                $0.0000300 (reported)
-    water      233 µL (187 µL–292 µL, modelled)
-    embodied   2.00 gCO2e (modelled), in making the hardware
     note       no zone is set: the world average is used
     "#);
     // The market's emissions are a tenth of the grid's, and are in no sum.

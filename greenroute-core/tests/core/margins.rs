@@ -81,6 +81,11 @@ async fn a_chosen_zone_has_its_own_margin_and_a_chosen_intensity_none() {
     let attempt = &receipt.attempts[0];
     let kwh = attempt.reading.as_ref().unwrap().energy.value().as_kwh();
     assert!((attempt.aside[0].emissions.value().as_grams() - 300.0 * kwh).abs() < 1e-12, "{receipt:#}");
+    let spain =
+        || sweden().zone("ES".parse().unwrap()).carbon_intensity(CarbonIntensity::from_grams_per_kwh(1.0));
+    router.chat(spain()).await.unwrap();
+    let aside = &chat(&router, spain()).await.attempts[0].aside;
+    assert_eq!(aside.len(), 1, "an average that is set says nothing of the margin");
     let set = Prompt::from("Why?").carbon_intensity(CarbonIntensity::from_grams_per_kwh(1.0));
     assert!(chat(&router, set).await.attempts[0].aside.is_empty());
 }

@@ -1,7 +1,8 @@
 //! Where models run: regions that providers name, their usual places, and neither.
 
 use crate::support::*;
-use greenroute_core::model::ProviderName;
+use greenroute_core::model::{Pricing, ProviderName};
+use greenroute_core::units::ElectricityPrice;
 use greenroute_core::*;
 
 fn zone(name: &str) -> Zone {
@@ -77,6 +78,21 @@ async fn a_region_that_the_provider_names_beats_its_usual_place() {
     assert_eq!(note(&receipt, NoteCode::ZoneAssumed), None);
     router.refresh_grid().await;
     assert_eq!(router.advisor().grid().get(Some(&zone("NL"))).zone, zone("NL"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn electricity_is_paid_where_it_was_drawn() {
+    let (house, cloud) = players();
+    cloud.on("own", [says("Because.").served_from("eu-west-4")]);
+    let mut own = card("cloud/own", 10.0, 0.7);
+    own.pricing = Pricing::Electricity;
+    let [at_home, abroad] = [0.10, 0.30].map(ElectricityPrice::from_usd_per_kwh);
+    let only = Objective { only: Some([key("cloud/own")].into()), ..anybody() };
+    let router = router_by(placed(), &house, &cloud).card(own).objective(only);
+    let router = router.electricity_price_in(zone("US"), at_home).electricity_price_in(zone("NL"), abroad);
+    let receipt = router.build().unwrap().chat("Why?").await.unwrap().receipt;
+    let usd = receipt.energy.value().as_kwh() * 0.30;
+    assert!((receipt.cost.usd().unwrap().value().as_usd() / usd - 1.0).abs() < 1e-9, "{receipt:#}");
 }
 
 #[tokio::test(start_paused = true)]

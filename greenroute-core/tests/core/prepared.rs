@@ -2,10 +2,13 @@
 
 use crate::support::*;
 use greenroute_core::model::{EnergyProfile, Pricing, Speed, Window};
-use greenroute_core::units::{CarbonIntensity, Energy, Factor, Probability, Pue, Quantity, Tokens};
+use greenroute_core::units::{
+    CarbonIntensity, ElectricityPrice, Energy, Factor, Probability, Pue, Quantity, Tokens, Usd,
+};
 use greenroute_core::*;
 use proptest::prelude::*;
 use std::sync::Arc;
+use std::time::Duration;
 
 fn near(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-12 * a.abs().max(b.abs())
@@ -167,6 +170,28 @@ proptest! {
     }
 }
 
+#[test]
+fn a_grid_that_may_be_clean_is_not_surely_clean() {
+    let case = Case {
+        joules: [0.0, 0.1, 1.0],
+        boundary: Boundary::Facility,
+        server: (1.0, 1.0),
+        pue: (1.0, 1.0),
+        grams: (0.0, 1.0),
+        input: (10, 1.0),
+        output: (20, 2.0),
+    };
+    let [none, some] = [0.0, 26.0].map(CarbonIntensity::from_grams_per_kwh);
+    let intensity = Estimate::banded(none, none, some, Method::Modelled);
+    let grid = GridReading { intensity, ..case.grid(1.0) };
+    let prepared = case.accountant().prepare(&case.card(), &GridSnapshot::new(grid)).unwrap();
+    let success = Estimate::exact(Probability::from_fraction(0.5), Method::Proxy);
+    let [input, output] = case.tokens();
+    let forecast = prepared.forecast(success, input, output, day());
+    same(&forecast.emissions, &(forecast.energy * intensity)).unwrap();
+    assert!(forecast.emissions.high().as_grams() > 0.0);
+}
+
 /// Expects a novel of everybody.
 #[derive(Debug)]
 struct Novelist;
@@ -211,6 +236,38 @@ async fn no_answer_is_expected_to_be_longer_than_the_prompt_or_the_model_allows(
     let ((terse, _), (small, note)) = expected(limited).await;
     assert_eq!((terse, small), (30, 50));
     assert!(note < novel / 1000.0, "{note} J, and {novel} J for a novel");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_price_that_begins_at_midnight_counts_from_then_on() {
+    let (house, cloud) = players();
+    let usd = ElectricityPrice::from_usd_per_kwh;
+    let raised =
+        DatedPrice { price: usd(0.30), from: Some("2026-11-22".parse().unwrap()), source: "the bill".into() };
+    let tariff = ElectricityTariff::default().everywhere(usd(0.20)).with(None, raised);
+    let mut raised = card("cloud/medium", 10.0, 0.7);
+    let Pricing::Listed(list) = &mut raised.pricing else { unreachable!() };
+    let mut dearer = list.periods[0].clone();
+    dearer.from = Some("2026-11-22".parse().unwrap());
+    dearer.tiers[0].output_usd_per_mtok = Usd::from_usd(2.0);
+    dearer.tiers[0].input_usd_per_mtok = Usd::from_usd(2.0);
+    list.periods.push(dearer);
+    let router = router(&house, &cloud).electricity_tariff(tariff).build().unwrap();
+    router.catalog().update(raised).unwrap();
+    let costs = async || {
+        let ranking = router.route("Why?").await.unwrap();
+        let cost = |name: &str| {
+            let ranked = ranking.ranked.iter().find(|ranked| ranked.candidate.card.key == key(name)).unwrap();
+            ranked.candidate.forecast.cost.usd().unwrap().value().as_usd()
+        };
+        (cost("house/small"), cost("cloud/medium"))
+    };
+    let (power, tokens) = costs().await;
+    tokio::time::sleep(Duration::from_secs(14 * 3600 - 1)).await;
+    assert_eq!(costs().await, (power, tokens));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let (power_after, tokens_after) = costs().await;
+    assert!(near(power_after, 1.5 * power) && near(tokens_after, 2.0 * tokens));
 }
 
 #[tokio::test(start_paused = true)]

@@ -25,12 +25,34 @@ pub(super) struct Entry {
     /// What holds after it.
     next: Option<Known>,
     /// From when on a newer reading is wanted.
-    renew: Option<SystemTime>,
+    renew: Option<Renewal>,
     failure: Option<Failure>,
     /// Not to be asked for before, on the clock that never goes back.
     again: Duration,
     /// When the flight under way began.
     asked: Option<Duration>,
+}
+
+/// When a reading is renewed, on both clocks: the one that never goes back may stand still while a machine sleeps, and a
+/// wall clock that was ahead and is put right would keep a reading of its future for as long.
+#[derive(Debug, Clone, Copy)]
+struct Renewal {
+    at: SystemTime,
+    elapsed: Duration,
+}
+
+impl Renewal {
+    /// Of a reading that came at `moment` and holds until `until`.
+    fn of(until: SystemTime, moment: Moment) -> Self {
+        let life = until.duration_since(moment.now).unwrap_or_default();
+        let ahead = (life / RENEWED_AHEAD).min(MOST_AHEAD);
+        let elapsed = moment.elapsed.saturating_add(life.saturating_sub(ahead));
+        Self { at: until.checked_sub(ahead).unwrap_or(until), elapsed }
+    }
+
+    fn is_due(self, moment: Moment) -> bool {
+        self.at <= moment.now || self.elapsed <= moment.elapsed
+    }
 }
 
 /// Why it could not be read, and how often in a row.
@@ -45,7 +67,7 @@ impl Entry {
     pub(super) fn is_due(&self, moment: Moment) -> bool {
         let wanted = self.failure.is_some()
             || self.known.is_none()
-            || self.renew.is_some_and(|renew| renew <= moment.now);
+            || self.renew.is_some_and(|renew| renew.is_due(moment));
         wanted && self.asked.is_none() && self.again <= moment.elapsed
     }
 
@@ -53,18 +75,21 @@ impl Entry {
     /// that still holds, since asked for now it would say the same again.
     pub(super) fn ask(&mut self, moment: Moment) -> SystemTime {
         self.asked = Some(moment.elapsed);
-        let renewed = self.renew.is_some_and(|renew| renew <= moment.now);
-        let end = self.known.as_ref().filter(|_| renewed).and_then(|known| known.reading.valid_until);
+        let soon = moment.now.checked_add(MOST_AHEAD);
+        let end = self.known.as_ref().filter(|_| self.renew.is_some_and(|renew| renew.is_due(moment)));
+        let end = end.and_then(|known| known.reading.valid_until).filter(|end| Some(*end) <= soon);
         end.map_or(moment.now, |end| end.max(moment.now))
     }
 
-    /// Goes over to the next reading where it is time for that.
+    /// Goes over to the next reading where it is time for that, and forgets one that is too old: whoever calls then
+    /// waits as for a zone of which nothing is known.
     pub(super) fn advance(&mut self, now: SystemTime) -> bool {
         let begun = |next: &mut Known| next.reading.valid_from.is_none_or(|from| from <= now);
         let next = self.next.take_if(begun);
         let advances = next.is_some();
         self.known = next.or_else(|| self.known.take());
-        advances
+        let forgotten = self.known.take_if(|known| is_too_old(known, now));
+        advances || forgotten.is_some()
     }
 
     /// Since when the source is being asked.
@@ -84,10 +109,7 @@ impl Entry {
             Ok(reading) => {
                 self.failure = None;
                 self.again = moment.elapsed.saturating_add(SHORTEST_PAUSE);
-                self.renew = reading.valid_until.map(|until| {
-                    let life = until.duration_since(moment.now).unwrap_or_default();
-                    until.checked_sub((life / RENEWED_AHEAD).min(MOST_AHEAD)).unwrap_or(until)
-                });
+                self.renew = reading.valid_until.map(|until| Renewal::of(until, moment));
                 let begins = reading.valid_from.filter(|from| *from > moment.now);
                 let holds = |known: &Known| known.reading.valid_until.is_none_or(|until| until > moment.now);
                 let waits = begins.is_some() && self.known.as_ref().is_some_and(holds);
@@ -109,14 +131,18 @@ impl Entry {
 
     /// The reading, unless it is too old.
     pub(super) fn usable(&self, now: SystemTime) -> Option<&Known> {
-        let end = |known: &Known| known.reading.valid_until.and_then(|until| until.checked_add(OLDEST));
-        self.known.as_ref().filter(|known| end(known).is_none_or(|end| now < end))
+        self.known.as_ref().filter(|known| !is_too_old(known, now))
     }
 
     /// What went wrong the last time.
     pub(super) fn why(&self) -> Option<&str> {
         self.failure.as_ref().map(|failure| failure.why.as_str())
     }
+}
+
+fn is_too_old(known: &Known, now: SystemTime) -> bool {
+    let end = known.reading.valid_until.and_then(|until| until.checked_add(OLDEST));
+    end.is_some_and(|end| end <= now)
 }
 
 /// How long to leave a zone alone after so many failures before this one; longer where the source asks for it.
@@ -210,6 +236,28 @@ mod tests {
         let mut entry = Entry::default();
         entry.land(limited, at(0));
         assert!(!entry.is_due(at(499)) && entry.is_due(at(500)));
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_and_is_put_right_keeps_no_reading_of_its_future() {
+        let (year, mut entry) = (365 * 86_400, Entry::default());
+        let ahead = Moment { now: at(year).now, elapsed: Duration::from_secs(10) };
+        entry.land(until(year + 3600), ahead);
+        assert!(!entry.is_due(at(3000)));
+        assert!(entry.is_due(at(3400)), "its hour is over, whatever the wall clock says");
+        assert_eq!(entry.ask(at(3400)), at(3400).now, "and not that of a year later is asked for");
+        entry.land(until(7200), at(3401));
+        assert_eq!(entry.usable(at(3401).now).unwrap().reading.valid_until, Some(at(7200).now));
+    }
+
+    #[test]
+    fn what_is_too_old_is_forgotten_and_asked_for_like_a_new_zone() {
+        let mut entry = Entry::default();
+        entry.land(until(3600), at(0));
+        assert!(!entry.advance(at(3600 + 7 * 86_400 - 1).now) && entry.is_settled());
+        let later = at(3600 + 7 * 86_400);
+        assert!(entry.advance(later.now) && !entry.is_settled() && entry.is_due(later));
+        assert_eq!(entry.ask(later), later.now);
     }
 
     #[test]

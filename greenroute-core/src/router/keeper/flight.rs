@@ -74,7 +74,8 @@ fn panicked() -> Error {
 }
 
 impl GridKeeper {
-    /// What the source says to one question: a number on another basis is no answer to it.
+    /// What the source says to one question: a number on another basis is no answer to it, nor is the world's.
+    /// A zone may have several names, so that another one is believed.
     async fn answer(&self, question: &Question, at: SystemTime) -> Result<GridReading> {
         let none = || Error::new(ErrorKind::Unsupported, "grid", "no source is set");
         let (wanted, reading) = match question {
@@ -85,11 +86,13 @@ impl GridKeeper {
                 (Basis::Marginal, self.marginal.as_ref().ok_or_else(none)?.marginal(zone, at).await?.0)
             }
         };
-        if reading.basis == wanted {
+        let message = if reading.basis != wanted {
+            format!("the source gave a {} intensity, where the {wanted} one was asked for", reading.basis)
+        } else if reading.zone.is_world() {
+            "the source gave the world average".to_owned()
+        } else {
             return Ok(reading);
-        }
-        let message =
-            format!("the source gave a {} intensity, where the {wanted} one was asked for", reading.basis);
+        };
         Err(Error::new(ErrorKind::Decode, "grid", message))
     }
 }

@@ -91,10 +91,12 @@ impl GridKeeper {
         let (moment, roster) = (inner.moment(), inner.advisor.roster());
         let of_cards = roster.zones();
         let zone = chosen.and_then(Chosen::asks_for);
+        // Where an intensity is set as well, a zone still has a margin of its own.
+        let wanted = zone.or_else(|| chosen?.zone().filter(|_| self.marginal.is_some()));
         let most = PATIENCE.min(left / 2);
         let (due, awaited, patience) = self.with(|state| {
             self.turn(inner, state, moment);
-            if let Some(zone) = zone {
+            if let Some(zone) = wanted {
                 state.want(zone, of_cards);
             }
             let due = self.due(state, of_cards, moment, false);
