@@ -1,6 +1,7 @@
 //! Instruments on this machine, and how concurrent calls share what they show.
 
 mod bracket;
+mod busy;
 mod composite;
 mod cpu;
 mod detect;
