@@ -110,15 +110,13 @@ impl Board {
             (self.shown, self.told) = (shown, now);
         }
         let spent = spent?;
-        let idle = self.idle.map(|idle| idle * time * share.part);
+        // Known from the time on when the board was first seen at rest.
+        let known = self.sum.idle.unwrap_or(Energy::ZERO);
+        let idle = self.idle.map(|idle| known + idle * time * share.part);
         let grain = spent.grain * share.high;
-        let part = Sample {
-            low: spent.low * share.low,
-            high: spent.high * share.high,
-            idle,
-            ..spent.times(share.part)
-        };
-        self.sum = Sample { grain, ..self.sum.then(part) };
+        let part =
+            Sample { low: spent.low * share.low, high: spent.high * share.high, ..spent.times(share.part) };
+        self.sum = Sample { grain, idle, ..self.sum.then(part) };
         Ok(())
     }
 
