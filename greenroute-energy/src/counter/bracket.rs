@@ -433,10 +433,10 @@ mod tests {
             let call = brackets.open(ComputeTime::default());
             assert!(tended.wait() && tended.wait() && tended.wait());
             assert!(call.close().is_ok());
-            std::thread::sleep(Duration::from_millis(30));
+            // Once more at the most, where it was about to.
             let after = tended.times();
-            std::thread::sleep(Duration::from_millis(60));
-            assert_eq!(tended.times(), after, "no call is open");
+            std::thread::sleep(Duration::from_millis(100));
+            assert!(tended.times() <= after + 1, "no call is open");
         }
         let call = brackets.open(ComputeTime::default());
         drop(call);
@@ -456,8 +456,11 @@ mod tests {
         let call = brackets.open(ComputeTime::default());
         assert!(tended.wait());
         *tended.fails.lock().unwrap() = true;
-        assert!(tended.wait());
-        std::thread::sleep(Duration::from_millis(20));
+        let told = (0..1000).any(|_| {
+            std::thread::sleep(Duration::from_millis(1));
+            brackets.0.open().calls.values().all(|call| call.spent.is_err())
+        });
+        assert!(told, "it was looked after");
         tended.told.show(Some(7.0));
         assert_eq!(call.close().unwrap_err().as_ref(), "it wrapped twice");
         *tended.fails.lock().unwrap() = false;
