@@ -76,6 +76,28 @@ fn the_load_runs_meanwhile_and_is_ended() {
 }
 
 #[test]
+fn what_the_load_has_started_is_ended_too() {
+    let fake = FakeNvml::new(&["watts 100"]);
+    let pid = fake.folder().join("pid");
+    let load = format!("sleep 1000 & echo $! > {}; wait", pid.display());
+    let check = Check { load: Some(load), warm_up: 0.3, ..check(&fake, "echo 100") };
+    check.run().unwrap();
+    let pid = std::fs::read_to_string(pid).unwrap();
+    let there = || {
+        std::path::Path::new("/proc")
+            .join(pid.trim())
+            .join("fd")
+            .read_dir()
+            .is_ok_and(|mut fds| fds.next().is_some())
+    };
+    let gone = (0..100).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        !there()
+    });
+    assert!(gone, "process {pid} goes on");
+}
+
+#[test]
 fn what_tells_no_power_is_an_error() {
     let fake = FakeNvml::new(&["watts 100"]);
     for (line, says) in

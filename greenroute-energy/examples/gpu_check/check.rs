@@ -81,12 +81,17 @@ impl fmt::Display for Record {
     }
 }
 
-/// A program that ends when this does.
+/// A program that ends when this does, with all that it has started.
 struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
         // It may have ended already.
+        #[cfg(unix)]
+        let _ = Command::new("kill")
+            .args(["-KILL", "--", &format!("-{}", self.0.id())])
+            .stderr(Stdio::null())
+            .status();
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -185,6 +190,8 @@ type Look = (Instant, Result<f64, String>);
 
 fn start(command: &mut Command) -> Result<Running, Box<dyn Error>> {
     let name = command.get_program().to_string_lossy().into_owned();
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(command, 0);
     Ok(Running(command.spawn().map_err(|error| format!("{name} does not start: {error}"))?))
 }
 
