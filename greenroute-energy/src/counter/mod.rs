@@ -9,6 +9,7 @@ mod memory;
 mod nvml;
 mod process;
 mod rapl;
+mod rest;
 mod sample;
 mod steps;
 mod watch;
