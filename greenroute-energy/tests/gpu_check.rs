@@ -122,7 +122,7 @@ fn its_arguments_are_read() {
         (check.field.as_str(), check.load.as_deref(), check.warm_up),
         ("power.draw.instant", Some("x"), 1.0)
     );
-    for bad in ["--seconds", "--seconds x", "--nothing 1"] {
+    for bad in ["--seconds", "--seconds x", "--nothing 1", "--warm-up -1", "--seconds nan", "--within inf"] {
         assert!(Check::parse(bad.split_whitespace().map(str::to_owned)).is_err(), "{bad}");
     }
 }

@@ -285,6 +285,18 @@ fn where_no_process_can_be_seen_the_board_is_taken_as_its_own_with_a_wide_band()
 }
 
 #[test]
+fn a_driver_that_does_not_tell_who_is_there_is_noted() {
+    let fake = FakeNvml::new(&["watts 100", "boards 2", "1.processes 4", "pids self:1"]);
+    let notes = open(&fake).notes().join(" ");
+    assert!(
+        notes.contains("board 1 (Fake-GPU) does not tell who uses it") && !notes.contains("board 0"),
+        "{notes}"
+    );
+    let all = NvmlSettings { everybody: true, ..fake.settings() };
+    assert!(Nvml::open(&all).unwrap().notes().is_empty(), "all of it is counted anyway");
+}
+
+#[test]
 fn an_instance_of_a_divided_board_pays_for_its_slices() {
     let fake = FakeNvml::new(&["watts 700", "mig 1", "slices 3", ALONE]);
     let whole = Nvml::open(&fake.settings()).unwrap_err();

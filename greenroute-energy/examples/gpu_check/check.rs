@@ -105,13 +105,13 @@ impl Check {
         while let Some(name) = arguments.next() {
             let value = arguments.next().ok_or_else(|| format!("{name} needs a value"))?;
             match name.as_str() {
-                "--seconds" => check.seconds = value.parse()?,
+                "--seconds" => check.seconds = positive(&value)?,
                 "--board" => check.board = value.parse()?,
                 "--load" => check.load = Some(value),
-                "--warm-up" => check.warm_up = value.parse()?,
+                "--warm-up" => check.warm_up = positive(&value)?,
                 "--every" => check.every_millis = value.parse()?,
                 "--field" => check.field = value,
-                "--within" => check.within = value.parse()?,
+                "--within" => check.within = positive(&value)?,
                 "--nvidia-smi" => check.nvidia_smi = value.into(),
                 "--library" => check.library = Some(value.into()),
                 _ => return Err(format!("there is no {name}").into()),
@@ -183,6 +183,12 @@ impl Check {
         });
         Ok((smi, receive))
     }
+}
+
+/// A number of seconds, or a ratio.
+fn positive(value: &str) -> Result<f64, Box<dyn Error>> {
+    let number = value.parse().ok().filter(|number| (0.0..1e6).contains(number));
+    number.ok_or_else(|| format!("`{value}` is no number from 0 to a million").into())
 }
 
 /// When, and how many watts, or what it wrote instead.

@@ -210,6 +210,11 @@ impl Neighbours {
         self.processes.as_ref().is_some_and(Vec::is_empty)
     }
 
+    /// Whether the driver does not tell who is there.
+    pub(super) const fn are_unseen(&self) -> bool {
+        self.processes.is_none()
+    }
+
     /// Looks who is there.
     pub(super) fn look(&self, device: &Device<'_>, own: u32, trusted: bool) -> Self {
         let processes = processes(device);
