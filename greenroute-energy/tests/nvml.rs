@@ -130,6 +130,20 @@ fn the_power_of_a_moment_is_taken_where_the_driver_tells_it_and_the_average_wher
 }
 
 #[test]
+fn the_power_of_a_moment_is_taken_again_after_it_was_missing_once() {
+    let moment = ["energy 3", "watts 100", "field_type 0", "field_value 200000", ALONE];
+    let fake = FakeNvml::new(&moment);
+    let nvml = open(&fake);
+    assert_watts(&nvml, 200.0, millis(40));
+    fake.set(&["energy 3", "watts 100", "field 3", ALONE]);
+    nvml.sample().unwrap();
+    assert_watts(&nvml, 100.0, millis(40));
+    fake.set(&moment);
+    nvml.sample().unwrap();
+    assert_watts(&nvml, 200.0, millis(40));
+}
+
+#[test]
 fn a_counter_that_was_reset_is_told_by_power_and_goes_on() {
     let fake = FakeNvml::new(&["watts 100", ALONE]);
     let nvml = open(&fake);

@@ -60,7 +60,7 @@ impl Board {
             idle,
             fixed_idle: idle.is_some(),
             counts: true,
-            instant: true,
+            instant: instant(device).is_some(),
             steps: CounterSteps::new(None),
             shown: None,
             told: now,
@@ -161,9 +161,8 @@ impl Board {
     }
 
     /// Its power at this moment, or as the driver averages it.
-    fn power(&mut self, device: &Device<'_>) -> Result<Power> {
+    fn power(&self, device: &Device<'_>) -> Result<Power> {
         let told = if self.instant { instant(device) } else { None };
-        self.instant = told.is_some();
         let watts = match told {
             Some(watts) => watts,
             None => f64::from(device.power_usage().map_err(|error| self.failed(error))?) / 1e3,
