@@ -46,7 +46,8 @@ pub fn detect(machine: &Machine) -> Result<Detected> {
 /// A platform counter (`psys`) has everything in it, perhaps a GPU too, so that it is not used beside [`Nvml`].
 ///
 /// Where processor and memory are both counted, each part comes with the rest of the machine that goes with it
-/// (`data/machine.csv`), and the boundary is the server: the name ends in `+rest`. Else it is the device, and the factor of the place adds the rest.
+/// (`data/machine.csv`), and the boundary is the server: the name ends in `+rest`, and a server
+/// factor set for this machine has nothing left to widen. Else it is the device, and the factor of the place adds the rest.
 ///
 /// # Errors
 /// [`ErrorKind::Meter`](greenroute_core::ErrorKind::Meter) where neither a GPU nor the processor can be counted.
