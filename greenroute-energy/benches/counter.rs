@@ -56,7 +56,7 @@ fn main() {
     };
     let rapl: Arc<dyn Counter> = Arc::new(Rapl::open(folder.path()).unwrap());
     metered("RAPL, 4 zones", rapl.clone(), read_rapl);
-    let read_memory = || drop(black_box(read_to_string("/proc/self/status").unwrap()));
+    let read_memory = || drop(black_box(read_to_string("/proc/self/statm").unwrap()));
     let memory: Arc<dyn Counter> = Arc::new(RamPower::open(&machine).unwrap());
     metered("memory", memory.clone(), read_memory);
     let library = Library::builder().lib_path(fake.library().as_os_str()).init().unwrap();

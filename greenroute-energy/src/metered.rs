@@ -12,10 +12,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-/// A provider whose models run on this machine, with a counter around every call.
+/// A provider whose models run in this process, with a counter around every call. A server of models beside it is another
+/// process: of what that one draws a counter shows nothing, unless it [counts everybody](crate::counter::NvmlSettings::everybody).
 ///
 /// The reading stands on the answer, on the stream's last event, or on the error; a call that is dropped leaves it
-/// in [`ChatRequest::spent`]. A counter that fails costs the reading, never the call, and the answer's notes say why.
+/// in [`ChatRequest::spent`]. A counter that fails, or has not moved, costs the reading, never the call, and the answer's
+/// notes say why.
 /// Concurrent calls share what the counter shows: by their [compute time](ChatRequest::compute_time) where the provider tracks it, else equally.
 #[derive(Debug)]
 pub struct Metered<P> {
@@ -88,14 +90,9 @@ impl Metering {
         }
     }
 
-    /// What was bracketed nearer to the work stays. No answer costs nothing: a counter that has not moved is too coarse
-    /// for it, and has nothing to say.
+    /// What was bracketed nearer to the work stays.
     fn answered(mut self, mut response: ChatResponse) -> ChatResponse {
-        let read = self.close().and_then(|reading| match reading.energy.value() > Energy::ZERO {
-            true => Ok(reading),
-            false => Err("it did not move during the call".into()),
-        });
-        match read {
+        match self.close() {
             _ if response.reading.is_some() => {}
             Ok(reading) => response.reading = Some(reading),
             Err(why) => {
@@ -106,17 +103,22 @@ impl Metering {
         response
     }
 
-    /// What was refused before it ran has spent nothing, and says nothing of it.
+    /// Without a reading, what may have run is booked by its forecast, and what was refused as nothing.
     fn failed(mut self, error: Error) -> Error {
-        let ran = error.may_have_run();
         match self.close() {
-            Ok(reading) if ran || reading.energy.value() > Energy::ZERO => error.with_spent(reading),
-            _ => error,
+            Ok(reading) => error.with_spent(reading),
+            Err(_) => error,
         }
     }
 
+    /// No work costs nothing: a counter that has not moved is too coarse for it, and has nothing to say.
     fn close(&mut self) -> std::result::Result<Reading, Missed> {
-        self.bracket.take().map_or_else(|| Err("it was closed before".into()), Bracket::close)
+        let bracket = self.bracket.take().ok_or_else(|| Missed::from("it was closed before"))?;
+        let reading = bracket.close()?;
+        match reading.energy.value() > Energy::ZERO {
+            true => Ok(reading),
+            false => Err("it did not move during the call".into()),
+        }
     }
 }
 

@@ -59,6 +59,8 @@ impl Counter for Dial {
 enum Does {
     Answers,
     AnswersForNothing,
+    FailsForNothing,
+    HangsForNothing,
     AnswersWithItsOwnReading,
     Fails,
     Hangs,
@@ -107,10 +109,12 @@ impl ModelProvider for Scripted {
     }
 
     async fn chat(&self, _request: ChatRequest) -> Result<ChatResponse> {
-        self.dial.turn(if self.does == Does::AnswersForNothing { 0 } else { 3 });
+        let nothing =
+            matches!(self.does, Does::AnswersForNothing | Does::FailsForNothing | Does::HangsForNothing);
+        self.dial.turn(if nothing { 0 } else { 3 });
         match self.does {
-            Does::Fails => Err(Error::new(ErrorKind::ModelFault, "scripted", "no")),
-            Does::Hangs => std::future::pending().await,
+            Does::Fails | Does::FailsForNothing => Err(Error::new(ErrorKind::ModelFault, "scripted", "no")),
+            Does::Hangs | Does::HangsForNothing => std::future::pending().await,
             Does::BreaksTheCounter => {
                 self.dial.broken.store(true, Ordering::SeqCst);
                 Ok(self.response())
@@ -270,6 +274,20 @@ async fn a_counter_that_stands_still_says_nothing_of_an_answer() {
     let answer = provider.chat(request).await.unwrap();
     assert_eq!((answer.text().as_str(), &answer.reading), ("hi", &None));
     assert_eq!(notes(&answer), ["the call was not counted by dial@1: it did not move during the call"]);
+}
+
+#[tokio::test]
+async fn a_counter_that_stands_still_does_not_make_a_failed_or_dropped_call_free() {
+    let (provider, _, request) = metered(Does::FailsForNothing);
+    let error = provider.chat(request).await.unwrap_err();
+    assert!(error.may_have_run());
+    assert_eq!(error.spent(), []);
+    let (provider, _, request) = metered(Does::HangsForNothing);
+    let spent = request.spent.clone();
+    let mut call = Box::pin(provider.chat(request));
+    assert!(call.as_mut().now_or_never().is_none());
+    drop(call);
+    assert_eq!(spent.take(), []);
 }
 
 #[tokio::test]

@@ -38,14 +38,20 @@ fn during(nvml: &Nvml, meanwhile: impl FnOnce()) -> (Sample, f64, f64) {
 /// A busy machine may let this much time go by between a counter's look and its clock's.
 const SLACK: f64 = 0.025;
 
-/// That it is `watts` for the time, but for the slack.
+/// That it is `watts` for the time, but for the slack. What is wrong is wrong each time, and a busy machine is not.
 fn assert_watts(nvml: &Nvml, watts: f64, time: Duration) -> Sample {
-    let (spent, least, most) = during(nvml, || sleep(time));
-    let joules = spent.energy.as_joules();
-    let (least, most) = (watts * (least - SLACK), watts * (most + SLACK));
-    assert!((least..=most).contains(&joules), "{joules} J is not within {least} J to {most} J");
-    assert!(spent.low <= spent.energy && spent.energy <= spent.high);
-    spent
+    let mut said = Vec::new();
+    for _ in 0..5 {
+        let (spent, least, most) = during(nvml, || sleep(time));
+        assert!(spent.low <= spent.energy && spent.energy <= spent.high);
+        let joules = spent.energy.as_joules();
+        let (least, most) = (watts * (least - SLACK), watts * (most + SLACK));
+        if (least..=most).contains(&joules) {
+            return spent;
+        }
+        said.push(format!("{joules} J is not within {least} J to {most} J"));
+    }
+    panic!("{said:?}");
 }
 
 #[test]
@@ -57,7 +63,7 @@ fn the_energy_counter_counts() {
     assert_eq!((reading.method(), reading.boundary), (Method::Measured, Boundary::Device));
     assert_eq!(reading.meter, MeterId::new("nvml", 1));
     // The counter may be a step of 100 ms late at either end.
-    assert!(spent.grain.as_joules() > 25.0 && spent.grain.as_joules() < 35.0, "{}", spent.grain);
+    assert!(spent.grain.as_joules() > 20.0 && spent.grain.as_joules() < 45.0, "{}", spent.grain);
     assert!(reading.energy.low() < spent.energy * 0.9 && reading.energy.high() > spent.energy * 1.1);
     assert!(nvml.notes().is_empty(), "{:?}", nvml.notes());
 }
@@ -81,19 +87,18 @@ fn a_window_shorter_than_a_step_of_the_counter_is_power_times_time() {
 fn what_power_stood_in_for_is_made_up_for_by_the_counter() {
     let fake = FakeNvml::new(&["watts 100", "frozen 1000000", ALONE]);
     let nvml = open(&fake);
-    let before = nvml.sample().unwrap();
     sleep(millis(50));
-    let stood_in = nvml.sample().unwrap().since(before).energy.as_joules();
+    let stood_in = nvml.sample().unwrap().energy.as_joules();
     assert!(stood_in > 4.0, "{stood_in}");
     // It has counted two joules where more had stood in: nothing now, and less of what follows.
     fake.set(&["watts 100", "frozen 1002000", ALONE]);
     sleep(millis(110));
-    let told = nvml.sample().unwrap().since(before).energy.as_joules();
+    let told = nvml.sample().unwrap().energy.as_joules();
     assert!((told - stood_in).abs() < 1e-6, "{told} after {stood_in}");
     fake.set(&["watts 100", "frozen 1300000", ALONE]);
     sleep(millis(110));
-    let all = nvml.sample().unwrap().since(before).energy.as_joules();
-    assert!((all - 300.0).abs() < 5.0, "{all} J of the counter's 300 J");
+    let all = nvml.sample().unwrap().energy.as_joules();
+    assert!((all - 300.0).abs() < 1e-6, "{all} J of the counter's 300 J");
 }
 
 #[test]
@@ -102,6 +107,7 @@ fn a_board_without_a_counter_is_its_power_added_up() {
     let nvml = open(&fake);
     assert!(nvml.notes().join(" ").contains("no energy counter"), "{:?}", nvml.notes());
     assert_eq!(nvml.tend().unwrap(), Some(millis(50)));
+    let outer = Instant::now();
     let (spent, ..) = during(&nvml, || {
         sleep(millis(100));
         nvml.tend().unwrap();
@@ -109,8 +115,9 @@ fn a_board_without_a_counter_is_its_power_added_up() {
         nvml.tend().unwrap();
         sleep(millis(100));
     });
-    let joules = spent.energy.as_joules();
-    assert!((55.0..75.0).contains(&joules), "{joules} J of 60 J");
+    // Each of the two powers held for 100 ms at the least, and for the rest of the time one of them, or their mean.
+    let (joules, rest) = (spent.energy.as_joules(), outer.elapsed().as_secs_f64() - 0.2);
+    assert!((60.0..=60.0 + 450.0 * rest).contains(&joules), "{joules} J of 60 J");
 }
 
 #[test]
@@ -120,6 +127,20 @@ fn the_power_of_a_moment_is_taken_where_the_driver_tells_it_and_the_average_wher
     }
     let fake = FakeNvml::new(&["energy 3", "power 3", "field 3", ALONE]);
     assert!(Nvml::open(&fake.settings()).unwrap_err().message().contains("not available"));
+}
+
+#[test]
+fn the_power_of_a_moment_is_taken_again_after_it_was_missing_once() {
+    let moment = ["energy 3", "watts 100", "field_type 0", "field_value 200000", ALONE];
+    let fake = FakeNvml::new(&moment);
+    let nvml = open(&fake);
+    assert_watts(&nvml, 200.0, millis(40));
+    fake.set(&["energy 3", "watts 100", "field 3", ALONE]);
+    nvml.sample().unwrap();
+    assert_watts(&nvml, 100.0, millis(40));
+    fake.set(&moment);
+    nvml.sample().unwrap();
+    assert_watts(&nvml, 200.0, millis(40));
 }
 
 #[test]
@@ -278,6 +299,18 @@ fn where_no_process_can_be_seen_the_board_is_taken_as_its_own_with_a_wide_band()
 }
 
 #[test]
+fn a_driver_that_does_not_tell_who_is_there_is_noted() {
+    let fake = FakeNvml::new(&["watts 100", "boards 2", "1.processes 4", "pids self:1"]);
+    let notes = open(&fake).notes().join(" ");
+    assert!(
+        notes.contains("board 1 (Fake-GPU) does not tell who uses it") && !notes.contains("board 0"),
+        "{notes}"
+    );
+    let all = NvmlSettings { everybody: true, ..fake.settings() };
+    assert!(Nvml::open(&all).unwrap().notes().is_empty(), "all of it is counted anyway");
+}
+
+#[test]
 fn an_instance_of_a_divided_board_pays_for_its_slices() {
     let fake = FakeNvml::new(&["watts 700", "mig 1", "slices 3", ALONE]);
     let whole = Nvml::open(&fake.settings()).unwrap_err();
@@ -303,15 +336,32 @@ fn the_idle_part_is_known_where_the_board_was_seen_empty_or_is_told() {
     let busy = FakeNvml::new(&["watts 300", ALONE]);
     assert_eq!(during(&open(&busy), || sleep(millis(110))).0.idle, None);
     let told = NvmlSettings { idle: Some(Power::from_watts(25.0)), ..busy.settings() };
-    let idle = during(&Nvml::open(&told).unwrap(), || sleep(millis(110))).0.idle.unwrap();
-    assert!((2.7..4.0).contains(&idle.as_joules()), "{idle}");
+    let (spent, least, most) = during(&Nvml::open(&told).unwrap(), || sleep(millis(110)));
+    let idle = spent.idle.unwrap().as_joules();
+    assert!((25.0 * least - 0.1..=25.0 * most + 0.1).contains(&idle), "{idle}");
+}
+
+#[test]
+fn the_idle_part_is_known_from_when_a_busy_board_was_first_seen_empty() {
+    let fake = FakeNvml::new(&["watts 300", ALONE]);
+    let nvml = open(&fake);
+    assert_eq!(during(&nvml, || sleep(millis(10))).0.idle, None);
+    fake.set(&["watts 60", "pids"]);
+    sleep(millis(1010));
+    nvml.tend().unwrap();
+    fake.set(&["watts 300", ALONE]);
+    sleep(millis(210));
+    nvml.tend().unwrap();
+    let (spent, least, most) = during(&nvml, || sleep(millis(150)));
+    let idle = spent.idle.unwrap().as_joules();
+    assert!((60.0 * least - 0.1..=60.0 * most + 0.1).contains(&idle), "{idle}");
 }
 
 #[test]
 fn a_driver_that_takes_its_time_over_processes_holds_up_nobody() {
     let fake = FakeNvml::new(&["watts 100", "pids self:50,99:50"]);
     let nvml = Arc::new(open(&fake));
-    fake.set(&["watts 100", "pids self:50,99:50", "slow_ms 700"]);
+    fake.set(&["watts 100", "pids self:50,99:50", "slow_ms 1200"]);
     sleep(millis(210));
     let slow = Arc::clone(&nvml);
     let tending = std::thread::spawn(move || {
@@ -323,8 +373,8 @@ fn a_driver_that_takes_its_time_over_processes_holds_up_nobody() {
     let begun = Instant::now();
     nvml.sample().unwrap();
     let took = begun.elapsed();
-    assert!(!tending.is_finished() && took < millis(300), "{took:?}");
-    assert!(tending.join().unwrap() >= millis(700));
+    assert!(!tending.is_finished() && took < millis(1000), "{took:?}");
+    assert!(tending.join().unwrap() >= millis(1200));
 }
 
 #[test]

@@ -81,12 +81,17 @@ impl fmt::Display for Record {
     }
 }
 
-/// A program that ends when this does.
+/// A program that ends when this does, with all that it has started.
 struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
         // It may have ended already.
+        #[cfg(unix)]
+        let _ = Command::new("kill")
+            .args(["-KILL", "--", &format!("-{}", self.0.id())])
+            .stderr(Stdio::null())
+            .status();
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -100,13 +105,13 @@ impl Check {
         while let Some(name) = arguments.next() {
             let value = arguments.next().ok_or_else(|| format!("{name} needs a value"))?;
             match name.as_str() {
-                "--seconds" => check.seconds = value.parse()?,
+                "--seconds" => check.seconds = positive(&value)?,
                 "--board" => check.board = value.parse()?,
                 "--load" => check.load = Some(value),
-                "--warm-up" => check.warm_up = value.parse()?,
+                "--warm-up" => check.warm_up = positive(&value)?,
                 "--every" => check.every_millis = value.parse()?,
                 "--field" => check.field = value,
-                "--within" => check.within = value.parse()?,
+                "--within" => check.within = positive(&value)?,
                 "--nvidia-smi" => check.nvidia_smi = value.into(),
                 "--library" => check.library = Some(value.into()),
                 _ => return Err(format!("there is no {name}").into()),
@@ -180,11 +185,19 @@ impl Check {
     }
 }
 
+/// A number of seconds, or a ratio.
+fn positive(value: &str) -> Result<f64, Box<dyn Error>> {
+    let number = value.parse().ok().filter(|number| (0.0..1e6).contains(number));
+    number.ok_or_else(|| format!("`{value}` is no number from 0 to a million").into())
+}
+
 /// When, and how many watts, or what it wrote instead.
 type Look = (Instant, Result<f64, String>);
 
 fn start(command: &mut Command) -> Result<Running, Box<dyn Error>> {
     let name = command.get_program().to_string_lossy().into_owned();
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(command, 0);
     Ok(Running(command.spawn().map_err(|error| format!("{name} does not start: {error}"))?))
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 ///
 /// Its name is theirs, joined by `+`; its version rises with any of theirs. A part that fails costs the whole sample, since
 /// what is left would pass for all of it. What the parts include is theirs to keep apart: a second counter of the same
-/// part would count it twice. Its boundary is the widest of theirs.
+/// part would count it twice. Its boundary is the widest of theirs: parts of one sum are to have one boundary.
 #[derive(Debug)]
 pub struct Composite(Vec<Arc<dyn Counter>>);
 

@@ -1,4 +1,5 @@
 use super::rapl::POWERCAP;
+use super::rest::{Part, with_rest};
 use super::{Composite, Counter, CpuTime, Nvml, NvmlSettings, RamPower, Rapl};
 use crate::Machine;
 use greenroute_core::{Boundary, Note, NoteCode, Result};
@@ -44,6 +45,10 @@ pub fn detect(machine: &Machine) -> Result<Detected> {
 ///
 /// A platform counter (`psys`) has everything in it, perhaps a GPU too, so that it is not used beside [`Nvml`].
 ///
+/// Where processor and memory are both counted, each part comes with the rest of the machine that goes with it
+/// (`data/machine.csv`), and the boundary is the server: the name ends in `+rest`, and a server
+/// factor set for this machine has nothing left to widen. Else it is the device, and the factor of the place adds the rest.
+///
 /// # Errors
 /// [`ErrorKind::Meter`](greenroute_core::ErrorKind::Meter) where neither a GPU nor the processor can be counted.
 pub fn detect_in(machine: &Machine, sources: &Sources) -> Result<Detected> {
@@ -55,14 +60,22 @@ pub fn detect_in(machine: &Machine, sources: &Sources) -> Result<Detected> {
     if !memory_is_counted {
         found.memory(machine);
     }
-    let Found { mut parts, notes, absent } = found;
+    let Found { parts, notes, absent } = found;
+    let all_device = parts.iter().all(|(_, counter)| counter.boundary() == Boundary::Device);
+    let with_memory = parts.iter().any(|(part, _)| matches!(part, Part::Memory | Part::ProcessorWithMemory));
+    let with_processor =
+        parts.iter().any(|(part, _)| matches!(part, Part::Processor | Part::ProcessorWithMemory));
+    let mut parts: Vec<Arc<dyn Counter>> = match all_device && with_memory && with_processor {
+        true => with_rest(parts),
+        false => parts.into_iter().map(|(_, counter)| counter).collect(),
+    };
     let counter = if parts.len() == 1 { parts.pop() } else { None };
     Ok(Detected { counter: counter.unwrap_or_else(|| Arc::new(Composite::new(parts))), notes, absent })
 }
 
 #[derive(Default)]
 struct Found {
-    parts: Vec<Arc<dyn Counter>>,
+    parts: Vec<(Part, Arc<dyn Counter>)>,
     notes: Vec<Note>,
     absent: Vec<String>,
 }
@@ -76,7 +89,7 @@ impl Found {
         match Nvml::open(settings) {
             Ok(nvml) => {
                 nvml.notes().iter().for_each(|note| self.note(format!("GPU: {note}")));
-                self.parts.push(Arc::new(nvml));
+                self.parts.push((Part::Gpu, Arc::new(nvml)));
             }
             Err(error) if settings.library.is_some() || has_nvidia() => {
                 self.note(format!("no GPU is counted: {}", error.message()));
@@ -90,7 +103,8 @@ impl Found {
         let why = match Rapl::open(powercap) {
             Ok(rapl) if rapl.boundary() == Boundary::Device || self.parts.is_empty() => {
                 let with_memory = rapl.counts_memory();
-                self.parts.push(Arc::new(rapl));
+                let part = if with_memory { Part::ProcessorWithMemory } else { Part::Processor };
+                self.parts.push((part, Arc::new(rapl)));
                 return Ok(with_memory);
             }
             Ok(_) => "RAPL shows the whole platform only, perhaps with the GPU".to_owned(),
@@ -99,7 +113,7 @@ impl Found {
         match CpuTime::open(machine) {
             Ok(time) => {
                 self.note(format!("{why}; processor time is used, on {}", machine.describe()));
-                self.parts.push(Arc::new(time));
+                self.parts.push((Part::Processor, Arc::new(time)));
             }
             Err(error) if self.parts.is_empty() => return Err(error),
             Err(error) => self.note(format!("the processor is not counted: {why}; {}", error.message())),
@@ -109,7 +123,7 @@ impl Found {
 
     fn memory(&mut self, machine: &Machine) {
         match RamPower::open(machine) {
-            Ok(memory) => self.parts.push(Arc::new(memory)),
+            Ok(memory) => self.parts.push((Part::Memory, Arc::new(memory))),
             Err(error) => self.note(format!("memory is not counted: {}", error.message())),
         }
     }

@@ -152,11 +152,12 @@ mod tests {
         // 32 GB are four modules of 5 W by the rule; on ARM, of 1.5 W.
         let each = if cfg!(target_arch = "x86_64") { 5.0 } else { 1.5 };
         assert_eq!(memory.power, Power::from_watts(4.0 * each));
-        let (before, begun) = (memory.sample().unwrap(), Instant::now());
+        let outer = Instant::now();
+        let (before, inner) = (memory.sample().unwrap(), Instant::now());
         std::thread::sleep(Duration::from_millis(50));
-        let (spent, time) = (memory.sample().unwrap().since(before), begun.elapsed());
-        let most = memory.power * time * 0.25;
-        assert!(spent.energy <= most * 1.01 && spent.energy >= most * 0.5, "{} of {most}", spent.energy);
+        let least = memory.power * inner.elapsed() * 0.25;
+        let (spent, most) = (memory.sample().unwrap().since(before), memory.power * outer.elapsed() * 0.25);
+        assert!(least * 0.999 <= spent.energy && spent.energy <= most * 1.001, "{} of {most}", spent.energy);
         assert_eq!((spent.idle, spent.modelled), (Some(spent.energy), spent.energy));
         let wide = |memory: RamPower| memory.band;
         assert!(wide(proc.open(true).unwrap()).0 < wide(proc.open(false).unwrap()).0);

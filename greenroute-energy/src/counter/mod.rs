@@ -1,6 +1,7 @@
 //! Instruments on this machine, and how concurrent calls share what they show.
 
 mod bracket;
+mod busy;
 mod composite;
 mod cpu;
 mod detect;
@@ -8,6 +9,7 @@ mod memory;
 mod nvml;
 mod process;
 mod rapl;
+mod rest;
 mod sample;
 mod steps;
 mod watch;

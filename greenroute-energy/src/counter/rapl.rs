@@ -1,11 +1,12 @@
-use super::process::{Kept, MachineTime, fault, machine_time, own_time};
+use super::busy::{Looks, Mark};
+use super::process::{Kept, fault};
 use super::zones::{Zone, zones};
 use super::{Counter, Sample};
 use greenroute_core::units::Energy;
 use greenroute_core::{Boundary, MeterId, Result};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Where Linux shows the energy counters of processors.
 pub(super) const POWERCAP: &str = "/sys/class/powercap";
@@ -14,13 +15,12 @@ pub(super) const POWERCAP: &str = "/sys/class/powercap";
 /// how they are shared among processes is the larger error.
 const BAND: (f64, f64) = (0.8, 1.25);
 
-/// All that is needed of `/proc/stat` is its first line.
-const STAT: usize = 256;
-
 /// The energy counters of the processor packages, with their memory where that is counted apart, shared among
 /// processes by processor time.
 ///
-/// `E = ΔRAPL · Δt(process) / Δt(all processes)`. Of it, `Δt(idle) / Δt(all)` is stated as idle, as Kepler does.
+/// `E = ΔRAPL · Δt(process) / Δt(all processes)`. Of it, `Δt(idle) / Δt(all)` is stated as idle, as Kepler does. The time
+/// of all is told in ticks, so that the share in a window below a tenth of a second is also that of the looks shortly
+/// before, and its band as wide as the ticks are few.
 ///
 /// Traps that it knows: the folder is flat, so sub-zones stand beside their package; memory is added once, cores and
 /// graphics are parts of the package; `psys` is used only where there is no package, and is the whole machine; the
@@ -40,9 +40,7 @@ pub struct Rapl {
 #[derive(Debug)]
 struct Held {
     shown: Vec<u64>,
-    at: Instant,
-    own: Duration,
-    machine: MachineTime,
+    looks: Looks,
     sum: Sample,
 }
 
@@ -65,13 +63,9 @@ impl Rapl {
     pub(super) fn open_with(folder: &Path, proc_stat: &Path) -> Result<Self> {
         let (zones, boundary) = zones(folder)?;
         let proc_stat = Kept::open(proc_stat)?;
-        let held = Held {
-            shown: zones.iter().map(Zone::read).collect::<Result<_>>()?,
-            at: Instant::now(),
-            own: own_time()?,
-            machine: machine_time(&proc_stat.head::<STAT>()?)?,
-            sum: Sample::ZERO,
-        };
+        let shown = zones.iter().map(Zone::read).collect::<Result<_>>()?;
+        let looks = Looks::new(Mark::now(&proc_stat)?);
+        let held = Held { shown, looks, sum: Sample::ZERO };
         Ok(Self { zones, boundary, proc_stat, held: Mutex::new(held) })
     }
 }
@@ -89,28 +83,26 @@ impl Counter for Rapl {
         // Held while reading, so that no other thread's newer sample is taken for a step backwards.
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let shown = self.zones.iter().map(Zone::read).collect::<Result<Vec<_>>>()?;
-        let (at, own, machine) =
-            (Instant::now(), own_time()?, machine_time(&self.proc_stat.head::<STAT>()?)?);
-        let time = at.saturating_duration_since(held.at);
+        let now = Mark::now(&self.proc_stat)?;
+        let time = now.at.saturating_duration_since(held.looks.last());
         let steps = self.zones.iter().zip(&shown).zip(&held.shown);
         let energy: Option<Energy> = steps.map(|((zone, &now), &last)| zone.counted(last, now, time)).sum();
-        let busy = ticks(machine.busy.saturating_sub(held.machine.busy));
-        let idle = ticks(machine.idle.saturating_sub(held.machine.idle));
-        let own_busy = own.saturating_sub(held.own).as_secs_f64();
-        (held.shown, held.at, held.own, held.machine) = (shown, at, own, machine);
+        held.shown = shown;
+        let part = held.looks.part(now);
         let energy = energy.ok_or_else(|| fault("RAPL went back, or too far, since it was last read"))?;
-        // The machine's clock ticks coarsely: in a short window a process may seem to work more than all together.
-        let share = if busy > 0.0 { (own_busy / busy).min(1.0) } else { f64::from(u8::from(own_busy > 0.0)) };
-        let idle_share = if busy + idle > 0.0 { idle / (busy + idle) } else { 0.0 };
-        let spent = energy * share;
-        held.sum = held.sum.then(Sample::measured(spent, BAND).with_idle(spent * idle_share));
+        let spent = Sample {
+            low: energy * (part.low * BAND.0),
+            high: energy * (part.high * BAND.1),
+            ..Sample::exact(energy * part.value)
+        };
+        held.sum = held.sum.then(spent.with_idle(spent.energy * part.idle));
         Ok(held.sum)
     }
 
     fn tend(&self) -> Result<Option<Duration>> {
         let period = self.zones.iter().filter_map(Zone::period).min();
         // Not oftener than it must: the share of processor time is told in ticks, and is worse over short windows.
-        let last = self.held.lock().unwrap_or_else(PoisonError::into_inner).at;
+        let last = self.held.lock().unwrap_or_else(PoisonError::into_inner).looks.last();
         if period.is_some_and(|period| last.elapsed() >= period.mul_f64(0.9)) {
             self.sample()?;
         }
@@ -118,13 +110,9 @@ impl Counter for Rapl {
     }
 }
 
-/// Ticks of the machine's clock in seconds: every Linux shows a hundred a second to its processes.
-fn ticks(count: u64) -> f64 {
-    greenroute_core::units::Quantity::base(greenroute_core::units::Tokens::new(count)) / 100.0
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::process::own_time;
     use super::*;
     use greenroute_core::ErrorKind;
     use std::fs::{self, create_dir_all, write};
@@ -225,6 +213,26 @@ mod tests {
         assert_eq!(rapl.sample().unwrap().energy, first.energy, "counting goes on from there");
     }
 
+    fn work(time: Duration) {
+        let end = own_time().unwrap() + time;
+        while own_time().unwrap() < end {
+            std::hint::black_box(0);
+        }
+    }
+
+    #[test]
+    fn a_window_of_less_than_a_tick_says_little_of_whose_it_is() {
+        let fake = Fake::new();
+        fake.zone("intel-rapl:0", "package-0", 0);
+        let rapl = fake.open().unwrap();
+        work(Duration::from_millis(3));
+        fake.show("intel-rapl:0", 1_000_000);
+        // No tick has gone, so that others may have worked for longer than this process.
+        let spent = rapl.sample().unwrap();
+        assert!(spent.low.as_joules() < 0.3 && spent.high.as_joules() >= 1.0, "{spent:?}");
+        assert!(spent.low <= spent.energy && spent.energy <= spent.high, "{spent:?}");
+    }
+
     #[test]
     fn an_unreadable_counter_says_how_to_allow_it() {
         let fake = Fake::new();
@@ -315,10 +323,13 @@ mod tests {
         let period = small.tend().unwrap().unwrap();
         let mut shown = 1;
         for _ in 0..5 {
+            let last = small.held.lock().unwrap().looks.last();
             std::thread::sleep(period);
             shown = (shown + 25_000_000) % 60_000_000;
             fake.show("intel-rapl:1", shown);
-            small.tend().unwrap();
+            let told = small.tend();
+            // A busy machine may sleep for twice as long as it was told to.
+            assert!(told.is_ok() || last.elapsed() > period * 2, "{told:?}");
         }
         assert_eq!(small.held.lock().unwrap().shown[1], shown, "every wrap was seen");
         std::thread::sleep(period * 3);

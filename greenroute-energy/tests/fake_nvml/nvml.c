@@ -7,11 +7,14 @@
  *   joules 0        added to the energy counter; negative: it was reset
  *   frozen -1       the energy counter stands at this many mJ; -1: it runs
  *   field_type 1    the type of the power field: 1 milliwatts, 0 a double, which is field_value
- *   pids            "12:30,self:70": the processes and their SM utilisation; `self` is the calling process
+ *   pids            "12:30,self:70": the processes and their SM utilisation, sampled every 100 ms; `self` is the
+ *                   calling process
  *   slow_ms 0       how long it takes to tell the processes
  *   mig 0           1: MIG is on, with an instance MIG-N of `slices` 3 of 7
  *   init, handle, energy, power, field, processes, utilization
  *                   what these calls return: 0 well, 3 not supported, 4 no permission, 9 no driver, 15 the GPU is lost
+ *
+ * Any other key ends the test. A call before it was started, and one on a board that it has not told of, fails.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -32,12 +35,23 @@ typedef union { double d; u32 ui; unsigned long ul; u64 ull; long long sll; } Va
 typedef struct { u32 id, scope; long long at, latency; u32 type, result; Value value; } Field;
 typedef struct { u32 counts[6], gpu_slices, compute_slices; u64 memory_mb; } Attributes;
 
-enum { OK = 0, INVALID = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6, SMALL = 7 };
+enum { OK = 0, UNINITIALIZED = 1, INVALID = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6, SMALL = 7 };
 
 static struct { int board; char key[64], value[400]; } lines[64];
 static int line_count;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* A key that nobody reads would make a test that tests nothing. */
+static void demand_key(const char *key) {
+    static const char *keys[] = {"boards", "name", "watts", "limit", "period_ms", "joules", "frozen", "field_type",
+                                 "field_value", "pids", "slow_ms", "mig", "slices", "init", "handle", "energy", "power",
+                                 "field", "processes", "utilization"};
+    for (size_t at = 0; at < sizeof keys / sizeof *keys; at++)
+        if (!strcmp(keys[at], key)) return;
+    fprintf(stderr, "fake NVML: there is no key `%s`\n", key);
+    abort();
+}
 
 /* Reads the lines anew where the file is another one: at the beginning of every call of the library. */
 static void refresh(void) {
@@ -57,7 +71,8 @@ static void refresh(void) {
         if (sscanf(line, "%63s %399s", name, lines[line_count].value) < 1) continue;
         char *dot = strchr(name, '.');
         lines[line_count].board = dot ? atoi(name) : -1;
-        snprintf(lines[line_count++].key, sizeof lines->key, "%s", dot ? dot + 1 : name);
+        snprintf(lines[line_count].key, sizeof lines->key, "%s", dot ? dot + 1 : name);
+        demand_key(lines[line_count++].key);
     }
     if (file) fclose(file);
     pthread_mutex_unlock(&lock);
@@ -97,19 +112,40 @@ static Handle *handle(u32 board, u32 mig) {
     return it;
 }
 
-u32 nvmlInit_v2(void) { refresh(); return code(0, "init"); }
-u32 nvmlShutdown(void) { refresh(); return OK; }
-u32 nvmlDeviceGetCount_v2(u32 *count) { refresh(); return *count = (u32)number(0, "boards", 1), OK; }
+static int known(const Handle *device) {
+    return device >= handles && device < handles + 64 && device->board < (u32)number(0, "boards", 1);
+}
+
+/* Like the real one, it does nothing before it was started. */
+static int started;
+#define BEGIN() do { refresh(); if (!started) return UNINITIALIZED; } while (0)
+/* A board that it has told of. */
+#define ON(device) do { BEGIN(); if (!known(device)) return INVALID; } while (0)
+
+u32 nvmlInit_v2(void) {
+    refresh();
+    u32 result = code(0, "init");
+    if (result == OK) __atomic_add_fetch(&started, 1, __ATOMIC_SEQ_CST);
+    return result;
+}
+
+u32 nvmlShutdown(void) {
+    BEGIN();
+    __atomic_sub_fetch(&started, 1, __ATOMIC_SEQ_CST);
+    return OK;
+}
+
+u32 nvmlDeviceGetCount_v2(u32 *count) { BEGIN(); return *count = (u32)number(0, "boards", 1), OK; }
 
 u32 nvmlDeviceGetHandleByIndex_v2(u32 index, Handle **device) {
-    refresh();
+    BEGIN();
     if (index >= (u32)number(0, "boards", 1) || index > 31) return INVALID;
     *device = handle(index, 0);
     return code((int)index, "handle");
 }
 
 u32 nvmlDeviceGetHandleByUUID(const char *uuid, Handle **device) {
-    refresh();
+    BEGIN();
     u32 index;
     if (sscanf(uuid, "MIG-%u", &index) == 1 && code((int)index, "mig")) return *device = handle(index, 1), OK;
     if (sscanf(uuid, "GPU-%u", &index) == 1) return nvmlDeviceGetHandleByIndex_v2(index, device);
@@ -117,26 +153,26 @@ u32 nvmlDeviceGetHandleByUUID(const char *uuid, Handle **device) {
 }
 
 u32 nvmlDeviceGetDeviceHandleFromMigDeviceHandle(Handle *device, Handle **parent) {
-    refresh();
+    ON(device);
     return *parent = handle(device->board, 0), OK;
 }
 
-u32 nvmlDeviceGetIndex(Handle *device, u32 *index) { refresh(); return *index = device->board, OK; }
+u32 nvmlDeviceGetIndex(Handle *device, u32 *index) { ON(device); return *index = device->board, OK; }
 
 u32 nvmlDeviceGetUUID(Handle *device, char *uuid, u32 length) {
-    refresh();
+    ON(device);
     return snprintf(uuid, length, "%s-%u-of-the-fake", device->mig ? "MIG" : "GPU", device->board), OK;
 }
 
 u32 nvmlDeviceGetName(Handle *device, char *name, u32 length) {
-    refresh();
+    ON(device);
     char value[400];
     text((int)device->board, "name", "Fake-GPU", value, sizeof value);
     return snprintf(name, length, "%s", value), OK;
 }
 
 u32 nvmlDeviceGetTotalEnergyConsumption(Handle *device, u64 *millijoules) {
-    refresh();
+    ON(device);
     static struct { double at, joules; } boards[32];
     int board = (int)device->board;
     double period = number(board, "period_ms", 0) / 1e3, frozen = number(board, "frozen", -1);
@@ -153,17 +189,17 @@ u32 nvmlDeviceGetTotalEnergyConsumption(Handle *device, u64 *millijoules) {
 }
 
 u32 nvmlDeviceGetPowerUsage(Handle *device, u32 *milliwatts) {
-    refresh();
+    ON(device);
     return *milliwatts = (u32)(number((int)device->board, "watts", 100) * 1e3), code((int)device->board, "power");
 }
 
 u32 nvmlDeviceGetEnforcedPowerLimit(Handle *device, u32 *milliwatts) {
-    refresh();
+    ON(device);
     return *milliwatts = (u32)(number((int)device->board, "limit", 700) * 1e3), code((int)device->board, "power");
 }
 
 u32 nvmlDeviceGetFieldValues(Handle *device, int count, Field *fields) {
-    refresh();
+    ON(device);
     for (int at = 0; at < count; at++) {
         fields[at].result = fields[at].id == 186 ? code((int)device->board, "field") : NOT_SUPPORTED;
         fields[at].type = (u32)number((int)device->board, "field_type", 1);
@@ -187,7 +223,7 @@ static u32 processes(int board, u32 *pids, u32 *shares, u32 most) {
 }
 
 u32 nvmlDeviceGetComputeRunningProcesses_v3(Handle *device, u32 *count, Process *list) {
-    refresh();
+    ON(device);
     u32 pids[16], shares[16], found = processes((int)device->board, pids, shares, 16), room = *count;
     usleep((useconds_t)(number((int)device->board, "slow_ms", 0) * 1e3));
     *count = found;
@@ -198,19 +234,20 @@ u32 nvmlDeviceGetComputeRunningProcesses_v3(Handle *device, u32 *count, Process 
 }
 
 u32 nvmlDeviceGetGraphicsRunningProcesses_v3(Handle *device, u32 *count, Process *list) {
-    refresh();
+    ON(device);
     (void)device, (void)list;
     return *count = 0, OK;
 }
 
 u32 nvmlDeviceGetProcessUtilization(Handle *device, Utilization *list, u32 *count, u64 since) {
-    refresh();
+    ON(device);
     u32 pids[16], shares[16], found = processes((int)device->board, pids, shares, 16), room = *count, kept = 0;
-    (void)since;
+    u64 at = (u64)(seconds() * 10) * 100000;
     if (code((int)device->board, "utilization")) return code((int)device->board, "utilization");
-    for (u32 at = 0; at < found; at++) {
-        if (!shares[at]) continue;
-        if (list && kept < room) list[kept] = (Utilization){pids[at], (u64)(seconds() * 1e6), shares[at], 0, 0, 0};
+    if (at <= since) return NOT_FOUND;
+    for (u32 one = 0; one < found; one++) {
+        if (!shares[one]) continue;
+        if (list && kept < room) list[kept] = (Utilization){pids[one], at, shares[one], 0, 0, 0};
         kept++;
     }
     *count = kept;
@@ -218,14 +255,14 @@ u32 nvmlDeviceGetProcessUtilization(Handle *device, Utilization *list, u32 *coun
 }
 
 u32 nvmlDeviceGetMigMode(Handle *device, u32 *current, u32 *pending) {
-    refresh();
+    ON(device);
     return *current = *pending = code((int)device->board, "mig"), OK;
 }
 
-u32 nvmlDeviceGetMaxMigDeviceCount(Handle *device, u32 *count) { refresh(); return (void)device, *count = 7, OK; }
+u32 nvmlDeviceGetMaxMigDeviceCount(Handle *device, u32 *count) { ON(device); return (void)device, *count = 7, OK; }
 
 u32 nvmlDeviceGetAttributes_v2(Handle *device, Attributes *attributes) {
-    refresh();
+    ON(device);
     memset(attributes, 0, sizeof *attributes);
     attributes->gpu_slices = (u32)number((int)device->board, "slices", 3);
     return device->mig ? OK : NOT_SUPPORTED;

@@ -60,7 +60,7 @@ impl Board {
             idle,
             fixed_idle: idle.is_some(),
             counts: true,
-            instant: true,
+            instant: instant(device).is_some(),
             steps: CounterSteps::new(None),
             shown: None,
             told: now,
@@ -110,15 +110,13 @@ impl Board {
             (self.shown, self.told) = (shown, now);
         }
         let spent = spent?;
-        let idle = self.idle.map(|idle| idle * time * share.part);
+        // Known from the time on when the board was first seen at rest.
+        let known = self.sum.idle.unwrap_or(Energy::ZERO);
+        let idle = self.idle.map(|idle| known + idle * time * share.part);
         let grain = spent.grain * share.high;
-        let part = Sample {
-            low: spent.low * share.low,
-            high: spent.high * share.high,
-            idle,
-            ..spent.times(share.part)
-        };
-        self.sum = Sample { grain, ..self.sum.then(part) };
+        let part =
+            Sample { low: spent.low * share.low, high: spent.high * share.high, ..spent.times(share.part) };
+        self.sum = Sample { grain, idle, ..self.sum.then(part) };
         Ok(())
     }
 
@@ -163,9 +161,8 @@ impl Board {
     }
 
     /// Its power at this moment, or as the driver averages it.
-    fn power(&mut self, device: &Device<'_>) -> Result<Power> {
+    fn power(&self, device: &Device<'_>) -> Result<Power> {
         let told = if self.instant { instant(device) } else { None };
-        self.instant = told.is_some();
         let watts = match told {
             Some(watts) => watts,
             None => f64::from(device.power_usage().map_err(|error| self.failed(error))?) / 1e3,
@@ -210,6 +207,11 @@ impl Neighbours {
     /// Whether nobody is there, as far as can be seen.
     pub(super) fn are_none(&self) -> bool {
         self.processes.as_ref().is_some_and(Vec::is_empty)
+    }
+
+    /// Whether the driver does not tell who is there.
+    pub(super) const fn are_unseen(&self) -> bool {
+        self.processes.is_none()
     }
 
     /// Looks who is there.

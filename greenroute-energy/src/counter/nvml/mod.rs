@@ -89,7 +89,7 @@ impl Nvml {
             notes.push("in a container it cannot be seen who else uses a GPU".to_owned());
         }
         let neighbours = boards.iter().map(|_| Neighbours::unknown(Share::WHOLE)).collect();
-        let nvml = Self {
+        let mut nvml = Self {
             library,
             boards: Mutex::new(boards),
             neighbours: Mutex::new(neighbours),
@@ -100,6 +100,7 @@ impl Nvml {
             notes,
         };
         nvml.look_around();
+        nvml.note_unseen();
         Ok(nvml)
     }
 
@@ -116,6 +117,21 @@ impl Nvml {
         let named: Vec<String> =
             boards.iter().map(|board| format!("board {} ({})", board.index, board.name)).collect();
         named.join(", ")
+    }
+
+    /// Says of which whole boards the driver does not tell who is there.
+    fn note_unseen(&mut self) {
+        if self.everybody || !self.trusted {
+            return;
+        }
+        for (board, neighbours) in lock(&self.boards).iter().zip(lock(&self.neighbours).iter()) {
+            if board.slices.is_none() && neighbours.are_unseen() {
+                self.notes.push(format!(
+                    "board {} ({}) does not tell who uses it: it is taken to be this process alone",
+                    board.index, board.name
+                ));
+            }
+        }
     }
 
     /// Looks who else is on each board, and what one draws on which nobody is.
