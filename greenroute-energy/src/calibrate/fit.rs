@@ -1,6 +1,6 @@
 use super::Unfit;
 use super::point::Point;
-use super::prior::{Prior, Z, logarithms};
+use super::prior::{Prior, Z, band_of_meter};
 use super::robust::{self, Row, SET_ASIDE, count, median, quantile};
 use greenroute_core::model::EnergyProfile;
 use greenroute_core::units::Energy;
@@ -100,10 +100,7 @@ impl Fit {
         let line = prior.map_or(line, |prior| lean(line, points, prior, share));
         let left_open = prior.map_or(0.0, |prior| share * prior.variance()) * Z * Z;
         let (down, up) = scattered(&residuals, scale, freedom, points.len());
-        let error = |end: fn((f64, f64)) -> f64| {
-            median(points.iter().map(|point| end(logarithms(point.energy)))).unwrap_or(0.0)
-        };
-        let (meter_down, meter_up) = (error(|(down, _)| down), error(|(_, up)| up));
+        let (meter_down, meter_up) = band_of_meter(points.iter());
         let [overhead, output, input] = line.map(Energy::from_joules);
         Ok(Self {
             profile: EnergyProfile {
