@@ -1,3 +1,4 @@
+use super::fit::FEWEST_FOR_PLANE;
 use super::prior::logarithms;
 use super::robust::median;
 use super::{Calibrated, CalibrationBook, Fit, LoadPoint, Point, Prior, Series, Unfit, offsets};
@@ -82,10 +83,11 @@ impl CalibrationBook {
         let overheads = &accountant.sites().of(&plain, None).site.overheads;
         let mut series: Vec<&mut Series> =
             self.series.values_mut().filter(|series| series.subject().model == card.key).collect();
-        // Best-known first, then newest, then longest.
+        // Best-known first, then those with enough to tell all, then newest, then longest.
         series.sort_by_key(|series| {
             std::cmp::Reverse((
                 series.method(),
+                series.points().len() >= FEWEST_FOR_PLANE,
                 series.points().last().map(|point| point.on),
                 series.points().len(),
             ))

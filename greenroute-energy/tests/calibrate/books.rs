@@ -170,6 +170,69 @@ async fn a_model_that_changes_is_noticed_and_followed() {
     assert!(fits[0].drift.is_none() && fits[1].drift.is_some());
 }
 
+#[test]
+fn prompts_of_another_size_are_no_drift() {
+    let joules = |input: u64, output: u64| 2.0 + 0.01 * input as f64 + 0.05 * output as f64;
+    let call = |input: u64, output: u64| point(input, output, joules(input, output));
+    let short = (0..32_u64).map(|place| call(10, [10, 100, 700][place as usize % 3]));
+    let mut series = series("tiny", short);
+    // It believes that a token of input takes as much as one of output.
+    let believed = super::prior(1.0, 0.05, 0.05, 10.0);
+    assert!(series.fit(Some(&believed), today()).unwrap().drift.is_none());
+    (0..12_u64).for_each(|place| series.add(call(3000, [10, 100, 700][place as usize % 3])).unwrap());
+    let fit = series.fit(Some(&believed), today()).unwrap();
+    assert_eq!((fit.drift, series.points().len()), (None, 44));
+    assert!(near(fit.profile.joules_per_input_token, 0.01, 0.1), "{fit:?}");
+}
+
+#[tokio::test]
+async fn a_few_receipts_do_not_outweigh_a_run() {
+    let world = World::new();
+    let router = router(&world, metered(&world, card(), honest));
+    let mut book = book();
+    let yesterday = "2026-11-20".parse().unwrap();
+    let old = |point: Point| Point { on: yesterday, ..point };
+    let run = (1..=9).map(|place| old(point(20 * place, 100 * place, 2.2 + 5.2 * place as f64)));
+    book.insert(series("tiny", run));
+    let newest = receipts(&router, 3).await;
+    assert_eq!(learn(&mut book, &router, &newest), 3);
+    let _ = apply(&mut book, &router);
+    assert_eq!(profile(&router).unwrap().points, 9);
+    let more = receipts(&router, 6).await;
+    learn(&mut book, &router, &more);
+    let _ = apply(&mut book, &router);
+    let of_receipts = profile(&router).unwrap();
+    assert_eq!((of_receipts.points, of_receipts.boundary), (9, Boundary::Facility));
+}
+
+#[tokio::test]
+async fn a_profile_of_the_device_and_one_of_the_facility_foretell_the_same() {
+    let world = World::new();
+    let router = router(&world, metered(&world, card(), honest));
+    let receipts = receipts(&router, 12).await;
+    let told = |points: &dyn Fn(&mut CalibrationBook)| {
+        let mut book = book();
+        points(&mut book);
+        assert_eq!(apply(&mut book, &router).changed.len(), 1);
+        let snapshot = router.advisor().catalog().snapshot();
+        let (card, accountant) = (snapshot.get(&key()).unwrap(), router.advisor().accountant());
+        let tokens = |count| Estimate::exact(greenroute_core::units::Tokens::new(count), Method::Reported);
+        let work = Work::expected(card, tokens(5), tokens(300));
+        let reading = accountant.ladder().rate(card).unwrap().reading(&work);
+        let widened = reading.to_facility(&accountant.sites().of(card, None).site.overheads).energy;
+        (reading.boundary, widened)
+    };
+    let (facility, by_receipts) = told(&|book| assert_eq!(learn(book, &router, &receipts), 12));
+    let at_device = [10_u64, 100, 700].repeat(4);
+    let (device, by_run) = told(&|book| {
+        let call = |&output: &u64| point(5, output, 2.0 + 0.01 * 5.0 + 0.05 * output as f64);
+        book.insert(series("tiny", at_device.iter().map(call)));
+    });
+    assert_eq!((facility, device), (Boundary::Facility, Boundary::Device));
+    assert!(near(by_run.value(), by_receipts.value().as_joules(), 0.02), "{by_run} {by_receipts}");
+    assert!(near(by_run.high(), by_receipts.high().as_joules(), 0.05), "{by_run} {by_receipts}");
+}
+
 #[tokio::test]
 async fn what_stood_by_hand_comes_back() {
     let world = World::new();
