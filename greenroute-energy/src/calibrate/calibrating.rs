@@ -28,8 +28,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct Calibrating {
     ledger: Arc<dyn Ledger>,
     learned: Arc<Mutex<Learned>>,
-    hear: Option<Arc<dyn Fn(&Applied) + Send + Sync>>,
+    hear: Option<Listener>,
 }
+
+type Listener = Arc<dyn Fn(&Applied) + Send + Sync>;
 
 struct Learned {
     book: CalibrationBook,

@@ -152,10 +152,7 @@ fn told(f: &mut fmt::Formatter<'_>, series: &Series, fit: &Fit) -> fmt::Result {
     writeln!(f, "a call           {overhead_joules}")?;
     writeln!(f, "a token read     {joules_per_input_token}")?;
     writeln!(f, "a token written  {joules_per_output_token}")?;
-    writeln!(
-        f,
-        "band             ×{low:.2} to ×{high:.2}: nine calls of ten, and what every forecast is given"
-    )?;
+    writeln!(f, "band             ×{low:.2} to ×{high:.2}: nine calls of ten; every forecast carries it")?;
     let (lower, higher) = band_of_meter(series.points());
     let rest = |end: f64, of_meter: f64| (end * end - of_meter * of_meter).max(0.0).sqrt().exp();
     let (down, up) = (1.0 / rest(low.ln(), lower), rest(high.ln(), higher));
@@ -168,13 +165,13 @@ fn told(f: &mut fmt::Formatter<'_>, series: &Series, fit: &Fit) -> fmt::Result {
     let share = 100.0 * fit.prior_share;
     writeln!(
         f,
-        "rests on         {} readings, {} set aside, and by {share:.1} % on the forecast without any",
+        "rests on         {} readings, {} set aside, and by {share:.1} % on the forecast before any",
         fit.profile.points, fit.set_aside
     )
 }
 
 /// A duration in the units of estimates.
-struct Shown(Duration);
+pub(super) struct Shown(pub(super) Duration);
 
 impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -300,6 +300,51 @@ fn readings_of_two_meters_are_never_mixed() {
     assert_eq!((series.points().len(), series.passed_over().get(&PassedOver::OtherMeter)), (1, Some(&2)));
 }
 
+/// A meter while whose work somebody sets a profile by hand, once.
+#[derive(Debug)]
+struct Meddled {
+    catalog: Arc<Catalog>,
+    profile: EnergyProfile,
+    done: std::sync::atomic::AtomicBool,
+}
+
+impl EnergyMeter for Meddled {
+    fn id(&self) -> MeterId {
+        MeterId::new("meddled", 1)
+    }
+
+    fn rate(&self, _: &ModelCard) -> Result<EnergyRate, Skip> {
+        if !self.done.swap(true, std::sync::atomic::Ordering::SeqCst) {
+            let set = |card: &mut ModelCard| card.energy_profile = Some(self.profile.clone());
+            self.catalog.revise(&key(), set).unwrap();
+        }
+        Ok(super::rate(1.0, 0.01, 0.05, 4.0))
+    }
+
+    fn read(&self, _: &Work<'_>) -> Result<Reading, Skip> {
+        Err(Skip("it only forecasts".into()))
+    }
+}
+
+#[test]
+fn a_profile_set_by_hand_meanwhile_is_not_lost() {
+    let catalog = Arc::new(Catalog::new([Arc::new(card())]).unwrap());
+    let [overhead, input, output] = [1.0, 0.1, 1.0].map(Energy::from_joules);
+    let profile = EnergyProfile::new(overhead, input, output);
+    let meter = Meddled { catalog: Arc::clone(&catalog), profile: profile.clone(), done: false.into() };
+    let sites = Sites::new(Site::new(overheads()), Site::new(overheads()));
+    let accountant = Accountant::new(Ladder::new(vec![Arc::new(meter)]), sites);
+    let mut book = book();
+    book.insert(series("tiny", (1..=9).map(|place| point(20, 100 * place, 5.0 * place as f64))));
+    assert!(book.apply(&catalog, &accountant, today()).changed.is_empty());
+    let found = || catalog.snapshot().get(&key()).unwrap().energy_profile.clone();
+    assert_eq!(found(), Some(profile.clone()));
+    assert_eq!(book.apply(&catalog, &accountant, today()).changed.len(), 1);
+    assert_ne!(found(), Some(profile.clone()));
+    book.withdraw(&key(), &catalog).unwrap();
+    assert_eq!(found(), Some(profile));
+}
+
 /// A roofline of one joule per token at batch 1, that heeds offsets and gets better with the batch.
 #[derive(Debug)]
 struct Roofline {
