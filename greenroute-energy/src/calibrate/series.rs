@@ -20,8 +20,7 @@ pub struct Subject {
 
 impl Subject {
     /// Whether `reading` is of this meter at this boundary.
-    #[must_use]
-    pub fn is_of(&self, reading: &Reading) -> bool {
+    fn is_of(&self, reading: &Reading) -> bool {
         reading.meter == self.meter && reading.boundary == self.boundary
     }
 }
@@ -101,9 +100,11 @@ impl Series {
         duration: Option<Duration>,
         on: Date,
     ) -> Result<Point, PassedOver> {
-        let ours = reading.meter == self.subject.meter && reading.boundary == self.subject.boundary;
-        let point =
-            if ours { Point::new(counted, reading, duration, on) } else { Err(PassedOver::OtherMeter) };
+        let point = if self.subject.is_of(reading) {
+            Point::new(counted, reading, duration, on)
+        } else {
+            Err(PassedOver::OtherMeter)
+        };
         match point {
             Ok(point) => self.add(point.clone()).map(|()| point),
             Err(why) => {
