@@ -33,14 +33,33 @@ impl fmt::Display for Subject {
 
 /// The readings of one subject, newest last, and what was fitted on them. Of both only the latest are kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Unchecked")]
 pub struct Series {
+    subject: Subject,
+    points: VecDeque<Point>,
+    passed_over: BTreeMap<PassedOver, u64>,
+    fits: VecDeque<Fit>,
+}
+
+/// A series as it stands in a file, which may hold anything.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Unchecked {
     subject: Subject,
     points: VecDeque<Point>,
     #[serde(default)]
     passed_over: BTreeMap<PassedOver, u64>,
     #[serde(default)]
     fits: VecDeque<Fit>,
+}
+
+impl TryFrom<Unchecked> for Series {
+    type Error = String;
+
+    fn try_from(Unchecked { subject, points, passed_over, fits }: Unchecked) -> Result<Self, String> {
+        let series = Self { subject, points, passed_over, fits };
+        series.check().map(|()| series)
+    }
 }
 
 /// How many readings are kept, and how many fits.
@@ -195,7 +214,7 @@ impl Series {
     }
 
     /// What in it could not have been observed, in words.
-    pub(super) fn check(&self) -> Result<(), String> {
+    fn check(&self) -> Result<(), String> {
         if self.points.len() > POINTS || self.fits.len() > FITS {
             return Err(format!("it has more than {POINTS} points or {FITS} fits"));
         }

@@ -508,6 +508,11 @@ fn an_import_refuses_what_is_not_meant() {
         assert_eq!(error.kind(), &ErrorKind::Config);
         assert!(error.to_string().contains(says), "{from}: {error}");
     }
+    let bare = serde_json::to_string(&series).unwrap();
+    assert_eq!(serde_json::from_str::<Series>(&bare).unwrap(), series);
+    let bad = bare.replace("\"output_tokens\":100", "\"output_tokens\":0");
+    assert_ne!(bad, bare);
+    assert!(serde_json::from_str::<Series>(&bad).is_err(), "no way around the check");
     for nonsense in ["", "[]", "{}", "<html>busy</html>", "{\"format\":3}"] {
         assert_eq!(Series::import(&subject("tiny", 1), nonsense).unwrap_err().kind(), &ErrorKind::Config);
         assert_eq!(CalibrationBook::import(nonsense).unwrap_err().kind(), &ErrorKind::Config);
