@@ -8,7 +8,7 @@
 mod fetch;
 mod options;
 
-use greenroute::energy::calibrate::{self, CalibrationBook, Load, Trial};
+use greenroute::energy::calibrate::{self, CalibrationBook, Load, Trial, Verdict};
 use greenroute::energy::counter::{self, Sources};
 use greenroute::energy::{Machine, Metered, ladder, sites};
 use greenroute::providers::local::LocalProvider;
@@ -41,7 +41,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Whether every check passed.
+/// Whether no check failed.
 async fn run() -> Result<bool, Box<dyn Error>> {
     let options = Options::parse(std::env::args_os().skip(1))?;
     if options.help {
@@ -62,7 +62,11 @@ async fn run() -> Result<bool, Box<dyn Error>> {
         eprintln!("note: {note}");
     }
     let runtime = TokioRuntime::current()?;
-    let (provider, load) = Load::of(&detected.counter, &runtime, || LocalProvider::open(path));
+    let mut builder = LocalProvider::builder(path);
+    if let Some(&longest) = options.plan.answers.iter().max() {
+        builder = builder.max_output_tokens(longest);
+    }
+    let (provider, load) = Load::of(&detected.counter, &runtime, || builder.build());
     let provider = Metered::new(provider?, detected.counter);
     let card = provider.models().into_iter().next().ok_or("the provider has no model")?;
     let accountant = Accountant::new(ladder(&machine), sites());
@@ -75,6 +79,9 @@ async fn run() -> Result<bool, Box<dyn Error>> {
         calibrate::run(&provider, &card.key, &options.plan, &accountant, &runtime, &mut tell).await?;
     let report = report.with_load(load);
     println!("{report}");
+    if report.checks().iter().any(|check| check.verdict == Verdict::Warned) {
+        eprintln!("The readings scatter: run it again while the machine does nothing else.");
+    }
 
     let catalog = Catalog::new([card.clone()])?;
     let mut book = CalibrationBook::new();

@@ -8,9 +8,11 @@ pub(crate) const USAGE: &str = "usage: calibrate [OPTIONS]
 
   --model PATH     calibrate this model, a GGUF file or a folder of Flan-T5 (default: Gemma 3 270M, fetched once)
   --rounds N       ask everything so often (default: 3)
-  --longest N      no answer and no prompt longer than this many tokens (default: 2000)
+  --longest N      no answer and no prompt longer than this many tokens (default: 2000, minutes on a slow machine)
   --seed N         another order of the calls
-  --out FILE       write readings and fit to this file, as JSON";
+  --out FILE       write readings and fit to this file, as JSON
+
+It ends with 1 where a check FAILED; one that warns tells of a machine that did other work too.";
 
 pub(crate) struct Options {
     pub(crate) plan: Plan,

@@ -59,7 +59,7 @@ impl Catalog {
     }
 
     /// Changes the card of `key` by `edit`, which sees it as it is at that moment: no change that somebody else makes
-    /// meanwhile is lost. The catalog is held meanwhile: `edit` must not ask it for anything.
+    /// meanwhile is lost. The catalog is locked while `edit` runs, which must not use it.
     ///
     /// # Errors
     /// As [`Catalog::update`]; the card then stays as it was.

@@ -1,3 +1,4 @@
+use super::fit::FEWEST_FOR_PLANE;
 use super::prior::logarithms;
 use super::robust::median;
 use super::{Calibrated, CalibrationBook, Fit, LoadPoint, Point, Prior, Series, Unfit, offsets};
@@ -22,6 +23,13 @@ pub struct Applied {
     pub refused: Vec<Error>,
 }
 
+impl Applied {
+    pub(super) fn is_empty(&self) -> bool {
+        let Self { changed, drifted, unfit, refused } = self;
+        changed.is_empty() && drifted.is_empty() && unfit.is_empty() && refused.is_empty()
+    }
+}
+
 impl CalibrationBook {
     /// Writes what the readings tell onto the cards of `catalog`, and tells what changed. The same readings change
     /// nothing a second time.
@@ -34,24 +42,43 @@ impl CalibrationBook {
         models.dedup();
         let mut applied = Applied::default();
         for model in models {
-            let Some(card) = catalog.snapshot().get(&model).cloned() else {
-                applied.unfit.push((model, Unfit::NoCard));
-                continue;
-            };
-            match self.calibrate(&card, accountant, today) {
-                Ok((next, drift)) => {
-                    applied.drifted.extend(drift.map(|factor| (model.clone(), factor)));
-                    let Some(change) = Calibrated::between(&card, &next) else { continue };
-                    // Onto the card as it is now: prices or windows may have changed since it was read.
-                    match catalog.revise(&model, |card| take_over(card, next)) {
-                        Ok(()) => applied.changed.push(change),
-                        Err(error) => applied.refused.push(error),
-                    }
-                }
-                Err(unfit) => applied.unfit.push((model, unfit)),
-            }
+            self.apply_to(model, catalog, accountant, today, &mut applied);
         }
         applied
+    }
+
+    /// The same for one model.
+    pub(super) fn apply_to(
+        &mut self,
+        model: ModelKey,
+        catalog: &Catalog,
+        accountant: &Accountant,
+        today: Date,
+        applied: &mut Applied,
+    ) {
+        let Some(card) = catalog.snapshot().get(&model).cloned() else {
+            return applied.unfit.push((model, Unfit::NoCard));
+        };
+        let (next, drift) = match self.calibrate(&card, accountant, today) {
+            Ok(found) => found,
+            Err(unfit) => return applied.unfit.push((model, unfit)),
+        };
+        applied.drifted.extend(drift.map(|factor| (model.clone(), factor)));
+        let Some(change) = Calibrated::between(&card, &next) else { return };
+        // Onto the card as it is now: prices or windows may have changed since it was read.
+        let mut taken = true;
+        let revised = catalog.revise(&model, |now| {
+            taken = now.energy_profile == card.energy_profile;
+            if taken {
+                take_over(now, next);
+            }
+        });
+        match revised {
+            Ok(()) if taken => applied.changed.push(change),
+            // Somebody set another profile meanwhile. The next time starts from that one.
+            Ok(()) => {}
+            Err(error) => applied.refused.push(error),
+        }
     }
 
     /// Takes profile and offsets off the card of `model` and forgets its readings; a profile that stood there by hand
@@ -82,10 +109,11 @@ impl CalibrationBook {
         let overheads = &accountant.sites().of(&plain, None).site.overheads;
         let mut series: Vec<&mut Series> =
             self.series.values_mut().filter(|series| series.subject().model == card.key).collect();
-        // Best-known first, then newest, then longest.
+        // Best-known first, then those with enough to tell all, then newest, then longest.
         series.sort_by_key(|series| {
             std::cmp::Reverse((
                 series.method(),
+                series.points().len() >= FEWEST_FOR_PLANE,
                 series.points().last().map(|point| point.on),
                 series.points().len(),
             ))

@@ -51,10 +51,15 @@ impl CalibrationBook {
     /// Learns from every attempt of a receipt that answered, was counted by the model's own tokenizer and was measured;
     /// gives how many those were. `cards` tell which model answered, and under which load it runs.
     pub fn observe(&mut self, receipt: &Receipt, cards: &CatalogSnapshot) -> u32 {
-        let mut learned = 0;
+        u32::try_from(self.teach(receipt, cards).len()).unwrap_or(u32::MAX)
+    }
+
+    /// The same; gives the model of each.
+    pub(super) fn teach(&mut self, receipt: &Receipt, cards: &CatalogSnapshot) -> Vec<ModelKey> {
+        let mut learned = Vec::new();
         for attempt in &receipt.attempts {
             match self.learn(attempt, cards) {
-                Ok(()) => learned += 1,
+                Ok(model) => learned.push(model),
                 Err(why) => *self.passed_over.entry(why).or_default() += 1,
             }
         }
@@ -70,7 +75,7 @@ impl CalibrationBook {
         self.series.insert(series.subject().clone(), series);
     }
 
-    fn learn(&mut self, attempt: &Attempt, cards: &CatalogSnapshot) -> Result<(), PassedOver> {
+    fn learn(&mut self, attempt: &Attempt, cards: &CatalogSnapshot) -> Result<ModelKey, PassedOver> {
         if !matches!(attempt.outcome, Outcome::Answered { .. }) {
             return Err(PassedOver::NotAnswered);
         }
@@ -90,7 +95,8 @@ impl CalibrationBook {
         if !self.series.contains_key(&subject) {
             self.make_room();
         }
-        self.series.entry(subject.clone()).or_insert_with(|| Series::new(subject)).add(point)
+        let series = self.series.entry(subject.clone()).or_insert_with(|| Series::new(subject));
+        series.add(point).map(|()| card.key.clone())
     }
 
     /// Drops the series that has been silent for longest where the book is full.

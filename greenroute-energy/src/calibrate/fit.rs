@@ -1,6 +1,6 @@
 use super::Unfit;
 use super::point::Point;
-use super::prior::{Prior, Z, logarithms};
+use super::prior::{Prior, Z, band_of_meter};
 use super::robust::{self, Row, SET_ASIDE, count, median, quantile};
 use greenroute_core::model::EnergyProfile;
 use greenroute_core::units::Energy;
@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 pub enum Shape {
     /// How much more or less than the prior: all calls were of about one size.
     Level,
-    /// What a call and a token of output take; a token of input as the prior has it.
+    /// What a call and a token of output take; a token of input as the prior has it against one of output, and nothing
+    /// where there is no prior: what was usually read is then in what a call takes.
     Line,
     /// What a call, a token of input and a token of output take.
     Plane,
@@ -40,11 +41,11 @@ pub struct Fit {
 /// The fewest points that say anything, where there is a prior to lean on, and where there is none.
 pub(super) const FEWEST: usize = 3;
 const FEWEST_ALONE: usize = 5;
-const FEWEST_FOR_PLANE: usize = 8;
+pub(super) const FEWEST_FOR_PLANE: usize = 8;
 
 /// The largest over the smallest of the middle 80 % of sizes, from which on a slope can be told.
 const SPAN: f64 = 3.0;
-/// Above this correlation between input and output, the two cannot be told apart.
+/// Above this rank correlation between input and output, the two cannot be told apart.
 const ALIKE: f64 = 0.8;
 /// No machine and no meter repeats itself better than this, from one day to the next: the least scale of residuals, in
 /// logarithms.
@@ -100,10 +101,7 @@ impl Fit {
         let line = prior.map_or(line, |prior| lean(line, points, prior, share));
         let left_open = prior.map_or(0.0, |prior| share * prior.variance()) * Z * Z;
         let (down, up) = scattered(&residuals, scale, freedom, points.len());
-        let error = |end: fn((f64, f64)) -> f64| {
-            median(points.iter().map(|point| end(logarithms(point.energy)))).unwrap_or(0.0)
-        };
-        let (meter_down, meter_up) = (error(|(down, _)| down), error(|(_, up)| up));
+        let (meter_down, meter_up) = band_of_meter(points.iter());
         let [overhead, output, input] = line.map(Energy::from_joules);
         Ok(Self {
             profile: EnergyProfile {
@@ -181,7 +179,7 @@ fn shape(points: &[Point], prior: Option<&Prior>) -> Option<Shape> {
         let ends = [0.1, 0.9].map(|share| quantile(points.iter().map(|point| 1.0 + size(point)), share));
         matches!(ends, [Some(low), Some(high)] if high >= SPAN * low)
     };
-    let alike = correlation(points.iter().map(|point| (point.read().ln_1p(), point.written().ln_1p())));
+    let alike = rank_correlation(points, Point::read, Point::written);
     if points.len() >= FEWEST_FOR_PLANE && spans(Point::read) && spans(Point::written) && alike.abs() < ALIKE
     {
         Some(Shape::Plane)
@@ -200,6 +198,15 @@ fn rows(points: &[Point], shape: Shape, prior: Option<&Prior>) -> Vec<Row> {
         Shape::Plane => [1.0, point.written(), point.read()],
     };
     points.iter().map(|point| Row { terms: terms(point), read: point.joules() }).collect()
+}
+
+/// Spearman's: one count of tokens that cannot be true makes no two alike.
+fn rank_correlation(points: &[Point], one: fn(&Point) -> f64, other: fn(&Point) -> f64) -> f64 {
+    let rank = |size: fn(&Point) -> f64, point: &Point| -> f64 {
+        let signs = points.iter().map(|below| size(point).total_cmp(&size(below)));
+        signs.map(|sign| f64::from(sign as i8)).sum()
+    };
+    correlation(points.iter().map(|point| (rank(one, point), rank(other, point))))
 }
 
 /// Pearson's, between -1 and 1; 0 where one of the two does not vary.

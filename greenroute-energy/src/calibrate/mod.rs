@@ -1,8 +1,9 @@
 //! What measurements teach: a model's own energy profile, and how far a modelled meter is off on a deployment.
 //!
 //! [`run()`] makes the calls of a [`Plan`] and gives a [`Report`]; a [`CalibrationBook`] learns from the receipts of calls that
-//! are made anyway. Both end in an [`EnergyProfile`](greenroute_core::model::EnergyProfile) or
-//! [`LoadOffset`](greenroute_core::model::LoadOffset)s on the model's card, by which the next forecasts are made.
+//! are made anyway, and with [`Calibrating`] from every receipt that a router records. Both end in an
+//! [`EnergyProfile`](greenroute_core::model::EnergyProfile) or [`LoadOffset`](greenroute_core::model::LoadOffset)s on the
+//! model's card, by which the next forecasts are made.
 //!
 //! # A server of one's own
 //!
@@ -12,20 +13,10 @@
 //! error that says so. [`Nvml`](crate::counter::Nvml) with `sees_processes: Some(false)` takes the board for that of one
 //! process, which is right while the server is the only one on it. For a processor, a
 //! [`Counter`](crate::counter::Counter) of one's own must count the whole machine, which then must have nothing else to do.
-//!
-//! ```
-//! # use greenroute_core::{Accountant, Catalog, Date, Receipt};
-//! # use greenroute_energy::calibrate::CalibrationBook;
-//! # fn example(book: &mut CalibrationBook, receipt: &Receipt, catalog: &Catalog, accountant: &Accountant, today: Date) {
-//! book.observe(receipt, &catalog.snapshot());
-//! for change in book.apply(catalog, accountant, today).changed {
-//!     println!("{change}");
-//! }
-//! # }
-//! ```
 
 mod apply;
 mod book;
+mod calibrating;
 mod change;
 mod check;
 mod file;
@@ -43,6 +34,7 @@ mod series;
 
 pub use apply::Applied;
 pub use book::CalibrationBook;
+pub use calibrating::Calibrating;
 pub use change::Calibrated;
 pub use check::{Check, Verdict};
 pub use fit::{Fit, Shape};

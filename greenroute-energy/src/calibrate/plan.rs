@@ -122,19 +122,23 @@ impl Plan {
     pub fn calls(&self, window: Window) -> (Vec<Asked>, Vec<String>) {
         let room = window.context.saturating_sub(ROOM).max(1);
         let longest = window.max_output.map_or(room, |most| most.min(room)).max(1);
+        let of_window = format!("all that fits the model's window of {}", window.context);
+        let of_output = match window.max_output {
+            Some(most) if most <= room => "the longest answer that the model's card allows".to_owned(),
+            _ => of_window.clone(),
+        };
         let mut notes = Vec::new();
         // Words of a prompt may be more than one token each: half as many more are allowed for.
-        let lengths =
-            [(Kind::Answer, &self.answers, longest), (Kind::Prompt, &self.prompts, (room * 2 / 3).max(1))];
+        let lengths = [
+            (Kind::Answer, &self.answers, longest, of_output),
+            (Kind::Prompt, &self.prompts, (room * 2 / 3).max(1), of_window),
+        ];
         let mut sizes = Vec::new();
-        for (kind, wanted, most) in lengths {
+        for (kind, wanted, most, why) in lengths {
             for &tokens in wanted {
                 let cut = tokens.min(most);
                 if cut < tokens {
-                    notes.push(format!(
-                        "an {kind} of {tokens} tokens does not fit the model's window of {}: cut to {cut}",
-                        window.context
-                    ));
+                    notes.push(format!("{kind}s of {tokens} tokens were cut to {cut}: {why}"));
                 }
                 if !sizes.contains(&(kind, cut)) {
                     sizes.push((kind, cut));
@@ -230,7 +234,17 @@ mod tests {
         let longest = |kind| calls.iter().filter(|call| call.kind == kind).map(|call| call.tokens).max();
         assert_eq!((longest(Kind::Answer), longest(Kind::Prompt)), (Some(100), Some(256)));
         assert_eq!(notes.len(), 3, "{notes:?}");
-        assert!(notes[1].contains("2000 tokens") && notes[1].contains("512"), "{}", notes[1]);
+        assert_eq!(
+            notes[1],
+            "answers of 2000 tokens were cut to 100: the longest answer that the model's card allows"
+        );
+        assert_eq!(
+            notes[2],
+            "prompts of 2000 tokens were cut to 256: all that fits the model's window of 512"
+        );
+        let wide = Window { context: 1024, max_output: Some(4096) };
+        let (_, notes) = Plan::default().calls(wide);
+        assert!(notes[0].starts_with("answers") && notes[0].ends_with("window of 1024"), "{notes:?}");
         // 200 and 2000 are the same call now, and asked once a round.
         assert_eq!(calls.iter().filter(|call| call.kind == Kind::Answer && call.round == 1).count(), 2);
     }

@@ -80,6 +80,12 @@ pub(super) fn logarithms(energy: Estimate<Energy>) -> (f64, f64) {
     (ratio(energy.value(), energy.low()), ratio(energy.high(), energy.value()))
 }
 
+/// What the meter of `points` is off by itself, down and up, as logarithms: the median of the readings' own bands.
+pub(super) fn band_of_meter<'a>(points: impl Iterator<Item = &'a Point>) -> (f64, f64) {
+    let (down, up): (Vec<f64>, Vec<f64>) = points.map(|point| logarithms(point.energy)).unzip();
+    (median(down).unwrap_or(0.0), median(up).unwrap_or(0.0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

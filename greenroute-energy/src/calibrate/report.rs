@@ -1,5 +1,6 @@
 use super::check::{Check, Verdict, checks};
 use super::plan::Kind;
+use super::prior::band_of_meter;
 use super::robust::median;
 use super::run::Trial;
 use super::{Fit, Load, Point, Series, Subject};
@@ -67,7 +68,7 @@ impl Report {
         &self.checks
     }
 
-    /// Whether no check failed.
+    /// Whether no check failed. A check that warns does not make it unsound.
     #[must_use]
     pub fn is_sound(&self) -> bool {
         self.checks.iter().all(|check| check.verdict != Verdict::Failed)
@@ -101,14 +102,14 @@ impl fmt::Display for Report {
             Some(energy) => {
                 let calls = self.read(Kind::Empty).count();
                 let input = median(self.read(Kind::Empty).map(Point::read)).unwrap_or(0.0);
-                writeln!(f, "empty prompt     {energy} (median of {calls}: {input:.0} tokens in, 1 out)")?;
+                writeln!(f, "empty prompt     {energy} (median of {calls}; {input:.0} in, 1 out)")?;
             }
             None => writeln!(f, "empty prompt     not measured")?,
         }
         writeln!(f)?;
         table(f, &self.trials, &self.fit)?;
         writeln!(f)?;
-        told(f, &self.fit)?;
+        told(f, &self.series, &self.fit)?;
         writeln!(f)?;
         for check in &self.checks {
             writeln!(f, "{check}")?;
@@ -144,29 +145,33 @@ fn table(f: &mut fmt::Formatter<'_>, trials: &[Trial], fit: &Fit) -> fmt::Result
     Ok(())
 }
 
-fn told(f: &mut fmt::Formatter<'_>, fit: &Fit) -> fmt::Result {
-    let EnergyProfile {
-        overhead_joules,
-        joules_per_input_token,
-        joules_per_output_token,
-        low,
-        high,
-        points,
-        ..
-    } = &fit.profile;
+fn told(f: &mut fmt::Formatter<'_>, series: &Series, fit: &Fit) -> fmt::Result {
+    let EnergyProfile { overhead_joules, joules_per_input_token, joules_per_output_token, low, high, .. } =
+        &fit.profile;
+    let meter = &series.subject().meter;
     writeln!(f, "a call           {overhead_joules}")?;
     writeln!(f, "a token read     {joules_per_input_token}")?;
     writeln!(f, "a token written  {joules_per_output_token}")?;
+    writeln!(f, "band             ×{low:.2} to ×{high:.2}: nine calls of ten; every forecast carries it")?;
+    let (lower, higher) = band_of_meter(series.points());
+    let rest = |end: f64, of_meter: f64| (end * end - of_meter * of_meter).max(0.0).sqrt().exp();
+    let (down, up) = (1.0 / rest(low.ln(), lower), rest(high.ln(), higher));
+    writeln!(f, "  of the calls   ×{down:.2} to ×{up:.2}: how far they lie off this line")?;
+    let (down, up) = ((-lower).exp(), higher.exp());
     writeln!(
         f,
-        "band             ×{low:.2} to ×{high:.2}: nine calls of ten, the meter's own error included"
+        "  of the meter   ×{down:.2} to ×{up:.2}: what {meter} may be off as a whole, which no repeat shows"
     )?;
     let share = 100.0 * fit.prior_share;
-    writeln!(f, "rests on         {points} readings, {} set aside, {share:.1} % forecast", fit.set_aside)
+    writeln!(
+        f,
+        "rests on         {} readings, {} set aside, and by {share:.1} % on the forecast before any",
+        fit.profile.points, fit.set_aside
+    )
 }
 
 /// A duration in the units of estimates.
-struct Shown(Duration);
+pub(super) struct Shown(pub(super) Duration);
 
 impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

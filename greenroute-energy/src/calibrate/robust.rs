@@ -85,16 +85,28 @@ pub(super) fn location(numbers: &[f64], least: f64) -> Option<f64> {
     Some(middle)
 }
 
-/// The line through `rows` by its first `terms` terms, none of which is negative: least trimmed squares of the
-/// residuals' logarithms over elemental subsets (Rousseeuw 1984), then reweighted by Huber's weights without what is
-/// [set aside](SET_ASIDE); the scale is kept inside
-/// `believed`. Gives the line and its scale.
+/// The line through `rows` by its first `terms` terms, none of which is negative, and its scale, kept inside `believed`.
+///
+/// Of lines through a few rows each, least trimmed squares of the residuals' logarithms (Rousseeuw 1984) tells the scale.
+/// It says nothing of a term that only a few rows hold, such as the long prompts among many short ones: the line that
+/// most rows of all lie near, to [`SET_ASIDE`] scales, is the start. Huber's weights refine it, without what is set aside.
 pub(super) fn line(rows: &[Row], terms: usize, believed: RangeInclusive<f64>) -> Option<([f64; TERMS], f64)> {
-    let start = trimmed(rows, terms)?;
+    let tried = tried(rows, terms);
     let freedom = count(rows.len().saturating_sub(terms)).max(1.0);
-    // Rousseeuw and Leroy's correction for few points: subsets that fit exactly make the scale small.
-    let found = scale(rows.iter().map(|row| row.residual(start)), 0.0) * (1.0 + 2.0 / freedom);
-    let scale = found.clamp(*believed.start(), *believed.end());
+    let scale_of = |line: [f64; TERMS]| {
+        // Rousseeuw and Leroy's correction for few points: subsets that fit exactly make the scale small.
+        let found = scale(rows.iter().map(|row| row.residual(line)), 0.0) * (1.0 + 2.0 / freedom);
+        found.clamp(*believed.start(), *believed.end())
+    };
+    let kept = rows.len() - rows.len() * TRIMMED_OF_TEN / 10;
+    let trimmed = least(&tried, |line| {
+        let mut squares: Vec<f64> = rows.iter().map(|row| row.residual(line).powi(2)).collect();
+        squares.sort_by(f64::total_cmp);
+        squares.iter().take(kept).sum()
+    })?;
+    let most = (SET_ASIDE * scale_of(trimmed)).powi(2);
+    let start = least(&tried, |line| rows.iter().map(|row| row.residual(line).powi(2).min(most)).sum())?;
+    let scale = scale_of(start);
     let refined = (0..ROUNDS).try_fold(start, |line, _| {
         let Some(next) = reweighted(rows, terms, line, scale) else { return ControlFlow::Break(line) };
         let still = line.iter().zip(next).all(|(a, b)| (a - b).abs() <= 1e-12 * a.abs().max(b));
@@ -110,23 +122,22 @@ fn choices(terms: usize) -> impl Iterator<Item = Vec<usize>> {
     (1..all).map(move |mask| (0..terms).filter(|term| mask & (1 << term) != 0).collect())
 }
 
-fn trimmed(rows: &[Row], terms: usize) -> Option<[f64; TERMS]> {
-    let kept = rows.len() - rows.len() * TRIMMED_OF_TEN / 10;
-    let mut best: Option<(f64, [f64; TERMS])> = None;
+/// The line of least loss.
+fn least(lines: &[[f64; TERMS]], loss: impl Fn([f64; TERMS]) -> f64) -> Option<[f64; TERMS]> {
+    let losses = lines.iter().map(|&line| (loss(line), line)).filter(|(loss, _)| loss.is_finite());
+    losses.min_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, line)| line)
+}
+
+/// The lines through as many rows as they have terms.
+fn tried(rows: &[Row], terms: usize) -> Vec<[f64; TERMS]> {
+    let mut lines = Vec::new();
     for chosen in choices(terms) {
         for subset in subsets(rows.len(), chosen.len()) {
             let picked: Vec<Row> = subset.iter().filter_map(|&index| rows.get(index).copied()).collect();
-            let weighted = picked.iter().map(|row| (*row, 1.0 / row.read));
-            let Some(line) = solve(weighted, &chosen) else { continue };
-            let mut squares: Vec<f64> = rows.iter().map(|row| row.residual(line).powi(2)).collect();
-            squares.sort_by(f64::total_cmp);
-            let score: f64 = squares.iter().take(kept).sum();
-            if score.is_finite() && best.is_none_or(|(least, _)| score < least) {
-                best = Some((score, line));
-            }
+            lines.extend(solve(picked.iter().map(|row| (*row, 1.0 / row.read)), &chosen));
         }
     }
-    best.map(|(_, line)| line)
+    lines
 }
 
 /// All subsets of `size` of `from` rows where they are few, else so many of them, spread by a fixed sequence: the same

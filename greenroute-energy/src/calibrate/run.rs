@@ -1,9 +1,10 @@
 use super::apply::uncalibrated;
 use super::plan::{Asked, Kind, Plan};
 use super::prior::Prior;
-use super::report::Report;
+use super::report::{Report, Shown};
 use super::{PassedOver, Point, Series, Subject, Unfit};
 use greenroute_core::chat::ChatResponse;
+use greenroute_core::units::Quantity;
 use greenroute_core::{
     Accountant, Date, Error, ErrorKind, ModelCard, ModelKey, ModelProvider, NoteCode, Result, Runtime,
 };
@@ -29,7 +30,9 @@ impl fmt::Display for Trial {
             Ok(point) => {
                 let (read, written) = (point.input_tokens.get(), point.output_tokens.get());
                 write!(f, "{read} in, {written} out, {}", point.energy.value())?;
-                point.duration_seconds.map_or(Ok(()), |seconds| write!(f, " in {seconds:.2} s"))
+                point
+                    .duration_seconds
+                    .map_or(Ok(()), |it| write!(f, " in {}", Shown(Duration::from_base(it))))
             }
             Err(why) => write!(f, "left out: {why}"),
         }

@@ -1,4 +1,4 @@
-use super::robust::{count, median, scale};
+use super::robust::{count, median, quantile, scale};
 use super::{Fit, PassedOver, Point, Prior, Unfit};
 use greenroute_core::{Boundary, Counted, Date, MeterId, Method, ModelKey, Reading};
 use serde::{Deserialize, Serialize};
@@ -20,8 +20,7 @@ pub struct Subject {
 
 impl Subject {
     /// Whether `reading` is of this meter at this boundary.
-    #[must_use]
-    pub fn is_of(&self, reading: &Reading) -> bool {
+    fn is_of(&self, reading: &Reading) -> bool {
         reading.meter == self.meter && reading.boundary == self.boundary
     }
 }
@@ -34,8 +33,18 @@ impl fmt::Display for Subject {
 
 /// The readings of one subject, newest last, and what was fitted on them. Of both only the latest are kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Unchecked")]
 pub struct Series {
+    subject: Subject,
+    points: VecDeque<Point>,
+    passed_over: BTreeMap<PassedOver, u64>,
+    fits: VecDeque<Fit>,
+}
+
+/// A series as it stands in a file, which may hold anything.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Unchecked {
     subject: Subject,
     points: VecDeque<Point>,
     #[serde(default)]
@@ -44,12 +53,23 @@ pub struct Series {
     fits: VecDeque<Fit>,
 }
 
+impl TryFrom<Unchecked> for Series {
+    type Error = String;
+
+    fn try_from(Unchecked { subject, points, passed_over, fits }: Unchecked) -> Result<Self, String> {
+        let series = Self { subject, points, passed_over, fits };
+        series.check().map(|()| series)
+    }
+}
+
 /// How many readings are kept, and how many fits.
 const POINTS: usize = 128;
 const FITS: usize = 32;
 
 /// The newest calls that are held against those before, and how many those must be.
 const NEWEST: usize = 8;
+/// How many of the newest must be of sizes that were usual before.
+const ALIKE: usize = 5;
 /// The smallest change that is told: a quarter more, or a fifth less.
 const LEAST_DRIFT: f64 = 1.25;
 
@@ -99,9 +119,11 @@ impl Series {
         duration: Option<Duration>,
         on: Date,
     ) -> Result<Point, PassedOver> {
-        let ours = reading.meter == self.subject.meter && reading.boundary == self.subject.boundary;
-        let point =
-            if ours { Point::new(counted, reading, duration, on) } else { Err(PassedOver::OtherMeter) };
+        let point = if self.subject.is_of(reading) {
+            Point::new(counted, reading, duration, on)
+        } else {
+            Err(PassedOver::OtherMeter)
+        };
         match point {
             Ok(point) => self.add(point.clone()).map(|()| point),
             Err(why) => {
@@ -172,13 +194,17 @@ impl Series {
     }
 
     /// How many times as much the newest calls took as a fit of those before foretold; `None` where they are too few,
-    /// or where that may be chance.
+    /// of other sizes, or where that may be chance.
     fn drift(&mut self, prior: Option<&Prior>, today: Date) -> Option<f64> {
         let older = self.points.len().checked_sub(self.newest()).filter(|&older| older >= NEWEST)?;
         let (before, newest) = self.points.make_contiguous().split_at_checked(older)?;
+        let newest = alike(before, newest);
+        if newest.len() < ALIKE {
+            return None;
+        }
         let fit = Fit::of(before, prior, &self.subject.meter, self.subject.boundary, today).ok()?;
-        let off = |points: &[Point]| points.iter().map(|point| fit.residual(point)).collect::<Vec<_>>();
-        let (before, newest) = (off(before), off(newest));
+        let before: Vec<f64> = before.iter().map(|point| fit.residual(point)).collect();
+        let newest: Vec<f64> = newest.into_iter().map(|point| fit.residual(point)).collect();
         let [was, is] = [&before, &newest].map(|off| median(off.iter().copied()));
         let moved = is? - was?;
         let spread = scale(before, was?).max(scale(newest.iter().copied(), is?));
@@ -188,7 +214,7 @@ impl Series {
     }
 
     /// What in it could not have been observed, in words.
-    pub(super) fn check(&self) -> Result<(), String> {
+    fn check(&self) -> Result<(), String> {
         if self.points.len() > POINTS || self.fits.len() > FITS {
             return Err(format!("it has more than {POINTS} points or {FITS} fits"));
         }
@@ -203,4 +229,16 @@ impl Series {
             Err(format!("a fit is not of {meter} at the {boundary}, or its band is none"))
         }
     }
+}
+
+/// Those of `newest` that are as large as most `before`: of other sizes a fit of these knows little.
+fn alike<'a>(before: &[Point], newest: &'a [Point]) -> Vec<&'a Point> {
+    let usual = |size: fn(&Point) -> f64| {
+        let end = |share| quantile(before.iter().map(|point| 1.0 + size(point)), share).unwrap_or(0.0);
+        end(0.1) / LEAST_DRIFT..=end(0.9) * LEAST_DRIFT
+    };
+    let (read, written) = (usual(Point::read), usual(Point::written));
+    let within =
+        |point: &&Point| read.contains(&(1.0 + point.read())) && written.contains(&(1.0 + point.written()));
+    newest.iter().filter(within).collect()
 }

@@ -170,6 +170,69 @@ async fn a_model_that_changes_is_noticed_and_followed() {
     assert!(fits[0].drift.is_none() && fits[1].drift.is_some());
 }
 
+#[test]
+fn prompts_of_another_size_are_no_drift() {
+    let joules = |input: u64, output: u64| 2.0 + 0.01 * input as f64 + 0.05 * output as f64;
+    let call = |input: u64, output: u64| point(input, output, joules(input, output));
+    let short = (0..32_u64).map(|place| call(10, [10, 100, 700][place as usize % 3]));
+    let mut series = series("tiny", short);
+    // It believes that a token of input takes as much as one of output.
+    let believed = super::prior(1.0, 0.05, 0.05, 10.0);
+    assert!(series.fit(Some(&believed), today()).unwrap().drift.is_none());
+    (0..12_u64).for_each(|place| series.add(call(3000, [10, 100, 700][place as usize % 3])).unwrap());
+    let fit = series.fit(Some(&believed), today()).unwrap();
+    assert_eq!((fit.drift, series.points().len()), (None, 44));
+    assert!(near(fit.profile.joules_per_input_token, 0.01, 0.1), "{fit:?}");
+}
+
+#[tokio::test]
+async fn a_few_receipts_do_not_outweigh_a_run() {
+    let world = World::new();
+    let router = router(&world, metered(&world, card(), honest));
+    let mut book = book();
+    let yesterday = "2026-11-20".parse().unwrap();
+    let old = |point: Point| Point { on: yesterday, ..point };
+    let run = (1..=9).map(|place| old(point(20 * place, 100 * place, 2.2 + 5.2 * place as f64)));
+    book.insert(series("tiny", run));
+    let newest = receipts(&router, 3).await;
+    assert_eq!(learn(&mut book, &router, &newest), 3);
+    let _ = apply(&mut book, &router);
+    assert_eq!(profile(&router).unwrap().points, 9);
+    let more = receipts(&router, 6).await;
+    learn(&mut book, &router, &more);
+    let _ = apply(&mut book, &router);
+    let of_receipts = profile(&router).unwrap();
+    assert_eq!((of_receipts.points, of_receipts.boundary), (9, Boundary::Facility));
+}
+
+#[tokio::test]
+async fn a_profile_of_the_device_and_one_of_the_facility_foretell_the_same() {
+    let world = World::new();
+    let router = router(&world, metered(&world, card(), honest));
+    let receipts = receipts(&router, 12).await;
+    let told = |points: &dyn Fn(&mut CalibrationBook)| {
+        let mut book = book();
+        points(&mut book);
+        assert_eq!(apply(&mut book, &router).changed.len(), 1);
+        let snapshot = router.advisor().catalog().snapshot();
+        let (card, accountant) = (snapshot.get(&key()).unwrap(), router.advisor().accountant());
+        let tokens = |count| Estimate::exact(greenroute_core::units::Tokens::new(count), Method::Reported);
+        let work = Work::expected(card, tokens(5), tokens(300));
+        let reading = accountant.ladder().rate(card).unwrap().reading(&work);
+        let widened = reading.to_facility(&accountant.sites().of(card, None).site.overheads).energy;
+        (reading.boundary, widened)
+    };
+    let (facility, by_receipts) = told(&|book| assert_eq!(learn(book, &router, &receipts), 12));
+    let at_device = [10_u64, 100, 700].repeat(4);
+    let (device, by_run) = told(&|book| {
+        let call = |&output: &u64| point(5, output, 2.0 + 0.01 * 5.0 + 0.05 * output as f64);
+        book.insert(series("tiny", at_device.iter().map(call)));
+    });
+    assert_eq!((facility, device), (Boundary::Facility, Boundary::Device));
+    assert!(near(by_run.value(), by_receipts.value().as_joules(), 0.02), "{by_run} {by_receipts}");
+    assert!(near(by_run.high(), by_receipts.high().as_joules(), 0.05), "{by_run} {by_receipts}");
+}
+
 #[tokio::test]
 async fn what_stood_by_hand_comes_back() {
     let world = World::new();
@@ -235,6 +298,51 @@ fn readings_of_two_meters_are_never_mixed() {
         assert_eq!(series.observe(&counted, &other, None, today()), Err(PassedOver::OtherMeter));
     }
     assert_eq!((series.points().len(), series.passed_over().get(&PassedOver::OtherMeter)), (1, Some(&2)));
+}
+
+/// A meter while whose work somebody sets a profile by hand, once.
+#[derive(Debug)]
+struct Meddled {
+    catalog: Arc<Catalog>,
+    profile: EnergyProfile,
+    done: std::sync::atomic::AtomicBool,
+}
+
+impl EnergyMeter for Meddled {
+    fn id(&self) -> MeterId {
+        MeterId::new("meddled", 1)
+    }
+
+    fn rate(&self, _: &ModelCard) -> Result<EnergyRate, Skip> {
+        if !self.done.swap(true, std::sync::atomic::Ordering::SeqCst) {
+            let set = |card: &mut ModelCard| card.energy_profile = Some(self.profile.clone());
+            self.catalog.revise(&key(), set).unwrap();
+        }
+        Ok(super::rate(1.0, 0.01, 0.05, 4.0))
+    }
+
+    fn read(&self, _: &Work<'_>) -> Result<Reading, Skip> {
+        Err(Skip("it only forecasts".into()))
+    }
+}
+
+#[test]
+fn a_profile_set_by_hand_meanwhile_is_not_lost() {
+    let catalog = Arc::new(Catalog::new([Arc::new(card())]).unwrap());
+    let [overhead, input, output] = [1.0, 0.1, 1.0].map(Energy::from_joules);
+    let profile = EnergyProfile::new(overhead, input, output);
+    let meter = Meddled { catalog: Arc::clone(&catalog), profile: profile.clone(), done: false.into() };
+    let sites = Sites::new(Site::new(overheads()), Site::new(overheads()));
+    let accountant = Accountant::new(Ladder::new(vec![Arc::new(meter)]), sites);
+    let mut book = book();
+    book.insert(series("tiny", (1..=9).map(|place| point(20, 100 * place, 5.0 * place as f64))));
+    assert!(book.apply(&catalog, &accountant, today()).changed.is_empty());
+    let found = || catalog.snapshot().get(&key()).unwrap().energy_profile.clone();
+    assert_eq!(found(), Some(profile.clone()));
+    assert_eq!(book.apply(&catalog, &accountant, today()).changed.len(), 1);
+    assert_ne!(found(), Some(profile.clone()));
+    book.withdraw(&key(), &catalog).unwrap();
+    assert_eq!(found(), Some(profile));
 }
 
 /// A roofline of one joule per token at batch 1, that heeds offsets and gets better with the batch.
@@ -400,6 +508,11 @@ fn an_import_refuses_what_is_not_meant() {
         assert_eq!(error.kind(), &ErrorKind::Config);
         assert!(error.to_string().contains(says), "{from}: {error}");
     }
+    let bare = serde_json::to_string(&series).unwrap();
+    assert_eq!(serde_json::from_str::<Series>(&bare).unwrap(), series);
+    let bad = bare.replace("\"output_tokens\":100", "\"output_tokens\":0");
+    assert_ne!(bad, bare);
+    assert!(serde_json::from_str::<Series>(&bad).is_err(), "no way around the check");
     for nonsense in ["", "[]", "{}", "<html>busy</html>", "{\"format\":3}"] {
         assert_eq!(Series::import(&subject("tiny", 1), nonsense).unwrap_err().kind(), &ErrorKind::Config);
         assert_eq!(CalibrationBook::import(nonsense).unwrap_err().kind(), &ErrorKind::Config);

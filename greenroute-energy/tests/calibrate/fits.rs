@@ -87,6 +87,47 @@ fn too_few_points_say_how_many_are_missing() {
     assert!(unfit.to_string().contains("1 more"), "{unfit}");
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn a_few_long_prompts_among_many_short_ones_tell_what_input_takes(
+        long in 5usize..12, c in 0.002..0.05f64, noise in 0.0..0.15f64,
+    ) {
+        let mut calls: Vec<(u64, u64)> = (0..32).map(|place| (10 + place as u64 % 5, [10, 100, 700][place % 3])).collect();
+        calls.extend((0..long).map(|place| (2000, [10, 100, 700][place % 3])));
+        let off = jitter(noise);
+        let truth = |(input, output): (u64, u64)| 2.0 + c * input as f64 + 0.05 * output as f64;
+        let points: Vec<_> = calls
+            .iter()
+            .enumerate()
+            .map(|(place, &call)| point(call.0, call.1, truth(call) * off(place)))
+            .collect();
+        let fit = fit(&points, Some(&prior(1.0, 0.05, 0.05, 10.0))).unwrap();
+        prop_assert_eq!(fit.set_aside, 0);
+        prop_assert!(near(fit.joules(&points[33]), truth(calls[33]), 0.2), "{:?}", fit);
+    }
+}
+
+#[test]
+fn one_absurd_count_of_tokens_moves_nothing() {
+    let truth = |input: f64, output: f64| 2.0 + 0.01 * input + 0.05 * output;
+    let clean = plan(3, truth, jitter(0.03));
+    // A tenth of the truth, so that a fit that falls back to it would show.
+    let believed = prior(1.0, 0.05, 0.05, 10.0);
+    let before = fit(&clean, Some(&believed)).unwrap();
+    for (input, output) in [(u64::MAX / 4, u64::MAX / 4), (u64::MAX / 4, 1), (1, u64::MAX / 4)] {
+        let mut spoiled = clean.clone();
+        spoiled.push(point(input, output, 5.0));
+        let after = fit(&spoiled, Some(&believed)).unwrap();
+        assert_eq!((after.shape, after.set_aside), (Shape::Plane, 1), "{input} {output}");
+        for (one, other) in coefficients(&before).into_iter().zip(coefficients(&after)) {
+            assert!(near(one, other, 0.02), "{before:?} {after:?}");
+        }
+        assert!(near(before.profile.high, after.profile.high, 0.05));
+    }
+}
+
 #[test]
 fn energies_that_tokens_do_not_decide_are_refused() {
     let scattered: Vec<_> = (0..16)

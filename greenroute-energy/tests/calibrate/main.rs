@@ -10,6 +10,7 @@
 
 mod books;
 mod fits;
+mod followed;
 mod offsets;
 mod runs;
 mod world;
