@@ -199,10 +199,19 @@ pub(crate) fn prompt_tokens(learnt: &Learnt) -> f64 {
 
 /// Predictions for every family by a fit on the others.
 pub(crate) fn held_out(method: Fitted, runs: &[Run]) -> Vec<f64> {
+    held_out_on(method, runs, &|_| true)
+}
+
+/// The same by a fit on the `chosen` of the others; not a number where there are none.
+pub(crate) fn held_out_on(method: Fitted, runs: &[Run], chosen: &dyn Fn(&Run) -> bool) -> Vec<f64> {
     let mut predicted = vec![f64::NAN; runs.len()];
     let families: BTreeSet<&str> = runs.iter().map(|run| run.family.as_str()).collect();
     for family in families {
-        let learnt = method.learn(runs, &|run| run.family != family);
+        let others = |run: &Run| run.family != family && chosen(run);
+        if !runs.iter().any(|run| others(run) && run.data_parallel <= 1.0) {
+            continue;
+        }
+        let learnt = method.learn(runs, &others);
         for (run, joules) in runs.iter().zip(&mut predicted).filter(|(run, _)| run.family == family) {
             *joules = method.predict(&learnt, run);
         }
