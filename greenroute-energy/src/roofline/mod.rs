@@ -12,6 +12,7 @@ pub use steps::steps;
 use crate::accelerator::Accelerator;
 use crate::coefficients::Coefficients;
 use crate::offset::calibrated;
+use crate::simple::CACHED_SHARE;
 use crate::sizes::Sizes;
 use greenroute_core::model::{Deployment, ModelCard};
 use greenroute_core::units::{Energy, Power};
@@ -30,9 +31,6 @@ pub struct Roofline {
     formula: fn(&Load, &str) -> TokenJoules,
     fit: &'static Coefficients,
 }
-
-/// A cached token is read from memory and not computed again; a tenth is what providers bill for it.
-pub(crate) const CACHED_SHARE: f64 = 0.1;
 
 impl Default for Roofline {
     fn default() -> Self {
@@ -101,8 +99,7 @@ impl EnergyMeter for Roofline {
         if !is_fitted(&device, deployment) {
             spread = spread.and(band(self.fit, "other_device"));
         }
-        let (least, most) = self.fit.band("batch");
-        if !(least..=most).contains(&batch) {
+        if !self.fit.saw("batch", batch) {
             spread = spread.and(band(self.fit, "other_load"));
         }
         let rate = joules_rate(middle, spread, self.id());
