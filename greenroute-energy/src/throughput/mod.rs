@@ -4,7 +4,7 @@ use crate::offset::calibrated;
 use crate::roofline::{
     Load, Roofline, TokenJoules, band, board, coefficients, is_fitted, joules_rate, known, steps,
 };
-use crate::simple::constant_band;
+use crate::simple::{constant, constant_band};
 use crate::sizes::{Point, Sizes, USUAL_OUTPUT};
 use greenroute_core::model::{Deployment, ModelCard};
 use greenroute_core::units::{Quantity, Tokens};
@@ -33,7 +33,7 @@ const MOST_OF_PEAK: f64 = 4.0;
 /// share of the thermal design power: one share for all, or by how much of its peak the board computes where the size
 /// is known, or blended with the roofline where the batch is known too.
 ///
-/// Prompts are priced by the roofline's operations; a throughput of many requests has paid for the usual prompt already,
+/// Prompts are priced by the roofline's operations, or as a tenth of the study's usual output token; a throughput of many requests has paid for the usual prompt already,
 /// so that short prompts count a little twice.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Throughput;
@@ -108,7 +108,8 @@ impl Throughput {
             None => by_tdp(sizes.as_ref(), &device, deployment, pace)?,
         };
         let prompt = sizes.and_then(|sizes| load(sizes.middle())).map(|load| steps(&load).input);
-        let input = prompt.unwrap_or(joules * fit.get("unknown_input_share"));
+        // By the pace of the answer a longer answer in the same time would make its prompt cheaper.
+        let input = prompt.unwrap_or_else(|| constant("tokens_any") * constant("input_share"));
         if !(joules.is_finite() && joules > 0.0 && input.is_finite() && input >= 0.0) {
             return Err(Skip("the throughput gives no number for this deployment".into()));
         }
