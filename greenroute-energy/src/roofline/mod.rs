@@ -112,7 +112,8 @@ impl EnergyMeter for Roofline {
 }
 
 /// Joules of a prompt's token: `κ · 2·10⁹ A · TDP/peak`, where κ is the share of its full power over that of its full
-/// speed at which a board reads prompts. Attention's quadratic part is left out: below 10⁵ tokens it is the smaller.
+/// speed at which a board reads prompts. Attention's quadratic part is left out: below 10⁵ tokens it is the smaller; and
+/// what an answer reads of its prompt, a product of both lengths.
 fn prefill(load: &Load) -> f64 {
     steps::prefill_share() * load.computing()
 }
