@@ -3,6 +3,7 @@ use crate::coefficients::Coefficients;
 use crate::machine::Machine;
 use crate::roofline::{Load, TokenJoules, band, is_fitted, joules_rate, steps};
 use crate::runtime_power::RuntimePower;
+use crate::simple::on_boards;
 use crate::sizes::{Point, Sizes, USUAL_OUTPUT};
 use greenroute_core::model::{Deployment, ModelCard, Privacy, Span};
 use greenroute_core::units::Power;
@@ -28,7 +29,8 @@ const ID: MeterId = MeterId::new("blind", 2);
 ///
 /// A model on this machine's processor is never read by the roofline, whose boards do the same work for a hundredth of
 /// the energy: it is read as power times time, by the card's speed or by the time that its weights take through
-/// memory. So a comparison with a provider's model, for which this is the only common rung, does not flatter it.
+/// memory. So a comparison with a provider's model, for which this is the only common rung, does not flatter it. A
+/// processor elsewhere is taken for this machine's, two ways a factor of two.
 #[derive(Debug, Clone, Copy)]
 pub struct Blind {
     local: RuntimePower,
@@ -112,11 +114,15 @@ impl EnergyMeter for Blind {
 
     fn rate(&self, card: &ModelCard) -> Result<EnergyRate, Skip> {
         let deployment = card.deployment.as_ref();
-        if card.privacy == Privacy::Local && deployment.is_none_or(|deployment| deployment.processor) {
-            return Ok(self.local.expected(card, ID).unwrap_or_else(|| self.local.unknown(card, ID)));
-        }
         let fit = &*FIT;
-        let assumed = Assumed::of(deployment.filter(|deployment| !deployment.processor), card.privacy);
+        if on_boards(card).is_err() {
+            let rate = self.local.expected(card, ID).unwrap_or_else(|| self.local.unknown(card, ID));
+            return Ok(match card.privacy {
+                Privacy::Local => rate,
+                Privacy::Remote => EnergyRate { spread: rate.spread.and(band(fit, "other_device")), ..rate },
+            });
+        }
+        let assumed = Assumed::of(deployment, card.privacy);
         let sizes = Sizes::of(card).unwrap_or_else(unknown_sizes);
         let at = |point| steps(&assumed.load(point));
         let usual = |joules: TokenJoules| joules.answer(USUAL_OUTPUT);
@@ -169,9 +175,16 @@ mod tests {
 
     #[test]
     fn every_assumption_is_in_its_file() {
-        for name in
-            ["unknown_total", "unknown_active", "band", "other_device", "total", "active", "other_size"]
-        {
+        for name in [
+            "unknown_total",
+            "unknown_active",
+            "band",
+            "other_device",
+            "total",
+            "active",
+            "bytes",
+            "other_size",
+        ] {
             let (low, high) = FIT.band(name);
             assert!(low > 0.0 && low < high, "{name}");
         }
@@ -253,5 +266,9 @@ mod tests {
         // 0.54 GB through memory for every token, at 20 GB/s.
         assert!((read(&local, 200).value().as_joules() - 200.0 * 0.54 / 20.0 * 8.0).abs() < 1e-9);
         assert!(read(&local, 200).high().as_joules() > 4.0 * read(&local, 200).value().as_joules());
+        let mut elsewhere = card(Some(0.27), Privacy::Remote);
+        elsewhere.deployment = Some(Deployment { processor: true, ..Deployment::new("EPYC", 1) });
+        assert_eq!(read(&elsewhere, 200).value(), read(&local, 200).value());
+        assert!(read(&elsewhere, 200).high() > read(&local, 200).high());
     }
 }

@@ -1,6 +1,7 @@
 //! The power of the boards that a deployment names, and the part of it that one request has.
 
 use crate::accelerator::Accelerator;
+use crate::roofline::{coefficients, is_fitted};
 use crate::simple::{CACHED_SHARE, constant, constant_band};
 use greenroute_core::model::{Deployment, ModelCard, Privacy};
 use greenroute_core::units::{Energy, Power, Quantity};
@@ -32,7 +33,7 @@ impl BoardPower {
             None => {
                 let unknown = || Skip(format!("the power of `{}` is not known", deployment.device).into());
                 let tdp = Accelerator::of(deployment).tdp.ok_or_else(unknown)?;
-                (tdp * constant("board"), constant_band("board"), false)
+                (tdp * constant("board"), share_of_tdp(deployment, requests), false)
             }
         };
         let power = watts * (f64::from(deployment.count) / requests);
@@ -54,8 +55,8 @@ impl BoardPower {
 
     /// After the call, by its time.
     pub(crate) fn reading(&self, work: &Work<'_>, time: Time, meter: MeterId) -> Result<Reading, Skip> {
-        if !self.measured && has_rhythm(work) {
-            return Err(Skip("the power was not measured, and the rhythm of the tokens tells more".into()));
+        if (time.waiting || !self.measured) && has_throughput(work) {
+            return Err(Skip("the power or the time was not measured, and the throughput tells more".into()));
         }
         let energy: Energy = self.power * time.length;
         let energy = Estimate::with_spread(energy, self.spread.and(time.spread()), Method::Modelled);
@@ -63,11 +64,23 @@ impl BoardPower {
     }
 }
 
-/// Whether the time between two tokens is known, and with it the throughput of the boards.
-fn has_rhythm(work: &Work<'_>) -> bool {
+/// The band of the share of its thermal design power that a board draws: the study's, wider for another board and for
+/// a load that the study did not see.
+fn share_of_tdp(deployment: &Deployment, requests: f64) -> Spread {
+    let wider = |known: bool, name: &str| if known { Spread::even(0.0) } else { constant_band(name) };
+    let board = is_fitted(&Accelerator::of(deployment), deployment);
+    let load = coefficients().saw("batch", requests);
+    constant_band("board").and(wider(board, "other_board")).and(wider(load, "other_load"))
+}
+
+/// Whether the throughput of the boards is known: as the card states it, or by the time between two tokens.
+fn has_throughput(work: &Work<'_>) -> bool {
+    let Some(deployment) = &work.card.deployment else { return false };
+    if deployment.tokens_per_second.is_some() {
+        return true;
+    }
     let decode = work.timing.and_then(|timing| timing.decode);
-    let shared = work.card.deployment.as_ref().is_some_and(|deployment| deployment.batch.is_some());
-    shared
+    deployment.batch.is_some()
         && work.output.value().get() > 1
         && (decode.is_some() || work.duration.and(work.first_chunk).is_some())
 }
@@ -190,6 +203,41 @@ mod tests {
         let second = Some(Duration::from_secs(1));
         let timing =
             ServerTiming { prefill: second, decode: second, ..ServerTiming::by(TimingSource::ModelCompute) };
-        assert!(read(&card, Some(&timing), None).unwrap_err().0.contains("rhythm"));
+        assert!(read(&card, Some(&timing), None).unwrap_err().0.contains("throughput"));
+    }
+
+    #[test]
+    fn a_stated_throughput_is_let_before_where_the_clock_or_the_power_is_a_guess() {
+        let told =
+            Deployment { batch: Some(64.0), tokens_per_second: Some(2000.0), ..Deployment::new("H100", 4) };
+        let timing = ServerTiming {
+            elapsed: Some(Duration::from_secs(10)),
+            ..ServerTiming::by(TimingSource::ModelCompute)
+        };
+        let guess = served(told.clone(), Privacy::Remote);
+        assert!(read(&guess, None, Some(10)).unwrap_err().0.contains("throughput"));
+        assert!(read(&guess, Some(&timing), Some(12)).is_err());
+        let measured = Deployment { mean_power_watts: Some(Power::from_watts(500.0)), ..told };
+        let measured = served(measured, Privacy::Remote);
+        assert!(read(&measured, None, Some(10)).is_err());
+        assert!(read(&measured, Some(&timing), Some(12)).is_ok(), "both factors were measured");
+    }
+
+    #[test]
+    fn a_board_or_a_load_that_the_study_did_not_see_has_a_wider_band() {
+        let timing = ServerTiming {
+            elapsed: Some(Duration::from_secs(10)),
+            ..ServerTiming::by(TimingSource::ModelCompute)
+        };
+        let width = |device: &str, batch| {
+            let card = served(Deployment { batch, ..Deployment::new(device, 1) }, Privacy::Local);
+            let energy = read(&card, Some(&timing), None).unwrap().energy;
+            energy.high().as_joules() / energy.low().as_joules()
+        };
+        let fitted = width("H100", Some(64.0));
+        assert!((fitted / (1.376 / 0.668) - 1.0).abs() < 1e-9);
+        for (device, batch) in [("RTX 4090", Some(64.0)), ("H100", None), ("B200", Some(1e4))] {
+            assert!(width(device, batch) > 1.1 * fitted, "{device} {batch:?}");
+        }
     }
 }

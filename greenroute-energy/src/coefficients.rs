@@ -23,4 +23,10 @@ impl Coefficients {
     pub(crate) fn band(&self, name: &str) -> (f64, f64) {
         (self.get(&format!("{name}_low")), self.get(&format!("{name}_high")))
     }
+
+    /// Whether a number lies among those that the fit saw: between `name_low` and `name_high`.
+    pub(crate) fn saw(&self, name: &str, number: f64) -> bool {
+        let (least, most) = self.band(name);
+        (least..=most).contains(&number)
+    }
 }

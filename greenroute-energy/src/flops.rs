@@ -1,5 +1,5 @@
 use crate::accelerator::Accelerator;
-use crate::simple::{CACHED_SHARE, constant, constant_band, on_boards};
+use crate::simple::{CACHED_SHARE, constant, constant_band_for, on_boards};
 use greenroute_core::model::{Deployment, ModelCard};
 use greenroute_core::units::{Energy, Power};
 use greenroute_core::{Boundary, EnergyMeter, EnergyRate, MeterId, Method, Reading, Skip, Spread, Work};
@@ -26,7 +26,6 @@ impl EnergyMeter for Flops {
         on_boards(card)?;
         let size = card.size.as_ref().ok_or(Skip("the size of the model is not known".into()))?;
         let own = card.deployment.as_ref().and_then(device);
-        let known = own.is_some();
         let (tdp, tflops) = own
             .or_else(|| device(&Deployment::new(USUAL_DEVICE, 1)))
             .ok_or(Skip("no device is known".into()))?;
@@ -34,9 +33,8 @@ impl EnergyMeter for Flops {
         // 2 · 10⁹ A operations at 10¹² per second.
         let at_peak = tdp * (2e-3 * active / tflops);
         let joules = |share: f64| Energy::from_joules(at_peak.as_watts() / share);
-        let spread = constant_band("flops");
-        let spread = if known { spread } else { spread.and(constant_band("other_device")) };
-        let spread = spread.and(Spread::of(size.active.low / active, size.active.high / active));
+        let spread = constant_band_for(card, "flops")
+            .and(Spread::of(size.active.low / active, size.active.high / active));
         let output = joules(constant("flops_share"));
         let input = joules(constant("prompt_share"));
         let rate = EnergyRate::per_token(output, spread, Method::Modelled, Boundary::Device, ID);
@@ -58,6 +56,7 @@ fn device(deployment: &Deployment) -> Option<(Power, f64)> {
 mod tests {
     use super::*;
     use crate::testing::{hosted, joules, local};
+    use greenroute_core::Estimate;
     use greenroute_core::model::Span;
 
     #[test]
@@ -72,6 +71,10 @@ mod tests {
         assert_eq!(named.value(), energy.value(), "operations are the same on any number of boards");
         assert!(named.low() > energy.low() && named.high() < energy.high());
         assert!(named.high().as_joules() > 50.0 * named.low().as_joules());
+        card.deployment = Some(Deployment::new("MI300X", 4));
+        let other = joules(&Flops, &card, [0, 0, 100]);
+        let width = |energy: Estimate<Energy>| energy.high().as_joules() / energy.low().as_joules();
+        assert!(width(other) > 1.2 * width(named), "the study measured no such board");
     }
 
     #[test]

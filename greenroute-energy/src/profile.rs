@@ -1,3 +1,4 @@
+use crate::simple::CACHED_SHARE;
 use greenroute_core::{EnergyMeter, EnergyRate, MeterId, Method, ModelCard, Reading, Skip, Spread, Work};
 
 /// By the card's own energy profile, as its user or a calibration gave it: `overhead + input · i + output · o`, with
@@ -8,7 +9,6 @@ use greenroute_core::{EnergyMeter, EnergyRate, MeterId, Method, ModelCard, Readi
 pub struct Profile;
 
 const ID: MeterId = MeterId::new("profile", 1);
-pub(crate) const CACHED_SHARE: f64 = 0.1;
 
 impl EnergyMeter for Profile {
     fn id(&self) -> MeterId {

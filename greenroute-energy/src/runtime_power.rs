@@ -1,5 +1,6 @@
 use crate::board_power::{BoardPower, Time};
 use crate::machine::Machine;
+use crate::simple::{CACHED_SHARE, constant_band};
 use greenroute_core::model::{Deployment, ModelCard, Privacy, Span};
 use greenroute_core::units::{Power, Quantity};
 use greenroute_core::{Boundary, EnergyMeter, EnergyRate, Estimate, MeterId, Reading, Skip, Spread, Work};
@@ -25,9 +26,6 @@ const ID: MeterId = MeterId::new("runtime_power", 2);
 /// reads about four times as fast as it writes.
 const PREFILL_SPEEDUP: f64 = 4.0;
 
-/// A forecast of time is further off than a clock: the machine may be busy, and its speed another than the card's.
-const FORECAST_BAND: (f64, f64) = (0.4, 3.0);
-
 /// Each token reads the active weights through memory once. What one process gets of the memory's bandwidth lies
 /// between 4 GB/s (small cores) and 100 GB/s (many channels).
 const UNKNOWN_GB_PER_SECOND: f64 = 20.0;
@@ -46,7 +44,7 @@ impl RuntimePower {
         let of_power = Spread::of(power.low().base() / watts, power.high().base() / watts);
         Self {
             power,
-            forecast: of_power.and(Spread::of(FORECAST_BAND.0, FORECAST_BAND.1)),
+            forecast: of_power.and(constant_band("forecast")),
             unknown: of_power.and(Spread::of(UNKNOWN_BAND.0, UNKNOWN_BAND.1)),
         }
     }
@@ -69,7 +67,7 @@ impl RuntimePower {
         let output = self.power.value() * Duration::from_base(seconds);
         let read = output * (1.0 / PREFILL_SPEEDUP);
         let rate = EnergyRate::per_token(output, spread, self.power.method(), Boundary::Device, meter);
-        EnergyRate { input: read, cached: read, ..rate }
+        EnergyRate { input: read, cached: read * CACHED_SHARE, ..rate }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The constants of the rungs that rest on one.
 
+use crate::accelerator::Accelerator;
 use crate::coefficients::Coefficients;
+use crate::roofline::is_fitted;
 use greenroute_core::model::{ModelCard, Privacy};
 use greenroute_core::{Skip, Spread};
 use std::sync::LazyLock;
@@ -20,6 +22,16 @@ pub(crate) fn constant(name: &str) -> f64 {
 pub(crate) fn constant_band(name: &str) -> Spread {
     let (low, high) = FIT.band(name);
     Spread::of(low, high)
+}
+
+/// The same, wider unless `card` names a board that the study measured.
+pub(crate) fn constant_band_for(card: &ModelCard, name: &str) -> Spread {
+    let measured = card
+        .deployment
+        .as_ref()
+        .is_some_and(|deployment| is_fitted(&Accelerator::of(deployment), deployment));
+    let band = constant_band(name);
+    if measured { band } else { band.and(constant_band("other_device")) }
 }
 
 /// What was fitted on boards says nothing of a processor, which takes a hundred times the energy.

@@ -57,14 +57,11 @@ impl Sizes {
     }
 
     /// How far off the energy may be because the size is: from the joules at its low end, middle and high end; and as
-    /// much again by the fit's own figure where the size lies outside the sizes that it saw.
+    /// much again by the fit's own figure where a size or the bytes lie outside those that it saw.
     pub(crate) fn spread(&self, fit: &Coefficients, low: f64, middle: f64, high: f64) -> Spread {
         let ends = Spread::of((low / middle).min(1.0), (high / middle).max(1.0));
-        let inside = |span: &Span, name: &str| {
-            let (least, most) = fit.band(name);
-            (least..=most).contains(&span.middle())
-        };
-        if inside(&self.total, "total") && inside(&self.active, "active") {
+        let seen = [("total", &self.total), ("active", &self.active), ("bytes", &self.bytes)];
+        if seen.iter().all(|(name, span)| fit.saw(name, span.middle())) {
             ends
         } else {
             ends.and(band(fit, "other_size"))

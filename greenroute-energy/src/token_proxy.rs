@@ -1,4 +1,4 @@
-use crate::simple::{CACHED_SHARE, constant, constant_band, on_boards};
+use crate::simple::{CACHED_SHARE, constant, constant_band_for, on_boards};
 use greenroute_core::model::ModelCard;
 use greenroute_core::units::Energy;
 use greenroute_core::{Boundary, EnergyMeter, EnergyRate, MeterId, Method, Reading, Skip, Work};
@@ -32,7 +32,8 @@ impl EnergyMeter for TokenProxy {
         let (name, band) = class.map_or(("tokens_any", "tokens_any"), |(_, name)| (*name, "tokens"));
         let output = Energy::from_joules(constant(name));
         let input = output * constant("input_share");
-        let rate = EnergyRate::per_token(output, constant_band(band), Method::Proxy, Boundary::Device, ID);
+        let rate =
+            EnergyRate::per_token(output, constant_band_for(card, band), Method::Proxy, Boundary::Device, ID);
         Ok(EnergyRate { input, cached: input * CACHED_SHARE, ..rate })
     }
 

@@ -101,11 +101,17 @@ fn what_is_malformed_is_named_and_counted_as_failed() {
         let failures = failures(&kinds);
         assert!(failures.len() == 1 && failures[0].contains(says), "{case}: {failures:?}");
     }
-    for (text, says) in
-        [("<html>", "no JSON"), ("", "no JSON"), ("{}", "no list"), (r#"{"cases": 1}"#, "no list")]
-    {
+    for (text, says) in [
+        ("<html>", "no JSON"),
+        ("", "no JSON"),
+        ("{}", "no list"),
+        (r#"{"cases": 1}"#, "no list"),
+        (r#"{"cases": []}"#, "no case"),
+        ("[]", "no case"),
+    ] {
         assert!(check_file(text).unwrap_err().contains(says), "{text}");
     }
+    assert!(check_file(&format!("\u{feff}{PHYS5}")).is_ok(), "as some editors begin a file");
     let video = check_file(r#"[{"kind": "video_impacts"}]"#).unwrap();
     assert_eq!(video["video_impacts"].to_string(), "1 skipped, not ours");
 }

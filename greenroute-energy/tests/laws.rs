@@ -69,6 +69,9 @@ proptest! {
         if local {
             let power = RuntimePower::of(&machine());
             prop_assert!(joules(&power, &card, total) >= joules(&power, &card, tokens));
+            if cached > 0 {
+                prop_assert!(joules(&power, &card, tokens) < joules(&power, &card, [input + cached, 0, output]));
+            }
         }
     }
 

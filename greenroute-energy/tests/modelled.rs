@@ -5,9 +5,11 @@
 use greenroute_core::conformance::{meter, run};
 use greenroute_core::model::{Deployment, LoadOffset, Privacy, Size, Span, Speed, Window};
 use greenroute_core::units::{Power, Tokens};
-use greenroute_core::{EnergyMeter, Estimate, MeterId, Method, ModelCard, ModelKey, Reading, Work};
+use greenroute_core::{
+    EnergyMeter, Estimate, MeterId, Method, ModelCard, ModelKey, Reading, ServerTiming, TimingSource, Work,
+};
 use greenroute_energy::roofline::{Load, phys5, steps};
-use greenroute_energy::{Accelerator, Blind, Machine, Roofline, Throughput, ladder};
+use greenroute_energy::{Accelerator, Blind, Machine, Roofline, RuntimePower, Throughput, ladder};
 use proptest::prelude::*;
 use std::sync::Arc;
 use std::time::Duration;
@@ -158,6 +160,37 @@ proptest! {
     }
 
     #[test]
+    fn in_the_same_time_more_tokens_never_take_less(
+        size in proptest::option::of(sizes()),
+        deployment in deployments(),
+        by_server in any::<bool>(),
+        millis in 1u64..1_000_000,
+        tokens in proptest::array::uniform3(0u64..20_000),
+        more in proptest::array::uniform3(0u64..20_000),
+    ) {
+        let card = card(size, Some(deployment));
+        let time = Duration::from_millis(millis);
+        let timing = ServerTiming { decode: Some(time), ..ServerTiming::by(TimingSource::ModelCompute) };
+        let read = |meter: &dyn EnergyMeter, tokens| {
+            let work = expected(&card, tokens);
+            meter.read(&if by_server {
+                Work { timing: Some(&timing), ..work }
+            } else {
+                Work { duration: Some(2 * time), first_chunk: Some(time), ..work }
+            })
+        };
+        let meters: [&dyn EnergyMeter; 2] = [&Throughput, &RuntimePower::of(&machine())];
+        for meter in meters {
+            let total = [0, 1, 2].map(|at| tokens[at] + more[at]);
+            if let (Ok(few), Ok(many)) = (read(meter, tokens), read(meter, total)) {
+                prop_assert!(ordered(&few) && ordered(&many));
+                let (few, many) = (few.energy.value().as_joules(), many.energy.value().as_joules());
+                prop_assert!(many >= few * (1.0 - 1e-12), "{}: {few} {many}", meter.id());
+            }
+        }
+    }
+
+    #[test]
     fn clocks_of_any_kind_are_read_or_skipped(
         batch in 1.0..2048.0f64,
         whole in 0u64..100_000_000_000,
@@ -200,6 +233,22 @@ fn the_ladder_takes_the_best_rung_that_knows_enough() {
     assert_eq!(by(Deployment { tokens_per_second: Some(2000.0), ..known.clone() }), "throughput@1");
     assert_eq!(by(known), "roofline@1");
     assert_eq!(by(Deployment::new("H100", 2)), "blind@2");
+}
+
+#[test]
+fn a_forecast_and_a_reading_are_by_the_rung_that_is_surest_of_them() {
+    let known = Deployment { batch: Some(64.0), ..Deployment::new("H100", 2) };
+    let mut card = card(Some(seventy()), Some(known.clone()));
+    card.speed = Some(Speed { tokens_per_second: 40.0, time_to_first_chunk_seconds: 0.3 });
+    let ladder = ladder(&machine());
+    assert_eq!(ladder.rate(&card).unwrap().meter.name, "roofline", "a speed is a guess of a rhythm");
+    let whole = Work { duration: Some(Duration::from_secs(10)), ..expected(&card, [100, 0, 200]) };
+    assert_eq!(ladder.read(&whole).unwrap().meter.name, "runtime_power");
+    let streamed = Work { first_chunk: Some(Duration::from_secs(1)), ..whole };
+    assert_eq!(ladder.read(&streamed).unwrap().meter.name, "throughput");
+    card.deployment = Some(Deployment { tokens_per_second: Some(2000.0), ..known });
+    let whole = Work { duration: Some(Duration::from_secs(10)), ..expected(&card, [100, 0, 200]) };
+    assert_eq!(ladder.read(&whole).unwrap().meter.name, "throughput", "most of our time may be waiting");
 }
 
 #[test]

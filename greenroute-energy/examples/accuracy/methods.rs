@@ -199,13 +199,52 @@ pub(crate) fn prompt_tokens(learnt: &Learnt) -> f64 {
 
 /// Predictions for every family by a fit on the others.
 pub(crate) fn held_out(method: Fitted, runs: &[Run]) -> Vec<f64> {
+    held_out_on(method, runs, &|_| true)
+}
+
+/// The same by a fit on the `chosen` of the others; not a number where there are none.
+pub(crate) fn held_out_on(method: Fitted, runs: &[Run], chosen: &dyn Fn(&Run) -> bool) -> Vec<f64> {
     let mut predicted = vec![f64::NAN; runs.len()];
     let families: BTreeSet<&str> = runs.iter().map(|run| run.family.as_str()).collect();
     for family in families {
-        let learnt = method.learn(runs, &|run| run.family != family);
+        let others = |run: &Run| run.family != family && chosen(run);
+        if !runs.iter().any(|run| others(run) && run.data_parallel <= 1.0) {
+            continue;
+        }
+        let learnt = method.learn(runs, &others);
         for (run, joules) in runs.iter().zip(&mut predicted).filter(|(run, _)| run.family == family) {
             *joules = method.predict(&learnt, run);
         }
     }
     predicted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runs::read;
+
+    #[test]
+    fn what_cannot_be_held_out_is_no_number_and_no_panic() {
+        let columns = "task,model_id,family,architecture,total_params_billions,activated_params_billions,\
+            weight_precision,gpu_model,num_gpus,max_num_seqs,avg_batch_size,avg_output_len,energy_per_token_joules,\
+            avg_power_watts,output_throughput_tokens_per_sec,median_itl_ms";
+        let row = |family: u32, batch: u32| {
+            format!("gpqa,m{family},f{family},Dense,8,8,bfloat16,H100,1,64,{batch},900,0.5,500,{batch}00,20")
+        };
+        let rows: Vec<_> = (1..=3).flat_map(|family| [8, 16, 32].map(|batch| row(family, batch))).collect();
+        let runs = read(&format!("{columns}\n{}\n", rows.join("\n"))).unwrap().runs;
+        assert_eq!(runs.len(), 9);
+        for (method, name) in Fitted::ALL {
+            assert!(held_out(method, &runs).iter().all(|joules| joules.is_finite()), "{name}");
+            let on_another = held_out_on(method, &runs, &|run| run.gpu == "B200");
+            assert!(on_another.iter().all(|joules| joules.is_nan()), "{name}");
+            // The other runs of its own family teach a run nothing.
+            let alone = held_out_on(method, &runs, &|run| run.family == "f1");
+            assert!(
+                runs.iter().zip(alone).all(|(run, joules)| joules.is_nan() == (run.family == "f1")),
+                "{name}"
+            );
+        }
+    }
 }

@@ -2,7 +2,7 @@
 #![expect(clippy::print_stdout, reason = "a program for people")]
 
 use crate::features::ROOFLINE_NAMES;
-use crate::methods::{Fitted, Learnt, held_out, prompt_tokens};
+use crate::methods::{Fitted, Learnt, held_out, held_out_on, prompt_tokens};
 use crate::runs::{PROMPT_HEAVY, Run};
 use crate::stats::{Score, band, coverage, median, real, score};
 use crate::{calibration, existing as others, pairs, shipped as meters};
@@ -56,7 +56,10 @@ pub(crate) fn existing(runs: &[Run]) {
         ("all parameters (ranks only)", |run: &Run| run.total),
     ] {
         let predicted: Vec<f64> = runs.iter().map(key).collect();
-        println!("{name:<87} {:>5.1}", 100.0 * pairs::ordered(runs, &predicted).1);
+        let (count, right) = pairs::ordered(runs, &predicted);
+        if count > 0 {
+            println!("{name:<87} {:>5.1}", 100.0 * right);
+        }
     }
 }
 
@@ -129,7 +132,7 @@ fn weak_spots(runs: &[Run], all: &[(Fitted, &str, Vec<f64>)]) {
 }
 
 fn other_gpu(runs: &[Run]) {
-    println!("\nfitted on one GPU, applied to the other: MdAPE % / predicted over true");
+    println!("\nfitted on one GPU without the family, applied to the other: MdAPE % / predicted over true");
     for method in [
         Fitted::Phys5NoGain,
         Fitted::Roofline,
@@ -141,8 +144,7 @@ fn other_gpu(runs: &[Run]) {
         let name = Fitted::ALL.iter().find(|(known, _)| *known == method).map_or("", |(_, name)| *name);
         print!("{name:<44}");
         for (from, to) in [("H100", "B200"), ("B200", "H100")] {
-            let learnt = method.learn(runs, &|run| run.gpu == from);
-            let predicted: Vec<f64> = runs.iter().map(|run| method.predict(&learnt, run)).collect();
+            let predicted = held_out_on(method, runs, &|run| run.gpu == from);
             let chosen = |run: &Run| run.gpu == to;
             if let Some(score) = score(runs, &predicted, &chosen) {
                 let (low, high) = band(runs, &predicted, &chosen);

@@ -153,7 +153,7 @@ impl Row<'_> {
             peak: fact(device.half_tflops)?,
             gpu,
             count: self.number("num_gpus")?,
-            data_parallel: self.number("data_parallel").unwrap_or(1.0),
+            data_parallel: self.text("data_parallel").map_or(Ok(1.0), |_| self.number("data_parallel"))?,
             batch: self.number("avg_batch_size")?.max(1.0),
             batch_limit: self.number("max_num_seqs")?,
             output: self.number("avg_output_len")?,

@@ -64,11 +64,15 @@ impl fmt::Display for Tally {
 /// The cases of a file by their kind.
 ///
 /// # Errors
-/// The text is no JSON, or holds no list of cases.
+/// The text is no JSON, or holds no case.
 pub(crate) fn check_file(text: &str) -> Result<BTreeMap<String, Tally>, String> {
-    let file: Value = serde_json::from_str(text).map_err(|error| format!("no JSON: {error}"))?;
+    let file: Value = serde_json::from_str(text.trim_start_matches('\u{feff}'))
+        .map_err(|error| format!("no JSON: {error}"))?;
     let cases = file.get("cases").unwrap_or(&file);
     let cases = cases.as_array().ok_or("no list of cases in it")?;
+    if cases.is_empty() {
+        return Err("no case in it".to_owned());
+    }
     let mut kinds = BTreeMap::<String, Tally>::new();
     for (at, case) in cases.iter().enumerate() {
         let name = match (case.get("kind"), case.get("predicted_j_per_token")) {

@@ -1,5 +1,5 @@
 use super::PassedOver;
-use crate::profile::CACHED_SHARE;
+use crate::simple::CACHED_SHARE;
 use greenroute_core::units::{Energy, Quantity, Tokens};
 use greenroute_core::{Counted, Date, Estimate, Reading};
 use serde::{Deserialize, Serialize};

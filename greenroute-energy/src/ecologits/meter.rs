@@ -1,5 +1,6 @@
 use super::{Dag, Model, Provider, mix, model, providers};
-use crate::simple::constant_band;
+use crate::simple::constant_band_for;
+use crate::sizes::USUAL_OUTPUT;
 use greenroute_core::units::{Energy, Quantity, Tokens};
 use greenroute_core::{
     Boundary, EnergyMeter, EnergyRate, Estimate, MeterId, Method, ModelCard, Reading, Skip, Spread, Work,
@@ -8,15 +9,13 @@ use greenroute_core::{
 /// What EcoLogits 0.11.3 says of the energy, at the facility: its PUE is in it, and greenroute's is not applied again.
 ///
 /// The value is the mean of EcoLogits' range, which it shows itself. The band is EcoLogits' range and, in quadrature, what
-/// the study found of its GPU part with the true parameters: ×0.145 to ×5.5. It reads the models that EcoLogits knows, at
+/// the study found of its GPU part with the true parameters: ×0.145 to ×5.5, and ×0.5 to ×2 more unless the card names a
+/// board of the study's. It reads the models that EcoLogits knows, at
 /// the providers that it knows, and no input. For comparison; no part of the [`ladder`](crate::ladder()).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EcoLogits;
 
 const ID: MeterId = MeterId::new("ecologits", 1);
-
-/// Its range is taken at the usual answer.
-const USUAL_OUTPUT: f64 = 400.0;
 
 impl EcoLogits {
     /// EcoLogits' rows for a card: its provider, and the model by its id or one of its other names.
@@ -45,8 +44,8 @@ impl EcoLogits {
         Some(((least + most) * 0.5, [least, most]))
     }
 
-    fn spread(value: Energy, [least, most]: [Energy; 2]) -> Spread {
-        let band = constant_band("ecologits");
+    fn spread(card: &ModelCard, value: Energy, [least, most]: [Energy; 2]) -> Spread {
+        let band = constant_band_for(card, "ecologits");
         if value == Energy::ZERO {
             return band;
         }
@@ -63,10 +62,10 @@ impl EnergyMeter for EcoLogits {
         let rows = Self::rows(card)?;
         let at =
             |tokens| Self::energy(rows, tokens, f64::INFINITY).ok_or(Skip("EcoLogits lacks a mix".into()));
-        // Without a limit of time it is a straight line.
+        // Without a limit of time it is a straight line; its range is taken at the usual answer.
         let ((fixed, _), (one, _), (usual, ends)) = (at(0.0)?, at(1.0)?, at(USUAL_OUTPUT)?);
         let output = one.saturating_sub(fixed);
-        let spread = Self::spread(usual, ends);
+        let spread = Self::spread(card, usual, ends);
         let rate = EnergyRate::per_token(output, spread, Method::Modelled, Boundary::Facility, ID);
         Ok(EnergyRate { fixed, ..rate })
     }
@@ -85,7 +84,7 @@ impl EnergyMeter for EcoLogits {
             Estimate::banded(value, value, high, method)
         } else {
             let of_tokens = Spread::of(low.base() / value.base(), high.base() / value.base());
-            Estimate::with_spread(value, Self::spread(value, ends).and(of_tokens), method)
+            Estimate::with_spread(value, Self::spread(work.card, value, ends).and(of_tokens), method)
         };
         Ok(Reading::new(energy, Boundary::Facility, ID))
     }

@@ -12,6 +12,7 @@ pub use steps::steps;
 use crate::accelerator::Accelerator;
 use crate::coefficients::Coefficients;
 use crate::offset::calibrated;
+use crate::simple::CACHED_SHARE;
 use crate::sizes::Sizes;
 use greenroute_core::model::{Deployment, ModelCard};
 use greenroute_core::units::{Energy, Power};
@@ -30,9 +31,6 @@ pub struct Roofline {
     formula: fn(&Load, &str) -> TokenJoules,
     fit: &'static Coefficients,
 }
-
-/// A cached token is read from memory and not computed again; a tenth is what providers bill for it.
-pub(crate) const CACHED_SHARE: f64 = 0.1;
 
 impl Default for Roofline {
     fn default() -> Self {
@@ -101,8 +99,7 @@ impl EnergyMeter for Roofline {
         if !is_fitted(&device, deployment) {
             spread = spread.and(band(self.fit, "other_device"));
         }
-        let (least, most) = self.fit.band("batch");
-        if !(least..=most).contains(&batch) {
+        if !self.fit.saw("batch", batch) {
             spread = spread.and(band(self.fit, "other_load"));
         }
         let rate = joules_rate(middle, spread, self.id());
@@ -115,7 +112,8 @@ impl EnergyMeter for Roofline {
 }
 
 /// Joules of a prompt's token: `κ · 2·10⁹ A · TDP/peak`, where κ is the share of its full power over that of its full
-/// speed at which a board reads prompts. Attention's quadratic part is left out: below 10⁵ tokens it is the smaller.
+/// speed at which a board reads prompts. Attention's quadratic part is left out: below 10⁵ tokens it is the smaller; and
+/// what an answer reads of its prompt, a product of both lengths.
 fn prefill(load: &Load) -> f64 {
     steps::prefill_share() * load.computing()
 }

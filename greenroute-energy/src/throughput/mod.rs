@@ -1,11 +1,14 @@
 use crate::accelerator::Accelerator;
 use crate::coefficients::Coefficients;
 use crate::offset::calibrated;
-use crate::roofline::{Load, TokenJoules, band, board, coefficients, is_fitted, joules_rate, known, steps};
+use crate::roofline::{
+    Load, Roofline, TokenJoules, band, board, coefficients, is_fitted, joules_rate, known, steps,
+};
+use crate::simple::{constant, constant_band};
 use crate::sizes::{Point, Sizes, USUAL_OUTPUT};
 use greenroute_core::model::{Deployment, ModelCard};
 use greenroute_core::units::{Quantity, Tokens};
-use greenroute_core::{EnergyMeter, EnergyRate, Estimate, MeterId, Reading, Skip, Spread, Work};
+use greenroute_core::{EnergyMeter, EnergyRate, MeterId, Reading, Skip, Spread, Work};
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -23,16 +26,22 @@ const MOST_OF_PEAK: f64 = 4.0;
 
 /// Power over throughput: what the boards of one copy draw, shared out among the tokens that they write.
 ///
-/// Before a call by the copy's output tokens per second, where its deployment states them, else by the speed of the card
-/// times the requests that share a step. After a call by the time between its own tokens, from the server's clock or
+/// Before a call by the copy's output tokens per second, where its deployment states them; else, where the
+/// [`Roofline`](crate::Roofline) does not know enough, by the speed of the card times the requests that share a step,
+/// and how far such a speed may be off. After a call by the time between its own tokens, from the server's clock or
 /// from ours, and the requests that shared a step. The power is the mean power that whoever runs it measured, else a
 /// share of the thermal design power: one share for all, or by how much of its peak the board computes where the size
-/// is known, or blended with the [`Roofline`](crate::Roofline) where the batch is known too.
+/// is known, or blended with the roofline where the batch is known too.
 ///
-/// Prompts are priced by the roofline's operations; a throughput of many requests has paid for the usual prompt already,
+/// Prompts are priced by the roofline's operations, or as a tenth of the study's usual output token; a throughput of many requests has paid for the usual prompt already,
 /// so that short prompts count a little twice.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Throughput;
+
+/// Nothing beside what is told already.
+fn sure() -> Spread {
+    Spread::even(0.0)
+}
 
 /// Where the tokens per second come from: the whole copy's own count, or the rhythm of one request among its batch.
 #[derive(Debug, Clone, Copy)]
@@ -81,8 +90,8 @@ impl Pace {
 }
 
 impl Throughput {
-    /// The rate at this pace.
-    fn at(card: &ModelCard, deployment: &Deployment, pace: Pace) -> Result<EnergyRate, Skip> {
+    /// The rate at this pace, which may itself be off by `guess`. What calibration left holds both errors.
+    fn at(card: &ModelCard, deployment: &Deployment, pace: Pace, guess: Spread) -> Result<EnergyRate, Skip> {
         let fit = &*FIT;
         let device = Accelerator::of(deployment);
         let sizes = Sizes::of(card);
@@ -91,17 +100,21 @@ impl Throughput {
             Some(power) => {
                 let name = format!("{}_power", pace.name());
                 let joules = fit.get(&name) * f64::from(deployment.count) * power.as_watts();
-                (joules / pace.tokens_per_second(), band(fit, &name))
+                let fitted = matches!(pace, Pace::Request { .. });
+                let seen = is_fitted(&device, deployment) && is_fitted_load(deployment);
+                let spread = band(fit, &name).and(unless(seen || !fitted, "other_power"));
+                (joules / pace.tokens_per_second(), spread)
             }
             None => by_tdp(sizes.as_ref(), &device, deployment, pace)?,
         };
         let prompt = sizes.and_then(|sizes| load(sizes.middle())).map(|load| steps(&load).input);
-        let input = prompt.unwrap_or(joules * fit.get("unknown_input_share"));
+        // By the pace of the answer a longer answer in the same time would make its prompt cheaper.
+        let input = prompt.unwrap_or_else(|| constant("tokens_any") * constant("input_share"));
         if !(joules.is_finite() && joules > 0.0 && input.is_finite() && input >= 0.0) {
             return Err(Skip("the throughput gives no number for this deployment".into()));
         }
         let joules = TokenJoules { input, output: joules, output_squared: 0.0 };
-        Ok(calibrated(joules_rate(joules, spread, ID), deployment, deployment.batch))
+        Ok(calibrated(joules_rate(joules, spread.and(guess), ID), deployment, deployment.batch))
     }
 }
 
@@ -139,8 +152,20 @@ fn by_tdp(
             (at(&middle), band(fit, &name).and(sizes))
         }
     };
-    let spread = if is_fitted(device, deployment) { spread } else { spread.and(band(fit, "other_device")) };
+    let spread = spread
+        .and(unless(is_fitted(device, deployment), "other_device"))
+        .and(unless(is_fitted_load(deployment), "other_load"));
     Ok((joules, spread))
+}
+
+/// Whether the fits saw as many requests at once, as far as it is known how many there are.
+fn is_fitted_load(deployment: &Deployment) -> bool {
+    deployment.batch.is_none_or(|batch| coefficients().saw("batch", batch))
+}
+
+/// The band of this name, where what it stands for is not `known`.
+fn unless(known: bool, name: &str) -> Spread {
+    if known { sure() } else { band(&FIT, name) }
 }
 
 /// `full · c · (share of peak)^s · (modelled/full)^w`: how hard the boards work, and what the roofline says of them.
@@ -206,7 +231,16 @@ impl EnergyMeter for Throughput {
 
     fn rate(&self, card: &ModelCard) -> Result<EnergyRate, Skip> {
         let deployment = board(card)?;
-        Self::at(card, deployment, Pace::of(card, deployment)?)
+        let pace = Pace::of(card, deployment)?;
+        if matches!(pace, Pace::Copy { .. }) {
+            return Self::at(card, deployment, pace, sure());
+        }
+        // The rhythm that the speed of a card foretells is further off than that of a finished call.
+        if Roofline::new().rate(card).is_ok() {
+            let why = "before a call, the roofline of these boards tells more than the speed of the card";
+            return Err(Skip(why.into()));
+        }
+        Self::at(card, deployment, pace, constant_band("forecast"))
     }
 
     fn read(&self, work: &Work<'_>) -> Result<Reading, Skip> {
@@ -220,13 +254,13 @@ impl EnergyMeter for Throughput {
             return Ok(self.rate(work.card)?.reading(work));
         };
         let pace = Pace::Request { seconds_per_token: seconds, batch }.plausible()?;
-        let rate = Self::at(work.card, deployment, pace)?;
+        let rate = Self::at(work.card, deployment, pace, sure())?;
         let slowest = Pace::Request { seconds_per_token: seconds * longer, batch };
-        let most = Self::at(work.card, deployment, slowest)?.output.as_joules() / rate.output.as_joules();
+        let most =
+            Self::at(work.card, deployment, slowest, sure())?.output.as_joules() / rate.output.as_joules();
         let rate = EnergyRate { spread: rate.spread.and(Spread::of(1.0, most.max(1.0))), ..rate };
         // The first token is the prompt's last step: it is paid for with the prompt.
-        let intervals =
-            Estimate::exact(work.output.value().saturating_sub(Tokens::new(1)), work.output.method());
+        let intervals = work.output.map(|tokens| tokens.saturating_sub(Tokens::new(1)));
         let energy = rate.energy(work.input, work.cached_input, intervals);
         Ok(Reading::new(energy, rate.boundary, rate.meter))
     }

@@ -561,14 +561,13 @@ proptest! {
 
 #[test]
 fn the_meters_of_the_ladder_heed_what_was_measured() {
-    use greenroute_core::model::{Size, Span, Speed};
-    let speed = Speed { tokens_per_second: 60.0, time_to_first_chunk_seconds: 0.1 };
-    // Without and with a speed another meter forecasts.
-    for (speed, meter) in [(None, "roofline"), (Some(speed), "throughput")] {
+    use greenroute_core::model::{Size, Span};
+    // Without and with a throughput another meter forecasts.
+    for (tokens_per_second, meter) in [(None, "roofline"), (Some(2000.0), "throughput")] {
         let mut card = served(Some(32.0), true);
         let known = Span::known(8.0);
         card.size = Some(Size { total: known, active: known, bytes_per_parameter: Some(2.0) });
-        card.speed = speed;
+        card.deployment.as_mut().unwrap().tokens_per_second = tokens_per_second;
         let accountant = accountant();
         let before = accountant.ladder().rate(&card).unwrap();
         assert_eq!(before.meter.name, meter);
