@@ -5,8 +5,9 @@ use crate::units::{Energy, Quantity, Tokens};
 
 /// What a model takes, as a meter knows it from the card alone: a forecast is this, times tokens.
 ///
-/// `E = fixed + input · I + cached · C + output · O + output_squared · O²`, with `I` tokens of input that are read in
-/// full, `C` that come from a cache and `O` of output. The square is what attention over the growing answer takes.
+/// `E = fixed + input · I + cached · C + output · O + output_squared · O² + context · (I + C) · O`, with `I` tokens of
+/// input that are read in full, `C` that come from a cache and `O` of output. The last two are what attention takes: over
+/// the growing answer, and over the prompt before it.
 ///
 /// Whoever forecasts often keeps it: the logarithms and look-ups are done, a forecast is a few products.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +22,8 @@ pub struct EnergyRate {
     pub output: Energy,
     /// Per token of output and token before it, summed over an answer as the square of its length.
     pub output_squared: Energy,
+    /// Per token of output and token of input before it, cached or not.
+    pub context: Energy,
     /// How far it may be off, whatever the tokens.
     pub spread: Spread,
     /// How it is known.
@@ -48,6 +51,7 @@ impl EnergyRate {
             cached: none,
             output,
             output_squared: none,
+            context: none,
             spread,
             method,
             boundary,
@@ -117,6 +121,7 @@ impl EnergyRate {
             cached: self.cached * factor,
             output: self.output * factor,
             output_squared: self.output_squared * factor,
+            context: self.context * factor,
             spread: self.spread.and(spread),
             boundary: Boundary::Facility,
             ..self.clone()
@@ -133,7 +138,8 @@ impl EnergyRate {
     #[inline]
     fn joules(&self, input: f64, cached: f64, output: f64) -> f64 {
         // Not fused: without the processor's own instruction, each fused product is a call into the C library.
-        let written = (self.output_squared.base() * output + self.output.base()) * output;
+        let before = self.output_squared.base() * output + self.context.base() * (input + cached);
+        let written = (before + self.output.base()) * output;
         let read = self.cached.base() * cached + self.input.base() * input;
         self.fixed.base() + read + written
     }
@@ -144,11 +150,11 @@ mod tests {
     use super::*;
 
     fn rate() -> EnergyRate {
-        let [fixed, input, cached, output, output_squared] =
-            [1.0, 0.1, 0.01, 2.0, 0.001].map(Energy::from_joules);
+        let [fixed, input, cached, output, output_squared, context] =
+            [1.0, 0.1, 0.01, 2.0, 0.001, 0.002].map(Energy::from_joules);
         let (spread, meter) = (Spread::of(0.5, 2.0), MeterId::new("test", 1));
         let known = EnergyRate::per_token(output, spread, Method::Modelled, Boundary::Device, meter);
-        EnergyRate { fixed, input, cached, output_squared, ..known }
+        EnergyRate { fixed, input, cached, output_squared, context, ..known }
     }
 
     fn sure(tokens: u64) -> Estimate<Tokens> {
@@ -156,11 +162,12 @@ mod tests {
     }
 
     #[test]
-    fn every_token_counts_and_the_square_of_the_answer() {
+    fn every_token_counts_and_every_token_before_it() {
         let energy = rate().energy(sure(10), sure(100), sure(100));
-        assert_eq!(energy.value().as_joules(), 1.0 + 1.0 + 1.0 + 200.0 + 10.0);
+        let expected = 1.0 + 1.0 + 1.0 + 200.0 + 10.0 + 22.0;
+        assert!((energy.value().as_joules() - expected).abs() < 1e-9);
         assert_eq!(energy.method(), Method::Modelled);
-        assert!((energy.high().as_joules() - 426.0).abs() < 1e-9);
+        assert!((energy.high().as_joules() - 470.0).abs() < 1e-9);
     }
 
     #[test]

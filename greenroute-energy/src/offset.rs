@@ -28,6 +28,7 @@ pub(crate) fn calibrated(rate: EnergyRate, deployment: &Deployment, batch: Optio
         cached: rate.cached * factor,
         output: rate.output * factor,
         output_squared: rate.output_squared * factor,
+        context: rate.context * factor,
         spread: Spread::of(low, high),
         ..rate
     }

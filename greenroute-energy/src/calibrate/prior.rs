@@ -13,6 +13,7 @@ pub struct Prior {
     input: f64,
     output: f64,
     output_squared: f64,
+    context: f64,
     variance: f64,
 }
 
@@ -32,6 +33,7 @@ impl Prior {
             input: rate.input.as_joules() * scale,
             output: rate.output.as_joules() * scale,
             output_squared: rate.output_squared.as_joules() * scale,
+            context: rate.context.as_joules() * scale,
             variance: deviation * deviation,
         }
     }
@@ -39,7 +41,8 @@ impl Prior {
     /// The joules that it foretells of a call like `point`.
     pub(super) fn of_point(&self, point: &Point) -> f64 {
         let (read, written) = (point.read(), point.written());
-        self.fixed + self.input * read + (self.output + self.output_squared * written) * written
+        let before = self.output_squared * written + self.context * read;
+        self.fixed + self.input * read + (self.output + before) * written
     }
 
     /// Its three terms, straight near answers as long as those of `points`.

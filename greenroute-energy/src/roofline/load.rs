@@ -22,7 +22,7 @@ pub struct Load {
     pub half_tflops: Option<f64>,
 }
 
-/// Joules of one call: `input · I + output · O + output_squared · O²`.
+/// Joules of one call: `input · I + output · O + output_squared · O² + context · I · O`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TokenJoules {
     /// Per token of input that is read in full.
@@ -31,6 +31,8 @@ pub struct TokenJoules {
     pub output: f64,
     /// Per token of output and token of output before it.
     pub output_squared: f64,
+    /// Per token of output and token of input before it.
+    pub context: f64,
 }
 
 impl Load {
@@ -65,8 +67,8 @@ impl TokenJoules {
     }
 
     pub(crate) fn is_sound(&self) -> bool {
-        let Self { input, output, output_squared } = *self;
-        [input, output, output_squared].iter().all(|joules| joules.is_finite() && *joules >= 0.0)
+        let Self { input, output, output_squared, context } = *self;
+        [input, output, output_squared, context].iter().all(|joules| joules.is_finite() && *joules >= 0.0)
             && output > 0.0
     }
 }

@@ -169,7 +169,8 @@ pub(crate) fn joules_rate(joules: TokenJoules, spread: Spread, meter: MeterId) -
     let rate = EnergyRate::per_token(output, spread, Method::Modelled, Boundary::Device, meter);
     let input = Energy::from_joules(joules.input);
     let output_squared = Energy::from_joules(joules.output_squared);
-    EnergyRate { input, cached: input * CACHED_SHARE, output_squared, ..rate }
+    let context = Energy::from_joules(joules.context);
+    EnergyRate { input, cached: input * CACHED_SHARE, output_squared, context, ..rate }
 }
 
 #[cfg(test)]

@@ -35,5 +35,6 @@ pub fn phys5(load: &Load, device: &str) -> TokenJoules {
         input: prefill(load),
         output: gain * (per_gb * shared + sync),
         output_squared: gain * per_gb * fit.get("c_ctx") * active.sqrt() / 1000.0,
+        context: 0.0,
     }
 }

@@ -32,6 +32,8 @@ pub fn steps(load: &Load) -> TokenJoules {
     let weights = bytes * load.streamed();
     let all_watts = count * tdp_watts;
     let eight = if EIGHT_BIT.contains(&bytes) { fit.get("c_eight") } else { 0.0 };
+    // What one token of an answer takes for each token before it: half of an answer's own, on average, and all of its prompt.
+    let context = 2.0 * fit.get("c_context") * half_way * active.powf(0.7) / 1000.0;
     let step = fit.get("c_step") * active.powf(0.25) + eight;
     TokenJoules {
         input: prefill(load),
@@ -40,7 +42,8 @@ pub fn steps(load: &Load) -> TokenJoules {
             + fit.get("c_weights") * half_way * weights / batch
             + fit.get("c_spread") * per_gb * weights / batch.powf(0.35)
             + step * all_watts / batch.sqrt(),
-        output_squared: fit.get("c_context") * half_way * active.powf(0.7) / 1000.0,
+        output_squared: 0.5 * context,
+        context,
     }
 }
 

@@ -68,6 +68,8 @@ fn the_roofline_is_its_formula() {
     assert!((rate.output.as_joules() / expected - 1.0).abs() < 1e-12);
     let squared = 9.453_117_226e-3 * k * 70f64.powf(0.7) / 1000.0;
     assert!((rate.output_squared.as_joules() / squared - 1.0).abs() < 1e-12);
+    // A token of the answer has half of the answer before it, on average, and all of the prompt.
+    assert_eq!(rate.context, rate.output_squared * 2.0);
     assert!((rate.input.as_joules() / (2.5 * computing) - 1.0).abs() < 1e-12);
     assert!((rate.cached.as_joules() / (0.25 * computing) - 1.0).abs() < 1e-12);
     // Measured: 0.8 J per token at this batch, with its prompts.

@@ -113,7 +113,7 @@ impl Throughput {
         if !(joules.is_finite() && joules > 0.0 && input.is_finite() && input >= 0.0) {
             return Err(Skip("the throughput gives no number for this deployment".into()));
         }
-        let joules = TokenJoules { input, output: joules, output_squared: 0.0 };
+        let joules = TokenJoules { input, output: joules, output_squared: 0.0, context: 0.0 };
         Ok(calibrated(joules_rate(joules, spread.and(guess), ID), deployment, deployment.batch))
     }
 }
