@@ -5,6 +5,7 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 const SOURCE: &str = include_str!("nvml.c");
 
@@ -49,8 +50,13 @@ impl FakeNvml {
     }
 }
 
-/// Built once for this source.
+/// Built once for this source: by whichever thread and process comes first, so that nobody loads half of it.
 fn built() -> PathBuf {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(build).clone()
+}
+
+fn build() -> PathBuf {
     let mut hash = DefaultHasher::new();
     SOURCE.hash(&mut hash);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
