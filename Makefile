@@ -54,6 +54,7 @@ smoke: weights ## The quickstart, as a user runs it, but in the test profile.
 bench: ## Figures, with the machine's load beside them.
 	$(CARGO) bench --bench decide
 	$(CARGO) bench --bench hosted
+	$(CARGO) bench --package greenroute-energy --bench forecast
 	$(CARGO) bench --package greenroute-energy --bench counter
 
 faults: ## A hundred thousand chats to fake providers that break in every way; the totals are printed.
