@@ -115,6 +115,12 @@ impl EnergyRate {
             Boundary::Server => (overheads.pue.value().base(), overheads.pue.spread()),
             Boundary::Facility => return self.clone(),
         };
+        Self { spread: self.spread.and(spread), boundary: Boundary::Facility, ..self.clone().scaled(factor) }
+    }
+
+    /// The same rate, with `factor` times as much of everything; its spread stays.
+    #[must_use]
+    pub fn scaled(self, factor: f64) -> Self {
         Self {
             fixed: self.fixed * factor,
             input: self.input * factor,
@@ -122,9 +128,7 @@ impl EnergyRate {
             output: self.output * factor,
             output_squared: self.output_squared * factor,
             context: self.context * factor,
-            spread: self.spread.and(spread),
-            boundary: Boundary::Facility,
-            ..self.clone()
+            ..self
         }
     }
 

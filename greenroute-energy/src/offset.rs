@@ -22,16 +22,7 @@ pub(crate) fn calibrated(rate: EnergyRate, deployment: &Deployment, batch: Optio
     let between = |left: f64, own: f64| (trust * left.ln() + (1.0 - trust) * own.ln()).exp();
     let low = between(offset.low, own.low().as_joules());
     let high = between(offset.high, own.high().as_joules());
-    EnergyRate {
-        fixed: rate.fixed * factor,
-        input: rate.input * factor,
-        cached: rate.cached * factor,
-        output: rate.output * factor,
-        output_squared: rate.output_squared * factor,
-        context: rate.context * factor,
-        spread: Spread::of(low, high),
-        ..rate
-    }
+    EnergyRate { spread: Spread::of(low, high), ..rate.scaled(factor) }
 }
 
 /// How much of an offset still holds so many doublings of the batch away: all at the same batch, half far away. In the

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """What codecarbon takes to start and stop measuring, on this machine: the figure beside `benches/counter.rs`.
 
-    python3 -m venv /tmp/codecarbon && /tmp/codecarbon/bin/pip install codecarbon==3.3.2
-    /tmp/codecarbon/bin/python scripts/energy/codecarbon_ratio.py [--ours MICROSECONDS]
+    python3 -m venv target/codecarbon-venv && target/codecarbon-venv/bin/pip install codecarbon==3.3.2
+    target/codecarbon-venv/bin/python scripts/energy/codecarbon_ratio.py [--ours MICROSECONDS]
 
 Prints the first start and stop of a tracker, what one more takes (`start_task`, `stop_task`: the cheapest way that
 codecarbon has to bracket a call), and a tracker of its own for each call. With `--ours`, a figure of the bench, the ratio.
