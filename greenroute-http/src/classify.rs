@@ -70,7 +70,8 @@ impl<'a> Failure<'a> {
             .flatten()
             .find_map(Value::as_str)
             .map(str::trim)
-            .filter(|message| !message.is_empty())
+            // Control characters say nothing to people.
+            .filter(|message| message.contains(|sign: char| !sign.is_control() && !sign.is_whitespace()))
     }
 
     /// How long the server asks to wait, of at most a year; a time that is past is zero.
@@ -230,6 +231,14 @@ mod tests {
         assert_eq!(excerpt(&"ü".repeat(500)).chars().count(), 500);
         assert_eq!(excerpt(&"ü".repeat(501)).chars().count(), 501, "the cut is marked");
         assert_eq!(excerpt(""), "");
+    }
+
+    #[test]
+    fn a_message_of_control_characters_alone_says_nothing() {
+        let body = serde_json::json!({"error": {"message": "\u{0}\n"}});
+        let failure = Failure::in_band(&body);
+        assert_eq!(failure.message(), None);
+        assert!(failure.by_status().into_error("acme").message().contains("message"));
     }
 
     fn values() -> impl Strategy<Value = Value> {
