@@ -1,7 +1,8 @@
 use super::Router;
 use super::act::within;
+use super::keeper::believed;
 use crate::error::{Error, ErrorKind, Result};
-use crate::grid::{Cleanest, GridReading, Zone, cleanest, length};
+use crate::grid::{Basis, Cleanest, GridReading, Zone, cleanest, length};
 use crate::units::Energy;
 use std::ops::Range;
 use std::time::{Duration, SystemTime};
@@ -19,7 +20,7 @@ impl Router {
     /// # Errors
     /// [`ErrorKind::InvalidRequest`] for an empty window and for work that does not fit it,
     /// [`ErrorKind::Config`] without a source, [`ErrorKind::Unsupported`] where the source forecasts nothing or has
-    /// gaps everywhere, [`ErrorKind::Timeout`] and whatever else the source gives.
+    /// gaps everywhere, [`ErrorKind::Decode`] where it forecasts on another basis, [`ErrorKind::Timeout`] and whatever else the source gives.
     pub async fn cleanest(
         &self,
         zone: &Zone,
@@ -38,7 +39,8 @@ impl Router {
             None => {
                 let source = keeper.average().ok_or_else(|| no_source("grid"))?;
                 let forecast = async {
-                    let mut readings = source.forecast(zone, window.start, window.end).await?;
+                    let forecast = source.forecast(zone, window.start, window.end).await?;
+                    let mut readings = all_on(Basis::Average, forecast)?;
                     if let Some(until) = uncovered(&readings, &window) {
                         let now = source.intensity(zone, window.start).await.ok();
                         begin(&mut readings, now, window.start..until);
@@ -67,7 +69,7 @@ impl Router {
         let source = self.0.grid.marginal().ok_or_else(|| no_source("marginal"))?;
         let forecast = async {
             let forecast = source.marginal_forecast(zone, window.start, window.end).await?;
-            let mut readings: Vec<GridReading> = forecast.into_iter().map(|reading| reading.0).collect();
+            let mut readings = all_on(Basis::Marginal, forecast.into_iter().map(|reading| reading.0))?;
             if let Some(until) = uncovered(&readings, &window) {
                 let now = source.marginal(zone, window.start).await.ok().map(|reading| reading.0);
                 begin(&mut readings, now, window.start..until);
@@ -81,6 +83,11 @@ impl Router {
 
 fn no_source(setting: &str) -> Error {
     Error::new(ErrorKind::Config, "router", format!("no source forecasts: set `{setting}` on the builder"))
+}
+
+/// A forecast on one basis, or what is wrong with it.
+fn all_on(basis: Basis, forecast: impl IntoIterator<Item = GridReading>) -> Result<Vec<GridReading>> {
+    forecast.into_iter().map(|reading| believed(reading, basis)).collect()
 }
 
 /// Until when a forecast leaves the beginning of the window open: many begin with the next full hour.

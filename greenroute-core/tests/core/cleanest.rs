@@ -124,6 +124,12 @@ async fn whoever_cannot_say_says_why() {
     let error = ask(&build(|builder| builder.grid(atlas))).await.unwrap_err();
     assert_eq!((error.kind(), error.message()), (&ErrorKind::Unsupported, "no forecasts"));
 
+    for (basis, says) in [(Basis::Marginal, "gave a marginal"), (Basis::Market, "gave a market-based")] {
+        let other = Day::new(&[300.0, 100.0], basis);
+        let error = ask(&build(|builder| builder.grid(other))).await.unwrap_err();
+        assert!(error.kind() == &ErrorKind::Decode && error.message().contains(says), "{error}");
+    }
+
     let day = Day::new(&[300.0, 100.0], Basis::Average);
     let router = build(|builder| builder.grid(Arc::clone(&day)));
     for (window, duration) in [(at(2.0)..at(1.0), HOUR), (at(0.0)..at(1.0), 2 * HOUR)] {

@@ -74,8 +74,7 @@ fn panicked() -> Error {
 }
 
 impl GridKeeper {
-    /// What the source says to one question: a number on another basis is no answer to it, nor is the world's.
-    /// A zone may have several names, so that another one is believed.
+    /// What the source says to one question.
     async fn answer(&self, question: &Question, at: SystemTime) -> Result<GridReading> {
         let none = || Error::new(ErrorKind::Unsupported, "grid", "no source is set");
         let (wanted, reading) = match question {
@@ -86,13 +85,19 @@ impl GridKeeper {
                 (Basis::Marginal, self.marginal.as_ref().ok_or_else(none)?.marginal(zone, at).await?.0)
             }
         };
-        let message = if reading.basis != wanted {
-            format!("the source gave a {} intensity, where the {wanted} one was asked for", reading.basis)
-        } else if reading.zone.is_world() {
-            "the source gave the world average".to_owned()
-        } else {
-            return Ok(reading);
-        };
-        Err(Error::new(ErrorKind::Decode, "grid", message))
+        believed(reading, wanted)
     }
+}
+
+/// A number on another basis than the `wanted` one is no answer, nor is the world's. A zone may have several names, so
+/// that another one is believed.
+pub(in crate::router) fn believed(reading: GridReading, wanted: Basis) -> Result<GridReading> {
+    let message = if reading.basis != wanted {
+        format!("the source gave a {} intensity, where the {wanted} one was asked for", reading.basis)
+    } else if reading.zone.is_world() {
+        "the source gave the world average".to_owned()
+    } else {
+        return Ok(reading);
+    };
+    Err(Error::new(ErrorKind::Decode, "grid", message))
 }

@@ -14,6 +14,7 @@ use crate::grid::{
     Chosen, GridIntensity, GridReading, GridSnapshot, MarginalIntensity, MarginalReading, Zone,
 };
 use entry::Entry;
+pub(super) use flight::believed;
 use futures_util::future::select;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::poll_fn;
