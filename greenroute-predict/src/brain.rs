@@ -96,7 +96,9 @@ impl Brain {
     fn profile_of(&self, impression: &Impression, capabilities: CapabilityWeights) -> PromptProfile {
         let [down, up] = self.heads.band(impression.novelty).map(f64::from);
         let typical = Tokens::from_base(f64::from(impression.length.exp()).round().max(1.0));
-        let latent = Latent { tasks: &impression.tasks, excess: impression.excess }.to_vec();
+        let latent =
+            Latent { tasks: &impression.tasks, excess: impression.excess, graded: impression.graded }
+                .to_vec();
         PromptProfile {
             tasks: self.named(&impression.tasks),
             latent,

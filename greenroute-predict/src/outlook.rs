@@ -70,7 +70,8 @@ impl Outlook {
     }
 
     fn lowering(&self, latent: &Latent<'_>, profile: &PromptProfile) -> f32 {
-        self.by_hand.lowering(latent.tasks, profile.difficulty, latent.excess * narrow(self.prior.excess))
+        let novelty = narrow(profile.novelty.as_fraction());
+        self.by_hand.lowering(latent, profile.difficulty, novelty, narrow(self.prior.excess))
     }
 
     #[cold]

@@ -50,6 +50,18 @@ fn a_text_without_anything_has_features_of_zeros() {
 }
 
 #[test]
+fn a_sentence_ends_in_every_script() {
+    let ends = |text: &str| cue(&READER.read(text), "sentences");
+    let two = ends("It rains. Stay in!");
+    assert!(two > ends("It rains. Stay in") && ends("It rains. Stay in") > ends("It rains"));
+    for text in
+        ["雨だ。外へ出る？", "बारिश है। रुको।", "هل تمطر؟ ابق في البيت؟", "بارش ہے۔ رکو۔", "下雨了！在家吧。"]
+    {
+        assert_eq!(ends(text), two, "{text}");
+    }
+}
+
+#[test]
 fn a_long_prompt_counts_to_its_end() {
     let filler = "The committee met on Tuesday and talked about the garden. ".repeat(20_000);
     let (bare, whole) = (READER.read(&filler), READER.read(&format!("{filler} Now prove Fermat's theorem?")));

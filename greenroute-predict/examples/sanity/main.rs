@@ -41,8 +41,8 @@ struct Choice {
     joules: BTreeMap<Tier, f64>,
 }
 
-fn objectives() -> [Objective; 2] {
-    [Objective::balanced(), Objective::performance()]
+fn objectives() -> [Objective; 3] {
+    [Objective::eco(), Objective::balanced(), Objective::performance()]
 }
 
 fn main() -> ExitCode {
@@ -159,7 +159,7 @@ fn groups(title: &str, said: &[Said], group: impl Fn(&Case) -> String) {
         "prompts",
         "capability",
         "difficulty",
-        names.join(" and ")
+        names.join(", ")
     );
     println!("{:>14}{:>9}{:>12}{:>12}", "", "", "right", "mean error");
     for (name, members) in held {
@@ -216,7 +216,10 @@ mod tests {
         let advisor = world::advisor(profiler, expecter).unwrap();
         for case in set::read(set::FILE).unwrap() {
             let said = ask(&advisor, case).unwrap();
-            assert!(said.chosen.len() == 2 && said.chosen.iter().all(|choice| choice.joules.len() == 3));
+            assert!(
+                said.chosen.len() == objectives().len()
+                    && said.chosen.iter().all(|choice| choice.joules.len() == 3)
+            );
         }
     }
 }

@@ -47,7 +47,7 @@ pub fn train(
         .take(outcomes.prompts.len())
         .map(|features| {
             let impression = read.impression(&features.embedding, &features.cues);
-            Latent { tasks: &impression.tasks, excess: impression.excess }.to_vec()
+            Latent { tasks: &impression.tasks, excess: impression.excess, graded: impression.graded }.to_vec()
         })
         .collect();
     let latent = |row: usize| latents.get(row).map_or(&[][..], Vec::as_slice);

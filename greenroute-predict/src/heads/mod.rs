@@ -16,12 +16,16 @@ use std::sync::Arc;
 pub const INPUTS: usize = DIMENSIONS + CUES;
 /// The outputs of the head beside the tasks: eight capabilities' scores, then those below; the rest is not used yet.
 pub const TRAITS: usize = 16;
-/// The output that is the difficulty, 1 to 5.
+/// The output that is the difficulty, 1 to 5, of a prompt like those that models were tried on.
 pub const GRADE: usize = 8;
 /// The output that is the natural logarithm of a typical answer's tokens.
 pub const LENGTH: usize = 9;
 /// The output that is the difficulty in logits of a typical model's failure.
 pub const LEVEL: usize = 10;
+/// The output that is the logit of being of the kind that people graded, rather than of those that models were tried on.
+pub const GRADED: usize = 11;
+/// The output that is the difficulty, 1 to 5, of a prompt like those that people graded.
+pub const JUDGED: usize = 12;
 /// Standard deviations beyond which a cue says no more.
 pub const FAR: f32 = 6.0;
 /// The knots of the curve that tells novelty.
@@ -68,6 +72,8 @@ pub struct Impression {
     pub length: f32,
     /// How much harder than its tasks usually are, in logits.
     pub excess: f32,
+    /// How much it is of the kinds of prompts that people graded, rather than of those that models were tried on: 0 to 1.
+    pub graded: f32,
 }
 
 impl Heads {
@@ -124,14 +130,16 @@ impl Heads {
         let familiar = scores.iter().copied().fold(f32::MIN, f32::max);
         let tasks = softmax(scores, self.sharpness);
         let usual: f32 = tasks.iter().zip(&self.levels).map(|(weight, level)| weight * level).sum();
-        let [_, _, _, _, _, _, _, _, grade, length, level, ..] = traits;
+        let [_, _, _, _, _, _, _, _, grade, length, level, graded, judged, ..] = traits;
+        let graded = 1.0 / (1.0 + (-graded).exp());
         Impression {
             tasks,
             novelty: self.novelty.value(familiar).clamp(0.0, 1.0),
             capabilities: asked(traits.first_chunk().copied().unwrap_or_default()),
-            difficulty: grade.clamp(1.0, 5.0),
+            difficulty: (grade + graded * (judged - grade)).clamp(1.0, 5.0),
             length: length.clamp(0.0, LONGEST),
             excess: (level - usual).clamp(-MOST_EXCESS, MOST_EXCESS),
+            graded,
         }
     }
 
@@ -156,6 +164,7 @@ impl Impression {
         difficulty: 1.0,
         length: 3.0,
         excess: 0.0,
+        graded: 1.0,
     };
 
     /// The capabilities as core has them.
@@ -189,18 +198,18 @@ fn asked(scores: [f32; CAPABILITIES]) -> [f32; CAPABILITIES] {
     weights.map(|weight| weight / sum)
 }
 
-/// From `typical.tasks` (8, tasks) and `typical.traits` (8, 8 capabilities then difficulty and length).
+/// From `typical.tasks` (8, tasks) and `typical.traits` (8, 8 capabilities then difficulty, length and `graded`).
 fn typical(weights: &Weights) -> Result<[Impression; CAPABILITIES]> {
-    const COLUMNS: usize = CAPABILITIES + 2;
+    const COLUMNS: usize = CAPABILITIES + 3;
     let tasks = weights.tensor_f32("typical.tasks", &[CAPABILITIES, TASKS])?;
     let traits = weights.tensor_f32("typical.traits", &[CAPABILITIES, COLUMNS])?;
     let mut typical = [Impression::NONE; CAPABILITIES];
     let rows = tasks.as_chunks::<TASKS>().0.iter().zip(traits.as_chunks::<COLUMNS>().0);
     for (impression, (tasks, traits)) in typical.iter_mut().zip(rows) {
-        let [capabilities @ .., difficulty, length] = *traits;
+        let [capabilities @ .., difficulty, length, graded] = *traits;
         let (difficulty, length) = (difficulty.clamp(1.0, 5.0), length.clamp(0.0, LONGEST));
         *impression =
-            Impression { tasks: *tasks, novelty: 0.0, capabilities, difficulty, length, excess: 0.0 };
+            Impression { tasks: *tasks, novelty: 0.0, capabilities, difficulty, length, excess: 0.0, graded };
     }
     Ok(typical)
 }

@@ -1,5 +1,5 @@
 use super::{PerTask, Prior, narrow};
-use crate::latent::TASKS;
+use crate::latent::{Latent, TASKS};
 use greenroute_core::PromptProfile;
 
 /// A profile's place among the tasks.
@@ -21,9 +21,8 @@ pub(crate) struct ByHand {
     any: PerTask,
     /// How easy a task is for the mean model where there is none.
     general: f32,
-    /// How much difficulty has a say at each task, and that times how easy the task is for the mean model.
-    graded: PerTask,
-    graded_offsets: PerTask,
+    /// How little outcomes say of each task: 1 where there are none.
+    untried: PerTask,
 }
 
 /// The logit of the mean reference model's success at difficulty 3, and what each step takes: the grades by their
@@ -31,31 +30,28 @@ pub(crate) struct ByHand {
 /// wants 70, .6; 5: for the frontier, .3), in a straight line.
 pub(super) const LOGITS_AT_THREE: f64 = 1.75;
 pub(super) const LOGITS_PER_STEP: f64 = 1.37;
-/// How much of how easy a read prompt is taken to be its difficulty says where many outcomes of its tasks say the rest;
-/// where there are none, all of it. Prompts of every day resemble tasks of benchmarks that are harder than they are, and people
-/// graded those: two witnesses with an equal say.
-const GRADED: f64 = 0.5;
-/// With so many outcomes they have half of the say that they can have.
+/// With so many outcomes of its tasks, they and the grade have an equal say of a prompt that is like those that were tried.
 const MANY: f64 = 1_000.0;
 
 impl ByHand {
     pub(crate) fn new(prior: &Prior) -> Self {
         let (mut mixes, mut offsets, mut any) = ([[0.0; TASKS]; 8], [0.0; TASKS], [0.0; TASKS]);
         let general = narrow(prior.general.0);
-        let (mut graded, mut graded_offsets) = ([1.0f32; TASKS], [general; TASKS]);
+        let mut untried = [1.0f32; TASKS];
+        offsets.fill(general);
         for (at, task) in prior.tasks.iter().enumerate() {
             for (row, weight) in mixes.iter_mut().zip(task.mix) {
                 row.iter_mut().skip(at).take(1).for_each(|slot| *slot = narrow(weight));
             }
             let used = task.mix.iter().any(|weight| *weight > 0.0);
-            offsets.iter_mut().skip(at).take(1).for_each(|slot| *slot = narrow(task.offset));
+            if used {
+                offsets.iter_mut().skip(at).take(1).for_each(|slot| *slot = narrow(task.offset));
+            }
             any.iter_mut().skip(at).take(1).for_each(|slot| *slot = f32::from(u8::from(used)));
-            let say = GRADED + (1.0 - GRADED) / (1.0 + task.outcomes / MANY);
-            let told = say * if used { task.offset } else { prior.general.0 };
-            graded.iter_mut().skip(at).take(1).for_each(|slot| *slot = narrow(say));
-            graded_offsets.iter_mut().skip(at).take(1).for_each(|slot| *slot = narrow(told));
+            let say = narrow(1.0 / (1.0 + task.outcomes / MANY));
+            untried.iter_mut().skip(at).take(1).for_each(|slot| *slot = say);
         }
-        Self { mixes, offsets, any, general, graded, graded_offsets }
+        Self { mixes, offsets, any, general, untried }
     }
 
     /// A harder profile is lowered more, and its tasks stay the same.
@@ -79,18 +75,25 @@ impl ByHand {
             typical = tasks.iter().zip(&self.offsets).map(|(weight, offset)| weight * offset).sum();
         }
         // The offset is how easy the tasks are for the mean model: a profile says itself how hard it is.
+        typical += narrow(profile.novelty.as_fraction()) * (self.general - typical);
         Place { tasks, lowering: bounded(typical - wanted(profile.difficulty)) }
     }
 
-    /// Of a prompt that was read: `excess` is how much harder it is than its tasks by what outcomes say, in logits.
+    /// How much harder than its tasks a prompt is that was read, in logits.
+    ///
+    /// Two witnesses speak: outcomes, by `latent.excess` (`excess` is what one unit of it takes), and the grade, by which
+    /// the mean model gets it right as often as the grade means. The grade is believed as far as the prompt is of the kind
+    /// that was graded, and as far as its tasks were not tried.
     #[inline]
-    pub(crate) fn lowering(&self, tasks: &PerTask, difficulty: f64, excess: f32) -> f32 {
-        let (mut graded, mut typical) = (0.0, 0.0);
-        for ((weight, say), offset) in tasks.iter().zip(&self.graded).zip(&self.graded_offsets) {
-            graded += weight * say;
+    pub(crate) fn lowering(&self, latent: &Latent<'_>, difficulty: f64, novelty: f32, excess: f32) -> f32 {
+        let (mut untried, mut typical) = (0.0, 0.0);
+        for ((weight, say), offset) in latent.tasks.iter().zip(&self.untried).zip(&self.offsets) {
+            untried += weight * say;
             typical += weight * offset;
         }
-        bounded(typical - graded * wanted(difficulty) + (1.0 - graded) * excess)
+        typical += novelty * (self.general - typical);
+        let grade = latent.graded + (1.0 - latent.graded) * untried;
+        bounded(grade * (typical - wanted(difficulty)) + (1.0 - grade) * excess * latent.excess)
     }
 }
 
@@ -102,4 +105,69 @@ fn wanted(difficulty: f64) -> f32 {
 /// Beyond, nothing changes; what is no number says nothing.
 const fn bounded(lowering: f32) -> f32 {
     if lowering.is_nan() { 0.0 } else { lowering.clamp(-12.0, 12.0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::prior;
+    use super::*;
+    use greenroute_core::model::{Capability, CapabilityWeights};
+    use greenroute_core::units::Probability;
+    use proptest::prelude::*;
+
+    /// How much harder a prompt of the first task is than the task; `outcomes` is how many the task has.
+    fn lowering(outcomes: f64, graded: f32, difficulty: f64, excess: f32) -> f32 {
+        let mut prior = prior();
+        prior.tasks[0].outcomes = outcomes;
+        let mut tasks = [0.0; TASKS];
+        tasks[0] = 1.0;
+        ByHand::new(&prior).lowering(&Latent { tasks: &tasks, excess, graded }, difficulty, 0.0, 0.5)
+    }
+
+    /// What difficulty alone says.
+    fn by_grade(difficulty: f64) -> f32 {
+        narrow(prior().tasks[0].offset) - wanted(difficulty)
+    }
+
+    #[test]
+    fn a_graded_prompt_follows_its_grade_and_a_tried_one_its_outcomes() {
+        assert!((lowering(1e9, 1.0, 2.0, 1.0) - by_grade(2.0)).abs() < 1e-5);
+        assert!((lowering(1e9, 0.0, 2.0, 1.0) - 0.5).abs() < 1e-5);
+        let half = lowering(1e9, 0.5, 2.0, 1.0);
+        assert!((half - f32::midpoint(by_grade(2.0), 0.5)).abs() < 1e-5);
+    }
+
+    #[test]
+    fn a_task_without_outcomes_follows_the_grade_whatever_the_prompt_is_like() {
+        assert_eq!(lowering(0.0, 0.0, 4.0, 1.0), by_grade(4.0));
+        // As many outcomes as there are grades' worth of: each says half.
+        let half = lowering(MANY, 0.0, 4.0, 1.0);
+        assert!((half - f32::midpoint(by_grade(4.0), 0.5)).abs() < 1e-5);
+    }
+
+    #[test]
+    fn a_new_prompt_by_grade_is_as_hard_as_the_grade_says() {
+        // Where the tasks are unknown the belief is in the model's level, so that is what the grade is held against.
+        let by_hand = ByHand::new(&prior());
+        let latent = Latent { tasks: &[0.0; TASKS], excess: 0.0, graded: 1.0 };
+        assert!((by_hand.lowering(&latent, 2.0, 1.0, 1.0) - (by_hand.general - wanted(2.0))).abs() < 1e-6);
+        let mut profile = PromptProfile::by_hand(CapabilityWeights::single(Capability::Code), 2.0);
+        profile.novelty = Probability::ONE;
+        assert!((by_hand.place(&profile).lowering - (by_hand.general - wanted(2.0))).abs() < 1e-6);
+    }
+
+    proptest! {
+        #[test]
+        fn harder_is_never_easier(
+            graded in 0.0f32..=1.0, outcomes in 0.0f64..1e5, easy in 1.0f64..5.0, more in 0.0f64..4.0,
+        ) {
+            let (easier, harder) = (lowering(outcomes, graded, easy, 0.3), lowering(outcomes, graded, easy + more, 0.3));
+            prop_assert!(easier <= harder + 1e-5);
+        }
+
+        #[test]
+        fn no_number_spoils_it(graded: f32, difficulty: f64, excess: f32) {
+            prop_assert!(lowering(50.0, graded, difficulty, excess).abs() <= 12.0);
+        }
+    }
 }

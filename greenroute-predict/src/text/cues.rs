@@ -77,8 +77,11 @@ impl Counts {
     pub(super) fn character(&mut self, character: char, script: Script) {
         self.scripts.get_mut(script as usize).into_iter().for_each(count);
         match character {
-            '？' | '؟' => count(&mut self.questions),
-            '。' | '！' | '।' => count(&mut self.sentences),
+            '？' | '؟' => {
+                count(&mut self.questions);
+                count(&mut self.sentences);
+            }
+            '。' | '！' | '।' | '۔' => count(&mut self.sentences),
             '•' | '・' => count(&mut self.bullets),
             '→' | '⇒' => count(&mut self.arrows),
             _ => {}

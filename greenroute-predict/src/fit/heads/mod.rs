@@ -2,6 +2,7 @@
 //! METHOD.md, "The profile of a prompt", has every formula.
 
 mod grade;
+mod kind;
 mod known;
 mod lessons;
 mod level;
@@ -49,7 +50,7 @@ pub enum Step {
 
 impl Step {
     /// The steps beside reading.
-    pub const COUNT: usize = 7;
+    pub const COUNT: usize = 8;
 }
 
 /// Heads that were fitted.
@@ -64,6 +65,7 @@ pub struct Fitted {
     traits: Traits,
     lengths: Lengths,
     capabilities: logistic::Logistic,
+    kind: kind::Kind,
     typical: sheet::Typical,
     mixes: Vec<[f64; CAPABILITIES]>,
     /// What was read of the prompts: the user's in their order, then our own.
@@ -93,15 +95,30 @@ pub fn fit(outcomes: &Outcomes, reader: &Reader, seed: u64, step: &(dyn Fn(Step)
         lessons.get(row).and_then(|lesson| lesson.capabilities.get(column)).copied().unwrap_or(0.0)
     });
     let (capabilities, asked) = outputs::capabilities(x.view(), &shares, &weights, &folds)?;
+    step(Step::Next("telling graded from tried"));
+    let kind = kind::kind(x.view(), &lessons, &weights, &folds)?;
     step(Step::Next("fitting difficulty"));
-    let traits = outputs::traits(x.view(), &lessons, &weights, &tasks, &folds)?;
+    let traits = outputs::traits(x.view(), &lessons, &weights, &tasks, &kind, &folds)?;
     step(Step::Next("fitting lengths"));
     let lengths = outputs::lengths(x.view(), &lessons, &weights, &tasks, &folds)?;
     step(Step::Next("looking at what was left out"));
-    let typical = sheet::Typical::of(&lessons, &shares, &sorted, &traits, &lengths);
-    let report = Report::of(&lessons, &shares, &asked, &tasks, &sorted, &traits, &lengths);
+    let typical = sheet::Typical::of(&lessons, &shares, &sorted, &traits, &lengths, &kind);
+    let report = Report::of(&lessons, &shares, &asked, &tasks, &sorted, &traits, &lengths, &kind);
     let mixes = sheet::mixes(&lessons, &shares, &tasks);
-    Ok(Fitted { mixes, features, report, mean, scale, tasks, sorted, traits, lengths, capabilities, typical })
+    Ok(Fitted {
+        mixes,
+        features,
+        report,
+        mean,
+        scale,
+        tasks,
+        sorted,
+        traits,
+        lengths,
+        capabilities,
+        kind,
+        typical,
+    })
 }
 
 impl Fitted {
@@ -121,6 +138,7 @@ impl Fitted {
         }
         let columns = [
             (heads::GRADE, &self.traits.grade),
+            (heads::JUDGED, &self.traits.judged),
             (heads::LENGTH, &self.lengths.map),
             (heads::LEVEL, &self.traits.level),
         ];
@@ -128,6 +146,8 @@ impl Fitted {
             traits.0.get_mut(column).into_iter().for_each(|to| *to = ridge.offset.sum());
             traits.1.column_mut(column).assign(&ridge.weights.sum_axis(ndarray::Axis(1)));
         }
+        traits.0.get_mut(heads::GRADED).into_iter().for_each(|to| *to = self.kind.offset);
+        traits.1.column_mut(heads::GRADED).assign(&self.kind.weights);
         let draft = draft.without("heads.").without("tasks.").without("typical.");
         let cues: Vec<f32> = self.mean.iter().chain(&self.scale).copied().collect();
         let draft = draft.f32("heads.cues", &[2, CUES], &cues);

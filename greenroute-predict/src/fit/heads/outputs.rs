@@ -1,6 +1,7 @@
 //! The maps themselves, each with its predictions for prompts that it was not fitted on.
 
 use super::grade::grades;
+use super::kind::Kind;
 use super::known::{self, Scored};
 use super::lessons::Lesson;
 use super::logistic::{Logistic, on_two_threads};
@@ -115,11 +116,14 @@ pub(super) fn capabilities(
 /// Difficulty: in grades for people, in logits for the expecter.
 #[derive(Debug)]
 pub(super) struct Traits {
+    /// Over everything that has a grade, from people or from outcomes.
     pub(super) grade: Ridge,
+    /// Over what people graded alone.
+    pub(super) judged: Ridge,
     pub(super) level: Ridge,
     /// The mean predicted level by task.
     pub(super) usual: [f64; TASKS],
-    /// Grades by maps of other folds, for every row.
+    /// Grades by maps of other folds, for every row: the two mixed as a reader will mix them.
     pub(super) graded: Array1<f64>,
     /// Levels by maps of other folds, for rows with a level.
     pub(super) levelled: Array1<f64>,
@@ -130,11 +134,15 @@ pub(super) fn traits(
     lessons: &[Lesson],
     weights: &Array1<f64>,
     tasks: &Tasks,
+    kind: &Kind,
     folds: &Folds,
 ) -> Result<Traits> {
     let grades = grades(x, lessons, weights)?;
     let levels: Vec<Option<f64>> = lessons.iter().map(|lesson| lesson.level).collect();
-    let (grade, graded) = one(x, &grades, weights, folds)?;
+    let judgements: Vec<Option<f64>> = lessons.iter().map(|lesson| lesson.judged).collect();
+    let (grade, by_all) = one(x, &grades, weights, folds)?;
+    let (judged, by_people) = one(x, &judgements, weights, folds)?;
+    let graded = &by_all + &(&kind.left_out * &(by_people - &by_all));
     let (level, levelled) = one(x, &levels, weights, folds)?;
     let predicted = level.predict(x);
     let mut usual = [0.0; TASKS];
@@ -142,7 +150,7 @@ pub(super) fn traits(
         let members = predicted.iter().zip(&tasks.of).zip(weights).filter(|((_, of), _)| **of == task);
         *usual = mean(members.map(|((level, _), weight)| (*level, *weight)));
     }
-    Ok(Traits { grade, level, usual, graded, levelled })
+    Ok(Traits { grade, judged, level, usual, graded, levelled })
 }
 
 /// The answers' lengths.

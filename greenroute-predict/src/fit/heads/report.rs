@@ -1,5 +1,6 @@
 //! How well fitted heads do on prompts that they were not fitted on.
 
+use super::kind::Kind;
 use super::lessons::{Lesson, OWN};
 use super::outputs::{Lengths, Sorted, Traits};
 use super::tasks::Tasks;
@@ -28,6 +29,8 @@ pub struct Report {
     pub level_spearman: f64,
     /// The mean absolute error of the difficulty of our own prompts, 1 to 5.
     pub difficulty_error: f64,
+    /// How much graded prompts, and prompts that models were tried on, were taken for graded ones.
+    pub taken_for_graded: [f64; 2],
     /// The median factor by which a prompt's mean length is off: the user's prompts, our own.
     pub length_factor: [f64; 2],
     /// The factors of the band that holds 90 % of answers: of known tasks, of tasks left out.
@@ -43,6 +46,7 @@ impl Report {
         sorted: &Sorted,
         traits: &Traits,
         lengths: &Lengths,
+        kind: &Kind,
     ) -> Self {
         let own = |row: &usize| lessons.get(*row).is_some_and(|lesson| &*lesson.source == OWN);
         let (mine, theirs): (Vec<usize>, Vec<usize>) = (0..lessons.len()).partition(own);
@@ -76,6 +80,10 @@ impl Report {
                 .collect();
             super::known::quantile(&mut gaps, 0.5).exp()
         };
+        let taken = |of: &dyn Fn(&Lesson) -> bool| {
+            let pairs = lessons.iter().zip(&kind.left_out).filter(|(lesson, _)| of(lesson));
+            mean(pairs.map(|(_, share)| (*share, 1.0)))
+        };
         Self {
             prompts: theirs.len(),
             own: mine.len(),
@@ -94,6 +102,10 @@ impl Report {
             difficulty_error: mean(
                 judged.iter().map(|(truth, said)| ((truth - said.clamp(1.0, 5.0)).abs(), 1.0)),
             ),
+            taken_for_graded: [
+                taken(&|lesson| lesson.judged.is_some()),
+                taken(&|lesson| lesson.judged.is_none() && lesson.level.is_some()),
+            ],
             length_factor: [factor(&theirs), factor(&mine)],
             length_bands: lengths.errors.map(|band| band.map(f64::exp)),
         }
@@ -154,6 +166,11 @@ impl fmt::Display for Report {
         writeln!(f, "  difficulty, Spearman           {theirs:>6.2} with outcomes, {own:.2} with judgement")?;
         writeln!(f, "  difficulty in logits, Spearman {:>6.2} with outcomes", self.level_spearman)?;
         writeln!(f, "  difficulty, mean error         {:>6.2} of 1 to 5", self.difficulty_error)?;
+        let [graded, tried] = self.taken_for_graded.map(percent);
+        writeln!(
+            f,
+            "  taken for graded               {graded:>6.1} % of graded prompts, {tried:.1} % of tried ones"
+        )?;
         let [theirs, own] = self.length_factor;
         writeln!(f, "  length, median factor off      {theirs:>6.2}, of our own {own:.2}")?;
         let [[low, high], [new_low, new_high]] = self.length_bands;

@@ -1,6 +1,7 @@
 //! Tensors of the fitted heads.
 
 use super::column_weights;
+use super::kind::Kind;
 use super::lessons::Lesson;
 use super::mean;
 use super::outputs::{Lengths, Sorted, Traits};
@@ -66,6 +67,7 @@ impl Typical {
         sorted: &Sorted,
         traits: &Traits,
         lengths: &Lengths,
+        kind: &Kind,
     ) -> Self {
         let mut typical = Self { tasks: Vec::new(), traits: Vec::new() };
         for capability in 0..CAPABILITIES {
@@ -87,12 +89,13 @@ impl Typical {
             );
             typical.traits.push(of(&|row| traits.graded.get(row).copied().unwrap_or(0.0)));
             typical.traits.push(of(&|row| lengths.left_out.get(row).copied().unwrap_or(0.0)));
+            typical.traits.push(of(&|row| kind.left_out.get(row).copied().unwrap_or(0.0)));
         }
         typical
     }
 
     pub(super) fn write(&self, draft: Draft) -> Draft {
         let draft = numbers(draft, "typical.tasks", &[CAPABILITIES, TASKS], self.tasks.iter().copied());
-        numbers(draft, "typical.traits", &[CAPABILITIES, CAPABILITIES + 2], self.traits.iter().copied())
+        numbers(draft, "typical.traits", &[CAPABILITIES, CAPABILITIES + 3], self.traits.iter().copied())
     }
 }
