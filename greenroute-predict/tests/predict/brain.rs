@@ -73,6 +73,25 @@ fn hard_questions_are_harder_than_easy_ones_and_the_tail_counts() {
 }
 
 #[test]
+fn what_people_type_goes_by_the_grade_and_what_models_were_tried_on_by_outcomes() {
+    let graded = |text: &str| Latent::of(&profile(text)).unwrap().graded;
+    for text in [
+        "hello there, how are you?",
+        "Translate into Italian: where is the station?",
+        "Write a cheerful toast for my sister's wedding, four lines.",
+        "Fais-moi une liste de courses pour un gratin.",
+    ] {
+        assert!(graded(text) > 0.8, "{text}: {}", graded(text));
+    }
+    for text in [
+        "Which gas do plants take in?\nA. Oxygen\nB. Carbon dioxide\nC. Helium\nD. Neon\nAnswer:",
+        "A stone falls from rest for three seconds. How fast is it then, without friction?\nA. 9.8 m/s\nB. 19.6 m/s\nC. 29.4 m/s\nD. 44.1 m/s",
+    ] {
+        assert!(graded(text) < 0.2, "{text}: {}", graded(text));
+    }
+}
+
+#[test]
 fn a_prompt_without_words_is_simple_easy_and_new() {
     for text in ["", " \n\t\u{2003}", "\u{200b}"] {
         let profile = profile(text);
