@@ -65,7 +65,6 @@ pub struct Fitted {
     traits: Traits,
     lengths: Lengths,
     capabilities: logistic::Logistic,
-    kind: kind::Kind,
     typical: sheet::Typical,
     mixes: Vec<[f64; CAPABILITIES]>,
     /// What was read of the prompts: the user's in their order, then our own.
@@ -98,27 +97,14 @@ pub fn fit(outcomes: &Outcomes, reader: &Reader, seed: u64, step: &(dyn Fn(Step)
     step(Step::Next("telling graded from tried"));
     let kind = kind::kind(x.view(), &lessons, &weights, &folds)?;
     step(Step::Next("fitting difficulty"));
-    let traits = outputs::traits(x.view(), &lessons, &weights, &tasks, &kind, &folds)?;
+    let traits = outputs::traits(x.view(), &lessons, &weights, &tasks, kind, &folds)?;
     step(Step::Next("fitting lengths"));
     let lengths = outputs::lengths(x.view(), &lessons, &weights, &tasks, &folds)?;
     step(Step::Next("looking at what was left out"));
-    let typical = sheet::Typical::of(&lessons, &shares, &sorted, &traits, &lengths, &kind);
-    let report = Report::of(&lessons, &shares, &asked, &tasks, &sorted, &traits, &lengths, &kind);
+    let typical = sheet::Typical::of(&lessons, &shares, &sorted, &traits, &lengths);
+    let report = Report::of(&lessons, &shares, &asked, &tasks, &sorted, &traits, &lengths);
     let mixes = sheet::mixes(&lessons, &shares, &tasks);
-    Ok(Fitted {
-        mixes,
-        features,
-        report,
-        mean,
-        scale,
-        tasks,
-        sorted,
-        traits,
-        lengths,
-        capabilities,
-        kind,
-        typical,
-    })
+    Ok(Fitted { mixes, features, report, mean, scale, tasks, sorted, traits, lengths, capabilities, typical })
 }
 
 impl Fitted {
@@ -146,8 +132,8 @@ impl Fitted {
             traits.0.get_mut(column).into_iter().for_each(|to| *to = ridge.offset.sum());
             traits.1.column_mut(column).assign(&ridge.weights.sum_axis(ndarray::Axis(1)));
         }
-        traits.0.get_mut(heads::GRADED).into_iter().for_each(|to| *to = self.kind.offset);
-        traits.1.column_mut(heads::GRADED).assign(&self.kind.weights);
+        traits.0.get_mut(heads::GRADED).into_iter().for_each(|to| *to = self.traits.kind.offset);
+        traits.1.column_mut(heads::GRADED).assign(&self.traits.kind.weights);
         let draft = draft.without("heads.").without("tasks.").without("typical.");
         let cues: Vec<f32> = self.mean.iter().chain(&self.scale).copied().collect();
         let draft = draft.f32("heads.cues", &[2, CUES], &cues);

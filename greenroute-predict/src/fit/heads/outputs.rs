@@ -116,6 +116,8 @@ pub(super) fn capabilities(
 /// Difficulty: in grades for people, in logits for the expecter.
 #[derive(Debug)]
 pub(super) struct Traits {
+    /// Which of the two grades counts.
+    pub(super) kind: Kind,
     /// Over everything that has a grade, from people or from outcomes.
     pub(super) grade: Ridge,
     /// Over what people graded alone.
@@ -134,7 +136,7 @@ pub(super) fn traits(
     lessons: &[Lesson],
     weights: &Array1<f64>,
     tasks: &Tasks,
-    kind: &Kind,
+    kind: Kind,
     folds: &Folds,
 ) -> Result<Traits> {
     let grades = grades(x, lessons, weights)?;
@@ -150,7 +152,7 @@ pub(super) fn traits(
         let members = predicted.iter().zip(&tasks.of).zip(weights).filter(|((_, of), _)| **of == task);
         *usual = mean(members.map(|((level, _), weight)| (*level, *weight)));
     }
-    Ok(Traits { grade, judged, level, usual, graded, levelled })
+    Ok(Traits { kind, grade, judged, level, usual, graded, levelled })
 }
 
 /// The answers' lengths.

@@ -1,6 +1,5 @@
 //! How well fitted heads do on prompts that they were not fitted on.
 
-use super::kind::Kind;
 use super::lessons::{Lesson, OWN};
 use super::outputs::{Lengths, Sorted, Traits};
 use super::tasks::Tasks;
@@ -46,7 +45,6 @@ impl Report {
         sorted: &Sorted,
         traits: &Traits,
         lengths: &Lengths,
-        kind: &Kind,
     ) -> Self {
         let own = |row: &usize| lessons.get(*row).is_some_and(|lesson| &*lesson.source == OWN);
         let (mine, theirs): (Vec<usize>, Vec<usize>) = (0..lessons.len()).partition(own);
@@ -81,7 +79,7 @@ impl Report {
             super::known::quantile(&mut gaps, 0.5).exp()
         };
         let taken = |of: &dyn Fn(&Lesson) -> bool| {
-            let pairs = lessons.iter().zip(&kind.left_out).filter(|(lesson, _)| of(lesson));
+            let pairs = lessons.iter().zip(&traits.kind.left_out).filter(|(lesson, _)| of(lesson));
             mean(pairs.map(|(_, share)| (*share, 1.0)))
         };
         Self {

@@ -1,7 +1,6 @@
 //! Tensors of the fitted heads.
 
 use super::column_weights;
-use super::kind::Kind;
 use super::lessons::Lesson;
 use super::mean;
 use super::outputs::{Lengths, Sorted, Traits};
@@ -67,7 +66,6 @@ impl Typical {
         sorted: &Sorted,
         traits: &Traits,
         lengths: &Lengths,
-        kind: &Kind,
     ) -> Self {
         let mut typical = Self { tasks: Vec::new(), traits: Vec::new() };
         for capability in 0..CAPABILITIES {
@@ -89,7 +87,7 @@ impl Typical {
             );
             typical.traits.push(of(&|row| traits.graded.get(row).copied().unwrap_or(0.0)));
             typical.traits.push(of(&|row| lengths.left_out.get(row).copied().unwrap_or(0.0)));
-            typical.traits.push(of(&|row| kind.left_out.get(row).copied().unwrap_or(0.0)));
+            typical.traits.push(of(&|row| traits.kind.left_out.get(row).copied().unwrap_or(0.0)));
         }
         typical
     }
