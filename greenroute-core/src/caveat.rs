@@ -31,7 +31,6 @@ pub(crate) fn retirement(card: &ModelCard, today: Date) -> Option<Note> {
 pub(crate) fn guess(card: &ModelCard, asked: &CapabilityWeights) -> Option<Note> {
     let both = asked.iter().zip(card.abilities());
     let guessed: f64 = both.filter(|(_, ability)| ability.guessed).map(|((_, weight), _)| weight).sum();
-    let from = if card.size.is_some() { "from its size" } else { "as those of a middling model" };
-    let text = || format!("no benchmark of {} is known for this: its abilities are guessed {from}", card.key);
+    let text = || format!("no benchmark of {} is known for this: how good it is at it is a guess", card.key);
     (guessed > 0.5).then(|| Note::new(NoteCode::AbilityGuessed, text()))
 }

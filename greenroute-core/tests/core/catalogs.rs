@@ -178,9 +178,7 @@ async fn abilities_that_no_benchmark_tells_are_said_to_be_guessed() {
     };
     assert_eq!(
         note(&router.route(only("cloud/medium")).await.unwrap()).as_deref(),
-        Some(
-            "no benchmark of cloud/medium is known for this: its abilities are guessed as those of a middling model"
-        )
+        Some("no benchmark of cloud/medium is known for this: how good it is at it is a guess")
     );
     assert_eq!(note(&router.route("Why?").await.unwrap()), None, "the best has benchmarks");
 }
