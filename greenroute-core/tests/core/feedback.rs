@@ -1,8 +1,10 @@
 //! What people say of answers reaches the expecter, once.
 
 use crate::support::*;
+use async_trait::async_trait;
 use greenroute_core::units::Probability;
 use greenroute_core::*;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -57,6 +59,39 @@ fn school() -> (RouterBuilder, Arc<Pupil>, (Scripted, Scripted)) {
     let pupil = Arc::new(Pupil::default());
     let router = router(&house, &cloud).profiler(Latent).expecter(Arc::clone(&pupil));
     (router, pupil, (house, cloud))
+}
+
+/// Fails to write once it is told to, before or after the receipt is written.
+#[derive(Debug, Default)]
+struct Failing {
+    inner: MemoryStore,
+    once: AtomicBool,
+    after: bool,
+}
+
+impl Failing {
+    fn once(after: bool) -> Arc<Self> {
+        Arc::new(Self { after, ..Self::default() })
+    }
+}
+
+#[async_trait]
+impl Ledger for Failing {
+    async fn record(&self, receipt: &Receipt) -> Result<()> {
+        let fails = self.once.swap(false, Ordering::Relaxed);
+        if !fails || self.after {
+            self.inner.record(receipt).await?;
+        }
+        if fails { Err(Error::new(ErrorKind::Store, "disk", "it is gone")) } else { Ok(()) }
+    }
+
+    async fn receipt(&self, id: &ReceiptId) -> Result<Option<Receipt>> {
+        self.inner.receipt(id).await
+    }
+
+    async fn recent(&self, limit: usize) -> Result<Vec<Receipt>> {
+        self.inner.recent(limit).await
+    }
 }
 
 fn said_by(verdict: &Verdict) -> Option<&str> {
@@ -128,6 +163,53 @@ async fn two_who_judge_at_once_are_both_on_the_ledgers_receipt() {
     let mut judges: Vec<_> = stored.feedback.iter().map(|feedback| feedback.judge.as_deref()).collect();
     judges.sort_unstable();
     assert_eq!(judges, [Some("ada"), Some("grace")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn feedback_that_the_ledger_could_not_write_is_given_again_and_learned_once() {
+    for after in [false, true] {
+        let ledger = Failing::once(after);
+        let (router, pupil, _players) = school();
+        let router = router.ledger(Arc::clone(&ledger)).build().unwrap();
+        let receipt = router.chat(Prompt::from("Why?").tag("user", "ada")).await.unwrap().receipt;
+        ledger.once.store(true, Ordering::Relaxed);
+        let error = router.feedback(&receipt.id, Judgement::Good).await.unwrap_err();
+        assert_eq!((error.kind(), pupil.heard().len()), (&ErrorKind::Store, 1));
+        // It was learned as good: as bad it cannot be written.
+        let error = router.feedback(&receipt.id, Judgement::Bad).await.unwrap_err();
+        assert_eq!((error.kind(), pupil.heard().len()), (&ErrorKind::Conflict, 1));
+        router.feedback(&receipt.id, Judgement::Good).await.unwrap();
+        let stored = ledger.receipt(&receipt.id).await.unwrap().unwrap();
+        assert_eq!(stored.feedback, [Feedback::from(Judgement::Good).by("ada")]);
+        let error = router.feedback(&receipt.id, Judgement::Good).await.unwrap_err();
+        assert_eq!((error.kind(), pupil.heard().len()), (&ErrorKind::Conflict, 1), "written after: {after}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn feedback_that_was_given_up_while_the_ledger_wrote_is_given_again_and_learned_once() {
+    let store = Difficult { recording: Duration::from_secs(3), ..Difficult::default() };
+    let (router, pupil, _players) = school();
+    let router = router.ledger(store.clone()).build().unwrap();
+    let receipt = router.chat("Why?").await.unwrap().receipt;
+    let given_up = router.feedback(&receipt.id, Judgement::Good);
+    tokio::time::timeout(Duration::from_secs(1), given_up).await.unwrap_err();
+    assert_eq!(pupil.heard().len(), 1);
+    router.feedback(&receipt.id, Judgement::Good).await.unwrap();
+    let stored = store.receipt(&receipt.id).await.unwrap().unwrap();
+    assert_eq!((pupil.heard().len(), stored.feedback.len()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_words_twice_at_once_are_learned_once() {
+    let store = Difficult { recording: Duration::from_secs(1), ..Difficult::default() };
+    let (router, pupil, _players) = school();
+    let router = router.ledger(store).build().unwrap();
+    let receipt = router.chat("Why?").await.unwrap().receipt;
+    let say = || router.feedback(&receipt.id, Judgement::Good);
+    let (first, second) = tokio::join!(say(), say());
+    assert_eq!((first.is_ok(), pupil.heard().len()), (true, 1));
+    assert_eq!(second.unwrap_err().kind(), &ErrorKind::Conflict);
 }
 
 #[tokio::test(start_paused = true)]
