@@ -217,7 +217,8 @@ impl CatalogSnapshot {
         }
         let aliases = card.aliases.iter().map(|alias| (alias.clone(), key.clone()));
         self.aliases.extend(aliases);
-        self.cards.insert(key, card);
+        // A clone computes its own abilities and digest: those of `card` may be from before its last change.
+        self.cards.insert(key, Arc::new(ModelCard::clone(&card)));
         Ok(())
     }
 

@@ -35,11 +35,13 @@ fn digest(card: &ModelCard) -> u64 {
             hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
         }
     };
-    let region = card.key.region.as_ref().map_or("", super::Region::as_str);
-    for name in [card.key.provider.as_str(), card.key.model.as_str(), region] {
+    let region = card.key.region.as_ref().map(super::Region::as_str);
+    for name in [card.key.provider.as_str(), card.key.model.as_str()].into_iter().chain(region) {
         add(name.as_bytes());
         add(&[END]);
     }
+    // Ends the key, with a region or without.
+    add(&[END]);
     for (name, score) in &card.scores {
         add(name.as_bytes());
         add(&[END]);

@@ -103,3 +103,109 @@ fn wanted(difficulty: f64) -> f32 {
 const fn bounded(lowering: f32) -> f32 {
     if lowering.is_nan() { 0.0 } else { lowering.clamp(-12.0, 12.0) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::latent::LATENT;
+    use crate::prior::sample::{card, prior};
+    use crate::{Outlook, prior::sample};
+    use greenroute_core::Expecter;
+    use proptest::prelude::*;
+
+    /// Outcomes behind the tasks of the sample.
+    fn by_hand(outcomes: f64) -> ByHand {
+        let mut prior = prior();
+        prior.tasks.iter_mut().for_each(|task| task.outcomes = outcomes);
+        ByHand::new(&prior)
+    }
+
+    fn only(task: usize) -> PerTask {
+        let mut tasks = [0.0; TASKS];
+        tasks[task] = 1.0;
+        tasks
+    }
+
+    #[test]
+    fn a_task_without_outcomes_is_as_hard_as_the_difficulty_says_and_nothing_else_counts() {
+        let hand = by_hand(0.0);
+        let known = prior().tasks.into_iter().map(|task| task.offset).enumerate();
+        // One that has no prompts at all, too.
+        for (task, offset) in known.chain([(TASKS - 1, prior().general.0)]) {
+            for difficulty in [1.0, 2.5, 5.0] {
+                for excess in [-2.0, 0.0, 2.0] {
+                    let mean_model = narrow(offset) - hand.lowering(&only(task), difficulty, excess);
+                    let says = wanted(difficulty);
+                    assert!((mean_model - says).abs() < 1e-5, "task {task}: {mean_model} for {says}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_task_with_many_outcomes_follows_them_by_half_and_the_difficulty_by_half() {
+        let (hand, step) = (by_hand(1e9), narrow(LOGITS_PER_STEP));
+        for (task, facts) in prior().tasks.iter().enumerate() {
+            let of = |difficulty, excess| hand.lowering(&only(task), difficulty, excess);
+            assert!((of(4.0, 0.0) - of(3.0, 0.0) - 0.5 * step).abs() < 1e-4);
+            assert!((of(3.0, 1.0) - of(3.0, 0.0) - 0.5).abs() < 1e-4);
+            // The mean of what outcomes and what the difficulty say of the mean model.
+            let middle = (narrow(facts.offset) + wanted(2.0)) / 2.0;
+            assert!((narrow(facts.offset) - of(2.0, 0.0) - middle).abs() < 1e-4);
+        }
+        let between = by_hand(MANY).lowering(&only(0), 4.0, 0.0) - by_hand(MANY).lowering(&only(0), 3.0, 0.0);
+        assert!((between - 0.75 * step).abs() < 1e-4, "{between}");
+    }
+
+    #[test]
+    fn more_outcomes_let_the_difficulty_say_less() {
+        let steepness = |outcomes| {
+            let hand = by_hand(outcomes);
+            hand.lowering(&only(1), 5.0, 0.0) - hand.lowering(&only(1), 1.0, 0.0)
+        };
+        let all = [0.0, 10.0, 1e3, 1e5, 1e7].map(steepness);
+        assert!(all.is_sorted_by(|less, more| less > more), "{all:?}");
+    }
+
+    #[test]
+    fn what_is_no_number_lowers_nothing_without_bounds() {
+        const STRANGE: [f32; 5] = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, f32::MIN];
+        let hand = by_hand(100.0);
+        for strange in STRANGE {
+            for lowering in [
+                hand.lowering(&only(1), f64::from(strange), 0.0),
+                hand.lowering(&only(1), 3.0, strange),
+                hand.lowering(&[strange; TASKS], 3.0, 0.0),
+                hand.lowering(&[strange; TASKS], f64::from(strange), strange),
+            ] {
+                assert!((-12.0..=12.0).contains(&lowering), "{strange} gives {lowering}");
+            }
+        }
+        assert_eq!(hand.lowering(&only(1), f64::NAN, 0.0), 0.0);
+        assert_eq!(hand.lowering(&only(1), 3.0, f32::NAN), 0.0);
+    }
+
+    proptest! {
+        #[test]
+        fn an_easier_prompt_never_succeeds_less(
+            weights in prop::collection::vec(0.0..1.0f32, 6), a in 0.0..6.0f64, b in 0.0..6.0f64,
+            excess in -2.0..2.0f32, outcomes in prop_oneof![Just(0.0), 0.0..1e7f64], novelty in 0.0..1.0f64,
+        ) {
+            let mut prior = prior();
+            prior.tasks.iter_mut().for_each(|task| task.outcomes = outcomes);
+            let outlook = Outlook::new(prior, "0badcafe");
+            let model = card("m", &[("mmlu", 0.7)], Some(8.0));
+            let sum: f32 = weights.iter().sum::<f32>().max(1e-3);
+            let success = |difficulty: f64| {
+                let mut profile = PromptProfile { difficulty, ..sample::profile(0, novelty) };
+                profile.latent = vec![0.0; LATENT];
+                profile.latent[LATENT - 1] = excess;
+                profile.latent.iter_mut().zip(&weights).for_each(|(slot, weight)| *slot = weight / sum);
+                outlook.expect(&profile, &model).success
+            };
+            let (easier, harder) = (success(a.min(b)), success(a.max(b)));
+            prop_assert!(easier.value() >= harder.value() && easier.low() >= harder.low());
+            prop_assert!(easier.high() >= harder.high());
+        }
+    }
+}
