@@ -277,6 +277,44 @@ async fn receipts_keep_as_much_of_a_profile_as_is_wanted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_word_of_a_private_prompt_is_on_its_receipt_or_in_what_was_learned() {
+    let secrets = ["Zyzzyva", "quixotry", "0815-4711", "palimpsest", "syzygy", "гиппопотам", "ouroboros"];
+    let [text, system, earlier, tool, schema, block, answer] = secrets;
+    for kept in [KeptProfile::Whole, KeptProfile::Plain, KeptProfile::Nothing] {
+        let (house, cloud) = players();
+        house.on("small", [says(answer)]);
+        let pupil = Arc::new(Pupil::default());
+        let builder =
+            router(&house, &cloud).profiler(Latent).expecter(Arc::clone(&pupil)).store(MemoryStore::new());
+        let mut cards = three();
+        cards[0].accepts = model::Accepts { tools: true, schema: true, ..model::Accepts::default() };
+        let router = builder.kept_profile(kept).build().unwrap();
+        router.catalog().update(cards.swap_remove(0)).unwrap();
+        let private = anybody().sensitivity(Sensitivity::Private);
+        let mut prompt = Prompt::from(text).system(system).objective(private);
+        prompt.history = vec![chat::Message::text(chat::Role::User, earlier)];
+        let parameters = serde_json::json!({"type": "object", "description": tool});
+        prompt.tools = vec![chat::Tool { name: tool.to_owned(), description: tool.to_owned(), parameters }];
+        prompt.schema = Some(serde_json::json!({"type": "object", "description": schema}));
+        prompt.blocks = vec![chat::Block::text(block)];
+        let receipt = router.chat(prompt).await.unwrap().receipt;
+        assert_eq!(receipt.answered().unwrap().requested, key("house/small"));
+        let taught = router.feedback(&receipt, Judgement::Bad).await;
+        assert_eq!(taught.is_ok(), kept != KeptProfile::Nothing);
+        let shown = [
+            serde_json::to_string(&receipt).unwrap(),
+            format!("{receipt:?} {receipt:#}"),
+            String::from_utf8(router.learned()).unwrap(),
+        ];
+        for secret in secrets {
+            for shown in &shown {
+                assert!(!shown.to_lowercase().contains(&secret.to_lowercase()), "{secret} in {shown}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_words_are_on_the_model_that_the_provider_redirected_to() {
     let (builder, pupil, (house, _)) = school();
     house.on("small", [says("Light."), says("Light.").returned("house/other")]);
