@@ -338,6 +338,27 @@ fn every_fact_that_beliefs_are_made_of_is_in_the_digest() {
 }
 
 #[test]
+fn a_task_without_outcomes_is_as_hard_as_the_difficulty_says_and_nothing_else_counts() {
+    let mut prior = prior();
+    prior.tasks.iter_mut().for_each(|task| task.outcomes = 0.0);
+    let outlook = Outlook::new(prior, "0badcafe");
+    // A model of which nothing is known is taken for the mean of the reference models.
+    let mean_model = card("m", &[], None);
+    // Tasks of the sample, and one that it does not have.
+    for task in [0, 1, 2, 3, TASKS - 1] {
+        for (difficulty, excess) in [(1.0, 0.0), (2.5, -2.0), (3.0, 0.0), (4.0, 2.0), (5.0, 0.5)] {
+            let mut profile = PromptProfile { difficulty, ..profile(task, 0.0) };
+            profile.latent[TASKS] = excess;
+            let success = outlook.expect(&profile, &mean_model).success;
+            let logits =
+                [success.low(), success.high()].map(|end| end.as_fraction()).map(|p| (p / (1.0 - p)).ln());
+            let (middle, says) = (f64::midpoint(logits[0], logits[1]), 1.75 - 1.37 * (difficulty - 3.0));
+            assert!((middle - says).abs() < 1e-3, "task {task}: {middle} for {says}");
+        }
+    }
+}
+
+#[test]
 fn a_lock_that_a_panic_left_does_not_stop_anybody() {
     let outlook = Arc::new(outlook());
     let model = card("m", &[("mmlu", 0.7)], None);
@@ -440,6 +461,28 @@ proptest! {
         for task in 0..3 {
             prop_assert!(success(&outlook, &model(a.max(b)), task) >= success(&outlook, &model(a.min(b)), task));
         }
+    }
+
+    #[test]
+    fn of_read_prompts_an_easier_one_never_succeeds_less(
+        weights in prop::collection::vec(0.0..1.0f32, 6), a in 0.0..6.0f64, b in 0.0..6.0f64,
+        excess in -2.0..2.0f32, outcomes in prop_oneof![Just(0.0), 0.0..1e7f64], novelty in 0.0..=1.0f64,
+    ) {
+        let mut prior = prior();
+        prior.tasks.iter_mut().for_each(|task| task.outcomes = outcomes);
+        let outlook = Outlook::new(prior, "0badcafe");
+        let model = card("m", &[("mmlu", 0.7)], Some(8.0));
+        let sum = weights.iter().sum::<f32>().max(1e-3);
+        let success = |difficulty: f64| {
+            let mut profile = PromptProfile { difficulty, ..profile(0, novelty) };
+            profile.latent.fill(0.0);
+            profile.latent.iter_mut().zip(&weights).for_each(|(slot, weight)| *slot = weight / sum);
+            profile.latent[TASKS] = excess;
+            outlook.expect(&profile, &model).success
+        };
+        let (easier, harder) = (success(a.min(b)), success(a.max(b)));
+        prop_assert!(easier.value() >= harder.value());
+        prop_assert!(easier.low() >= harder.low() && easier.high() >= harder.high());
     }
 
     #[test]
