@@ -218,6 +218,11 @@ impl ModelCard {
         self.digest.of(self)
     }
 
+    /// The card without the numbers that were computed of it, perhaps before its last change.
+    pub(crate) fn afresh(self) -> Self {
+        Self { abilities: Abilities::default(), digest: Digest::default(), ..self }
+    }
+
     /// Whether the card claims `capability`, or makes no claim at all.
     #[must_use]
     pub fn claims(&self, capability: Capability) -> bool {

@@ -334,6 +334,8 @@ fn without_a_listing_nothing_is_said() {
     assert_eq!(catalog.refresh(&[], day("2026-11-21")).unwrap(), Refreshed::default());
 }
 
+type Edit = fn(&mut ModelCard);
+
 #[tokio::test(start_paused = true)]
 async fn a_changed_card_is_ranked_by_what_it_says_now() {
     let catalog = Arc::new(Catalog::new(three().into_iter().map(Arc::new)).unwrap());
@@ -345,7 +347,7 @@ async fn a_changed_card_is_ranked_by_what_it_says_now() {
         let found = ranking.ranked.iter().find(|ranked| ranked.candidate.card().key == key("cloud/medium"));
         found.unwrap().candidate.forecast().clone()
     };
-    let edits: [(&str, fn(&mut ModelCard)); 6] = [
+    let edits: [(&str, Edit); 6] = [
         ("scores", |card| card.scores.values_mut().for_each(|score| score.value = Probability::ONE)),
         ("no scores", |card| card.scores.clear()),
         ("size", |card| {

@@ -306,12 +306,14 @@ fn a_refreshed_card_is_never_served_an_old_belief() {
     assert!(now(&outlook) < old);
 }
 
+type Change = fn(&mut ModelCard);
+
 #[test]
 fn every_fact_that_beliefs_are_made_of_is_in_the_digest() {
     let outlook = outlook();
     let first = card("m", &[("mmlu", 0.5), ("gsm8k", 0.5)], Some(8.0));
     let score = |share| Score { value: Probability::from_fraction(share), source: "a test".into() };
-    let changes: [(&str, fn(&mut ModelCard)); 6] = [
+    let changes: [(&str, Change); 6] = [
         ("another score of a benchmark", |card| {
             card.scores.get_mut("mmlu").unwrap().value = Probability::from_fraction(0.6);
         }),

@@ -9,7 +9,7 @@ use greenroute_core::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-const DIMENSIONS: usize = 16;
+const DIMENSIONS: u32 = 16;
 
 /// Spells texts into vectors, with the flaw that a scenario is named for.
 #[derive(Debug, Default)]
@@ -26,12 +26,12 @@ fn key() -> ModelKey {
 }
 
 /// Neighbouring characters count, each pair at its place; length 1.
-fn spelled(text: &str, dimensions: usize) -> Vec<f32> {
-    let mut vector = vec![0.25f32; dimensions];
+fn spelled(text: &str, dimensions: u32) -> Vec<f32> {
+    let mut vector = vec![0.25f32; dimensions as usize];
     let mut before = 7u32;
     for letter in text.chars().map(u32::from) {
         let place = (before.wrapping_mul(31) ^ letter.wrapping_mul(0x9e37_79b9)) >> 7;
-        vector[place as usize % dimensions] += 1.0;
+        vector[(place % dimensions) as usize] += 1.0;
         before = letter;
     }
     let length = vector.iter().map(|number| number * number).sum::<f32>().sqrt();
@@ -53,7 +53,7 @@ impl Embedder for Speller {
         if empty && self.flaw != "refuses_what_is_no_text" {
             return fault(ErrorKind::InvalidRequest);
         }
-        let asked = request.dimensions.unwrap_or(DIMENSIONS as u32) as usize;
+        let asked = request.dimensions.unwrap_or(DIMENSIONS);
         let dimensions = match self.flaw {
             "refuses_dimensions_that_it_cannot_give" => DIMENSIONS,
             "gives_vectors_of_the_dimensions_asked_for" if asked == DIMENSIONS / 2 => DIMENSIONS,
@@ -99,8 +99,8 @@ impl Embedder for Speller {
 }
 
 fn subject(speller: Speller) -> Subject {
-    let subject = Subject::new(Arc::new(speller), key(), DIMENSIONS as u32);
-    Subject { shorter: Some(DIMENSIONS as u32 / 2), ..subject }
+    let subject = Subject::new(Arc::new(speller), key(), DIMENSIONS);
+    Subject { shorter: Some(DIMENSIONS / 2), ..subject }
 }
 
 #[tokio::test]
