@@ -16,7 +16,8 @@ pub struct EmbedRequest {
     pub texts: Vec<String>,
     /// What the vectors are for: some models read a question otherwise than what is to be found.
     pub purpose: EmbedPurpose,
-    /// How many numbers a vector shall have, where the model can shorten them; `None` for its own number.
+    /// How many numbers a vector shall have, at least one: the model's own number, which `None` stands for too, or less
+    /// where it can shorten vectors.
     pub dimensions: Option<u32>,
     /// Time left for this request.
     pub timeout: Option<Duration>,
@@ -57,8 +58,11 @@ pub trait Embedder: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest) for no texts or an empty one,
-    /// [`ErrorKind::ModelNotFound`](crate::ErrorKind::ModelNotFound) for a model that it does not know, and whatever
-    /// its transport gives.
+    /// [`ErrorKind::ModelNotFound`](crate::ErrorKind::ModelNotFound) for a model that it does not know,
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for dimensions that the model cannot give,
+    /// [`ErrorKind::ContextOverflow`](crate::ErrorKind::ContextOverflow) for a text that is longer than the model reads,
+    /// where it is not said to be cut or read in parts, and whatever its transport gives. A server's own model may be
+    /// refused by the kind that the server gives.
     async fn embed(&self, request: EmbedRequest) -> Result<Embedded>;
 }
 

@@ -93,16 +93,17 @@ impl<'a> From<&'a Receipt> for Judged<'a> {
 
 /// What a receipt keeps of the prompt's profile, which feedback needs.
 ///
-/// A profile holds no word of the prompt. But its [latent numbers](PromptProfile::latent) are the prompt's meaning as
-/// a model reads it: whoever has them and the model can tell what the prompt was about, and recognise one that he
-/// guesses.
+/// A profile of greenroute's own profilers holds no word of the prompt, and is no longer for a longer one. But its
+/// numbers are exact: whoever has them and the profiler recognises a prompt that he guesses whole, and the
+/// [latent numbers](PromptProfile::latent), the prompt's meaning as a model reads it, tell what it was about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeptProfile {
     /// All of it: feedback teaches the most.
     #[default]
     Whole,
-    /// All but the latent numbers: feedback teaches what capabilities and tasks tell.
+    /// All but the latent numbers: feedback teaches what capabilities tell. The prompt's tasks, difficulty and length
+    /// remain.
     Plain,
     /// Nothing: feedback is refused.
     Nothing,

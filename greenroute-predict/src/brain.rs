@@ -52,10 +52,14 @@ impl Brain {
     /// With these weights.
     ///
     /// # Errors
-    /// [`ErrorKind::Decode`](greenroute_core::ErrorKind::Decode) if a tensor is missing or not as expected, or if a
-    /// golden text comes out otherwise.
+    /// [`ErrorKind::Decode`](greenroute_core::ErrorKind::Decode) if a tensor is missing or not as expected, if the heads
+    /// tell of other tasks than the prior knows, or if a golden text comes out otherwise.
     pub fn new(weights: Arc<Weights>) -> Result<Self> {
         let (heads, outlook) = (Heads::read(&weights)?, Outlook::from_weights(&weights)?);
+        // The one hands weights to the other by place.
+        if !outlook.prior().tasks().zip(heads.names()).all(|(known, told)| known == told) {
+            return Err(weights.wrong("its heads and its prior do not have the same tasks in the same order"));
+        }
         Ok(Self { reader: Reader::new(weights)?, heads, outlook })
     }
 
@@ -77,8 +81,9 @@ impl Brain {
         self.heads.names()
     }
 
+    /// The likeliest tasks, and none that it is not at all.
     fn named(&self, tasks: &[f32]) -> Vec<(Arc<str>, f64)> {
-        let mut top = [(f32::MIN, None); NAMED];
+        let mut top = [(0.0, None); NAMED];
         for (weight, name) in tasks.iter().zip(self.heads.names()) {
             let mut next = (*weight, Some(name));
             for place in &mut top {

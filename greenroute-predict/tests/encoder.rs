@@ -4,6 +4,7 @@
 
 #![cfg(test)]
 
+use greenroute_core::conformance::{embedder, run_async};
 use greenroute_core::{EmbedPurpose, EmbedRequest, Embedder, ErrorKind, ModelKey};
 use greenroute_predict::encoder::{MiniLm, Overlong};
 use proptest::prelude::*;
@@ -117,6 +118,13 @@ async fn many_may_ask_at_once() {
     for one in asked {
         one.await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn it_does_what_every_embedder_promises() {
+    let model = Arc::clone(&*MODEL);
+    let subject = embedder::Subject::new(model, ModelKey::new("local", "tiny-minilm"), 32);
+    run_async(embedder::ALL, &subject, &[]).await.conforms().unwrap();
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+use greenroute_core::conformance::{embedder, run_async};
 use greenroute_core::units::Tokens;
 use greenroute_core::{EmbedPurpose, EmbedRequest, Embedder, ErrorKind, ModelKey};
 use greenroute_predict::text::{
@@ -205,6 +206,14 @@ fn weights_with_a_strange_vocabulary_or_table_are_refused() {
 fn request(model: ModelKey, texts: &[&str]) -> EmbedRequest {
     let texts = texts.iter().map(ToString::to_string).collect();
     EmbedRequest { model, texts, purpose: EmbedPurpose::Similarity, dimensions: None, timeout: None }
+}
+
+#[tokio::test]
+async fn the_static_embedder_does_what_every_embedder_promises() {
+    let embedder = Arc::new(StaticEmbedder::new(Arc::new(Reader::shipped().unwrap())));
+    let dimensions = u32::try_from(MEANING.len()).unwrap();
+    let subject = embedder::Subject::new(embedder, StaticEmbedder::key(), dimensions);
+    run_async(embedder::ALL, &subject, &[]).await.conforms().unwrap();
 }
 
 #[tokio::test]

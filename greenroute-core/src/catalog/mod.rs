@@ -35,7 +35,9 @@ impl Catalog {
     /// [`ErrorKind::Config`] for a bad card; [`ErrorKind::Conflict`] for a key given twice or an alias of two models.
     pub fn new(cards: impl IntoIterator<Item = Arc<ModelCard>>) -> Result<Self> {
         let catalog = Self::default();
-        catalog.change(|snapshot| cards.into_iter().try_for_each(|card| snapshot.create(card)))?;
+        catalog.change(|snapshot| {
+            cards.into_iter().try_for_each(|card| snapshot.create(ModelCard::clone(&card)))
+        })?;
         Ok(catalog)
     }
 
@@ -50,7 +52,7 @@ impl Catalog {
     /// # Errors
     /// [`ErrorKind::Config`] for a bad card; [`ErrorKind::Conflict`] where its key or an alias is taken.
     pub fn create(&self, card: ModelCard) -> Result<()> {
-        self.change(|snapshot| snapshot.create(Arc::new(card)))
+        self.change(|snapshot| snapshot.create(card))
     }
 
     /// Replaces the card of the same key.
@@ -60,7 +62,7 @@ impl Catalog {
     pub fn update(&self, card: ModelCard) -> Result<()> {
         self.change(|snapshot| {
             snapshot.remove(&card.key)?;
-            snapshot.create(Arc::new(card))
+            snapshot.create(card)
         })
     }
 
@@ -75,7 +77,7 @@ impl Catalog {
             snapshot.remove(key)?;
             card.map_or(Ok(()), |mut card| {
                 edit(&mut card);
-                snapshot.create(Arc::new(card))
+                snapshot.create(card)
             })
         })
     }
@@ -94,7 +96,7 @@ impl Catalog {
                     snapshot.remove(&card.key)?;
                 }
             }
-            cards.into_iter().try_for_each(|card| snapshot.create(Arc::new(card)))
+            cards.into_iter().try_for_each(|card| snapshot.create(card))
         })
     }
 
@@ -205,7 +207,7 @@ impl CatalogSnapshot {
         itself.or_else(|| self.get(returned)).or_else(same).or_else(other).cloned()
     }
 
-    fn create(&mut self, card: Arc<ModelCard>) -> Result<()> {
+    fn create(&mut self, card: ModelCard) -> Result<()> {
         card.validate()?;
         let key = card.key.clone();
         let conflict = |message| Err(Error::new(ErrorKind::Conflict, "catalog", message));
@@ -217,7 +219,7 @@ impl CatalogSnapshot {
         }
         let aliases = card.aliases.iter().map(|alias| (alias.clone(), key.clone()));
         self.aliases.extend(aliases);
-        self.cards.insert(key, card);
+        self.cards.insert(key, Arc::new(card.afresh()));
         Ok(())
     }
 

@@ -14,6 +14,7 @@
 //! What an implementation cannot do is skipped by name. A name that no scenario has is a failure, so that no skip
 //! outlives its scenario; a suite with one test per scenario shows with [`complete`] that none is missing.
 
+pub mod embedder;
 pub mod expecter;
 pub mod grid;
 pub mod impact;

@@ -210,11 +210,17 @@ impl ModelCard {
     }
 
     /// A number for its key, its scores and its size, by which tables of models find it quickly: computed at the first
-    /// call and kept, as [`ModelCard::abilities`] are. Cards that agree in these have equal numbers in every process and
-    /// on every machine; a changed card has another.
+    /// call and kept, as [`ModelCard::abilities`] are: change a clone, or the card in the [catalog](crate::Catalog), and
+    /// not a card that was asked. Cards that agree in these have equal numbers in every process and on every machine; a
+    /// changed one has another.
     #[must_use]
     pub fn digest(&self) -> u64 {
         self.digest.of(self)
+    }
+
+    /// The card without the numbers that were computed of it, perhaps before its last change.
+    pub(crate) fn afresh(self) -> Self {
+        Self { abilities: Abilities::default(), digest: Digest::default(), ..self }
     }
 
     /// Whether the card claims `capability`, or makes no claim at all.

@@ -2,12 +2,12 @@
 
 use super::{Inner, Router};
 use crate::error::{Error, ErrorKind, Result};
-use crate::feedback::{Feedback, Judged, Verdict};
+use crate::feedback::{Feedback, Judged, Judgement, Verdict};
 use crate::ledger::Ledger;
 use crate::receipt::{Receipt, ReceiptId};
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How many judgements are remembered beside the ledger.
 const REMEMBERED: usize = 1 << 16;
@@ -22,8 +22,17 @@ pub(super) struct Judges {
 
 #[derive(Debug, Default)]
 struct Heard {
-    known: HashSet<u64>,
+    known: HashMap<u64, State>,
     order: VecDeque<u64>,
+}
+
+/// How far a judgement has come.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum State {
+    /// It is being heard, or was.
+    Heard,
+    /// It was learned, but the ledger does not have it: given again, it is only written.
+    Unwritten(Judgement),
 }
 
 impl Judges {
@@ -31,27 +40,59 @@ impl Judges {
         self.numbers.hash_one((id, judge))
     }
 
-    /// Whether this judge is heard on this receipt for the first time.
-    fn hear(&self, number: u64) -> bool {
-        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+    /// The hearing of this judgement; `None` for a second one by the same judge on the same receipt.
+    fn hear(&self, number: u64, judgement: Judgement) -> Option<Hearing<'_>> {
+        let mut heard = self.heard();
         let Heard { known, order } = &mut *heard;
-        if !known.insert(number) {
-            return false;
-        }
-        order.push_back(number);
-        if order.len() > REMEMBERED
-            && let Some(oldest) = order.pop_front()
-        {
-            known.remove(&oldest);
-        }
-        true
+        let learned = match known.get(&number) {
+            None => {
+                order.push_back(number);
+                if order.len() > REMEMBERED
+                    && let Some(oldest) = order.pop_front()
+                {
+                    known.remove(&oldest);
+                }
+                false
+            }
+            Some(State::Unwritten(earlier)) if *earlier == judgement => true,
+            Some(_) => return None,
+        };
+        known.insert(number, State::Heard);
+        Some(Hearing { judges: self, number, judgement, learned, written: false })
     }
 
-    /// As if this judge had not been heard.
-    fn unhear(&self, number: u64) {
-        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.known.remove(&number);
-        heard.order.retain(|other| *other != number);
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A judgement on its way, through the expecter to the ledger. Dropped before the end, as by an error or by a caller who
+/// gives up, it may come again: whole where nothing was learned, else for the ledger alone.
+#[derive(Debug)]
+struct Hearing<'a> {
+    judges: &'a Judges,
+    number: u64,
+    judgement: Judgement,
+    learned: bool,
+    written: bool,
+}
+
+impl Drop for Hearing<'_> {
+    fn drop(&mut self) {
+        if self.written {
+            return;
+        }
+        let mut heard = self.judges.heard();
+        if !self.learned {
+            heard.known.remove(&self.number);
+            if heard.order.back() == Some(&self.number) {
+                heard.order.pop_back();
+            } else {
+                heard.order.retain(|other| *other != self.number);
+            }
+        } else if let Some(state) = heard.known.get_mut(&self.number) {
+            *state = State::Unwritten(self.judgement);
+        }
     }
 }
 
@@ -60,13 +101,14 @@ impl Router {
     /// has the feedback on it.
     ///
     /// A judge is heard once on a receipt: the second time is a [`ErrorKind::Conflict`], for what was learned cannot be
-    /// taken back. Another judge is heard as well.
+    /// taken back. Another judge is heard as well. What ended in another error, or was given up, may be given again:
+    /// where it was learned and the ledger could not be written, it is now written, and not learned twice.
     ///
     /// # Errors
     /// [`ErrorKind::ReceiptNotFound`] for an id that the ledger does not know, [`ErrorKind::Config`] for an id without
     /// a ledger, [`ErrorKind::InvalidRequest`] for a call that nobody answered, [`ErrorKind::Conflict`] for a second
     /// judgement, [`ErrorKind::Unsupported`] where the receipt keeps no profile or the expecter does not learn; whatever
-    /// the ledger gives. After an error of writing to the ledger, and of no other kind, the feedback has been learned.
+    /// the ledger gives.
     pub async fn feedback<'a>(
         &self,
         on: impl Into<Judged<'a>> + Send,
@@ -98,23 +140,26 @@ impl Router {
         let feedback = Feedback { judgement, judge };
         let verdict = self.0.verdict(receipt, &feedback)?;
         let number = self.0.judges.number(&receipt.id, feedback.judge.as_deref());
-        let told = receipt.feedback.iter().any(|earlier| earlier.judge == feedback.judge);
-        if told || !self.0.judges.hear(number) {
+        let told = receipt.feedback.iter().find(|earlier| earlier.judge == feedback.judge);
+        let hearing = self.0.judges.hear(number, judgement);
+        // What a ledger wrote, and then failed, it has: only he who was told of the failure may say it again.
+        let hearing = hearing.filter(|hearing| told.is_none_or(|told| hearing.learned && *told == feedback));
+        let Some(mut hearing) = hearing else {
             let who = feedback.judge.as_deref().unwrap_or("somebody unnamed");
             let message = format!("{who} has judged receipt `{id}` already");
             return Err(Error::new(ErrorKind::Conflict, "feedback", message));
+        };
+        let told = told.is_some();
+        if !hearing.learned {
+            self.learn(&[verdict])?;
+            hearing.learned = true;
         }
-        if let Err(error) = self.learn(&[verdict]) {
-            self.0.judges.unhear(number);
-            return Err(error);
+        if let (Some(ledger), Some(mut receipt), false) = (ledger, stored, told) {
+            receipt.feedback.push(feedback);
+            ledger.record(&receipt).await?;
         }
-        match (ledger, stored) {
-            (Some(ledger), Some(mut receipt)) => {
-                receipt.feedback.push(feedback);
-                ledger.record(&receipt).await
-            }
-            _ => Ok(()),
-        }
+        hearing.written = true;
+        Ok(())
     }
 
     /// Learns from verdicts on earlier answers, whoever gave these: what one judge can move is bounded by the expecter.

@@ -1,9 +1,9 @@
 //! The catalog in use: names that vendors answer with, cards that age, embedders, files and live listings.
 
 use crate::support::*;
-use greenroute_core::model::{CardFile, Pricing};
+use greenroute_core::model::{CardFile, Pricing, Size, Span, Speed};
 use greenroute_core::rank::Rule;
-use greenroute_core::units::Usd;
+use greenroute_core::units::{Probability, Usd};
 use greenroute_core::*;
 use std::sync::Arc;
 
@@ -330,4 +330,47 @@ fn a_price_is_learned_and_electricity_stays() {
 fn without_a_listing_nothing_is_said() {
     let catalog = Catalog::new(three().into_iter().map(Arc::new)).unwrap();
     assert_eq!(catalog.refresh(&[], day("2026-11-21")).unwrap(), Refreshed::default());
+}
+
+type Edit = fn(&mut ModelCard);
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_card_is_ranked_by_what_it_says_now() {
+    let catalog = Arc::new(Catalog::new(three().into_iter().map(Arc::new)).unwrap());
+    let over = |catalog| {
+        Advisor::new(catalog, Arc::new(accountant()), GridSnapshot::new(world()), TestRuntime::new())
+    };
+    let forecast = |advisor: &Advisor| {
+        let ranking = advisor.advise(&Prompt::from("Why is the sky blue?"), &anybody()).unwrap();
+        let found = ranking.ranked.iter().find(|ranked| ranked.candidate.card().key == key("cloud/medium"));
+        found.unwrap().candidate.forecast().clone()
+    };
+    let edits: [(&str, Edit); 6] = [
+        ("scores", |card| card.scores.values_mut().for_each(|score| score.value = Probability::ONE)),
+        ("no scores", |card| card.scores.clear()),
+        ("size", |card| {
+            let (total, active) = (Span::known(400.0), Span::known(400.0));
+            card.size = Some(Size { total, active, bytes_per_parameter: None });
+        }),
+        ("energy", |card| card.energy_profile = self::card("cloud/medium", 20.0, 0.7).energy_profile),
+        ("price", |card| card.pricing = Pricing::Electricity),
+        ("speed", |card| {
+            card.speed = Some(Speed { tokens_per_second: 7.0, time_to_first_chunk_seconds: 1.0 });
+        }),
+    ];
+    let advisor = over(Arc::clone(&catalog));
+    for (what, edit) in edits {
+        let before = forecast(&advisor);
+        // By somebody who reads the card before he changes it.
+        let read_and_edit = |card: &mut ModelCard| {
+            let _ = (card.abilities(), card.digest());
+            edit(card);
+        };
+        catalog.revise(&key("cloud/medium"), read_and_edit).unwrap();
+        let after = forecast(&advisor);
+        assert_ne!(after, before, "{what}");
+        let cards = catalog.snapshot();
+        let copies = cards.cards().map(|card| Arc::new(ModelCard::clone(card)));
+        assert_eq!(after, forecast(&over(Arc::new(Catalog::new(copies).unwrap()))), "{what}");
+    }
 }

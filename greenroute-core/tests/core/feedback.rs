@@ -1,8 +1,10 @@
 //! What people say of answers reaches the expecter, once.
 
 use crate::support::*;
+use async_trait::async_trait;
 use greenroute_core::units::Probability;
 use greenroute_core::*;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -57,6 +59,39 @@ fn school() -> (RouterBuilder, Arc<Pupil>, (Scripted, Scripted)) {
     let pupil = Arc::new(Pupil::default());
     let router = router(&house, &cloud).profiler(Latent).expecter(Arc::clone(&pupil));
     (router, pupil, (house, cloud))
+}
+
+/// Fails to write once it is told to, before or after the receipt is written.
+#[derive(Debug, Default)]
+struct Failing {
+    inner: MemoryStore,
+    once: AtomicBool,
+    after: bool,
+}
+
+impl Failing {
+    fn once(after: bool) -> Arc<Self> {
+        Arc::new(Self { after, ..Self::default() })
+    }
+}
+
+#[async_trait]
+impl Ledger for Failing {
+    async fn record(&self, receipt: &Receipt) -> Result<()> {
+        let fails = self.once.swap(false, Ordering::Relaxed);
+        if !fails || self.after {
+            self.inner.record(receipt).await?;
+        }
+        if fails { Err(Error::new(ErrorKind::Store, "disk", "it is gone")) } else { Ok(()) }
+    }
+
+    async fn receipt(&self, id: &ReceiptId) -> Result<Option<Receipt>> {
+        self.inner.receipt(id).await
+    }
+
+    async fn recent(&self, limit: usize) -> Result<Vec<Receipt>> {
+        self.inner.recent(limit).await
+    }
 }
 
 fn said_by(verdict: &Verdict) -> Option<&str> {
@@ -131,6 +166,53 @@ async fn two_who_judge_at_once_are_both_on_the_ledgers_receipt() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn feedback_that_the_ledger_could_not_write_is_given_again_and_learned_once() {
+    for after in [false, true] {
+        let ledger = Failing::once(after);
+        let (router, pupil, _players) = school();
+        let router = router.ledger(Arc::clone(&ledger)).build().unwrap();
+        let receipt = router.chat(Prompt::from("Why?").tag("user", "ada")).await.unwrap().receipt;
+        ledger.once.store(true, Ordering::Relaxed);
+        let error = router.feedback(&receipt.id, Judgement::Good).await.unwrap_err();
+        assert_eq!((error.kind(), pupil.heard().len()), (&ErrorKind::Store, 1));
+        // It was learned as good: as bad it cannot be written.
+        let error = router.feedback(&receipt.id, Judgement::Bad).await.unwrap_err();
+        assert_eq!((error.kind(), pupil.heard().len()), (&ErrorKind::Conflict, 1));
+        router.feedback(&receipt.id, Judgement::Good).await.unwrap();
+        let stored = ledger.receipt(&receipt.id).await.unwrap().unwrap();
+        assert_eq!(stored.feedback, [Feedback::from(Judgement::Good).by("ada")]);
+        let error = router.feedback(&receipt.id, Judgement::Good).await.unwrap_err();
+        assert_eq!((error.kind(), pupil.heard().len()), (&ErrorKind::Conflict, 1), "written after: {after}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn feedback_that_was_given_up_while_the_ledger_wrote_is_given_again_and_learned_once() {
+    let store = Difficult { recording: Duration::from_secs(3), ..Difficult::default() };
+    let (router, pupil, _players) = school();
+    let router = router.ledger(store.clone()).build().unwrap();
+    let receipt = router.chat("Why?").await.unwrap().receipt;
+    let given_up = router.feedback(&receipt.id, Judgement::Good);
+    tokio::time::timeout(Duration::from_secs(1), given_up).await.unwrap_err();
+    assert_eq!(pupil.heard().len(), 1);
+    router.feedback(&receipt.id, Judgement::Good).await.unwrap();
+    let stored = store.receipt(&receipt.id).await.unwrap().unwrap();
+    assert_eq!((pupil.heard().len(), stored.feedback.len()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_words_twice_at_once_are_learned_once() {
+    let store = Difficult { recording: Duration::from_secs(1), ..Difficult::default() };
+    let (router, pupil, _players) = school();
+    let router = router.ledger(store).build().unwrap();
+    let receipt = router.chat("Why?").await.unwrap().receipt;
+    let say = || router.feedback(&receipt.id, Judgement::Good);
+    let (first, second) = tokio::join!(say(), say());
+    assert_eq!((first.is_ok(), pupil.heard().len()), (true, 1));
+    assert_eq!(second.unwrap_err().kind(), &ErrorKind::Conflict);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_ledger_remembers_who_judged_when_the_process_does_not() {
     let (first, _, _players) = school();
     let store = Arc::new(MemoryStore::new());
@@ -192,6 +274,44 @@ async fn receipts_keep_as_much_of_a_profile_as_is_wanted() {
     assert!(receipt.profile.is_none());
     let error = router.feedback(&receipt, Judgement::Bad).await.unwrap_err();
     assert_eq!((error.kind(), pupil.heard().len()), (&ErrorKind::Unsupported, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_word_of_a_private_prompt_is_on_its_receipt_or_in_what_was_learned() {
+    let secrets = ["Zyzzyva", "quixotry", "0815-4711", "palimpsest", "syzygy", "гиппопотам", "ouroboros"];
+    let [text, system, earlier, tool, schema, block, answer] = secrets;
+    for kept in [KeptProfile::Whole, KeptProfile::Plain, KeptProfile::Nothing] {
+        let (house, cloud) = players();
+        house.on("small", [says(answer)]);
+        let pupil = Arc::new(Pupil::default());
+        let builder =
+            router(&house, &cloud).profiler(Latent).expecter(Arc::clone(&pupil)).store(MemoryStore::new());
+        let mut cards = three();
+        cards[0].accepts = model::Accepts { tools: true, schema: true, ..model::Accepts::default() };
+        let router = builder.kept_profile(kept).build().unwrap();
+        router.catalog().update(cards.swap_remove(0)).unwrap();
+        let private = anybody().sensitivity(Sensitivity::Private);
+        let mut prompt = Prompt::from(text).system(system).objective(private);
+        prompt.history = vec![chat::Message::text(chat::Role::User, earlier)];
+        let parameters = serde_json::json!({"type": "object", "description": tool});
+        prompt.tools = vec![chat::Tool { name: tool.to_owned(), description: tool.to_owned(), parameters }];
+        prompt.schema = Some(serde_json::json!({"type": "object", "description": schema}));
+        prompt.blocks = vec![chat::Block::text(block)];
+        let receipt = router.chat(prompt).await.unwrap().receipt;
+        assert_eq!(receipt.answered().unwrap().requested, key("house/small"));
+        let taught = router.feedback(&receipt, Judgement::Bad).await;
+        assert_eq!(taught.is_ok(), kept != KeptProfile::Nothing);
+        let shown = [
+            serde_json::to_string(&receipt).unwrap(),
+            format!("{receipt:?} {receipt:#}"),
+            String::from_utf8(router.learned()).unwrap(),
+        ];
+        for secret in secrets {
+            for shown in &shown {
+                assert!(!shown.to_lowercase().contains(&secret.to_lowercase()), "{secret} in {shown}");
+            }
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,14 +15,16 @@ const TERSE: f32 = 5.0;
 const MOST: f32 = 2.0;
 /// What each message counts, against the one after it.
 const FADING: f32 = 0.4;
-/// Hashed words that are kept for the next reading; what a longer text took is given back.
-const KEPT: usize = 1 << 14;
+/// What the reading of a text of so many bytes took is kept for the next; what a longer one took is given back.
+const KEPT: usize = 48 << 10;
 
 /// Memory that the readings of a thread use again.
 #[derive(Default)]
 struct Desk {
     scratch: Scratch,
     features: Features,
+    /// The bytes of the longest text that it has read.
+    longest: usize,
 }
 
 thread_local! {
@@ -38,7 +40,7 @@ pub(super) fn with_mix<T>(
 ) -> Option<T> {
     DESK.with_borrow_mut(|desk| {
         let taken = desk.read(reader, prompt, history, take);
-        if desk.features.grams.capacity() > KEPT {
+        if desk.longest > KEPT {
             *desk = Desk::default();
         }
         taken
@@ -46,6 +48,13 @@ pub(super) fn with_mix<T>(
 }
 
 impl Desk {
+    /// The features of one text, until the next is read.
+    fn text(&mut self, reader: &Reader, text: &str) -> &Features {
+        self.longest = self.longest.max(text.len());
+        reader.read_into(text, &mut self.scratch, &mut self.features);
+        &self.features
+    }
+
     fn read<T>(
         &mut self,
         reader: &Reader,
@@ -53,7 +62,7 @@ impl Desk {
         history: &[Turn],
         take: impl FnOnce(&[f32; DIMENSIONS], &[f32; CUES]) -> T,
     ) -> Option<T> {
-        reader.read_into(&prompt.text, &mut self.scratch, &mut self.features);
+        self.text(reader, &prompt.text);
         let mut said =
             said_before(prompt, history).rev().filter(|message| message.role == Role::User).peekable();
         let more = texts(&prompt.blocks).next().is_some();
@@ -63,16 +72,14 @@ impl Desk {
         let mut mix = Mix::EMPTY;
         mix.add(&self.features, 1.0);
         for text in texts(&prompt.blocks) {
-            reader.read_into(text, &mut self.scratch, &mut self.features);
-            mix.add(&self.features, 1.0);
+            mix.add(self.text(reader, text), 1.0);
         }
         let mut weight = (TERSE / mix.tokens).min(MOST);
         mix.settle();
         for message in said.take(REMEMBERED) {
             let mut before = Mix::EMPTY;
             for text in texts(&message.blocks) {
-                reader.read_into(text, &mut self.scratch, &mut self.features);
-                before.add(&self.features, 1.0);
+                before.add(self.text(reader, text), 1.0);
             }
             before.settle();
             mix.join(&before, weight);
@@ -133,5 +140,43 @@ impl Mix {
         self.cues.iter_mut().for_each(|cue| *cue /= self.weight);
         self.weight = 1.0;
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_long_text_took_is_given_back_whatever_stands_in_it() {
+        let reader = Reader::shipped().unwrap();
+        let read = |text: String| {
+            with_mix(&reader, &Prompt::from(text), &[], |_, _| ());
+            DESK.with_borrow(|desk| (desk.longest, desk.features.grams.capacity()))
+        };
+        for long in ["x".repeat(1 << 20), "two words ".repeat(1 << 17), " ".repeat(1 << 20)] {
+            assert_eq!(read(long), (0, 0));
+        }
+        // A short one's is kept.
+        let (longest, grams) = read("Why is the sky blue?".to_owned());
+        assert!(longest == 20 && grams > 0);
+    }
+
+    #[test]
+    fn of_a_long_conversation_the_latest_messages_count_and_the_answers_do_not() {
+        use greenroute_core::chat::Message;
+        let reader = Reader::shipped().unwrap();
+        let mix = |history: Vec<Message>| {
+            let prompt = Prompt { history, ..Prompt::from("and now?") };
+            with_mix(&reader, &prompt, &[], |embedding, cues| (*embedding, *cues)).unwrap()
+        };
+        let user = |text: &str| Message::text(Role::User, text);
+        let lately = || ["Name a river.", "Name a lake.", "Name a sea.", "Name a strait."].map(user).to_vec();
+        let long = |early: &str| std::iter::repeat_with(|| user(early)).take(50).chain(lately()).collect();
+        assert_eq!(mix(long("Prove the theorem.")), mix(lately()));
+        assert_ne!(mix(lately()[1..].to_vec()), mix(lately()));
+        let mut answered = lately();
+        answered.insert(2, Message::text(Role::Assistant, "Lake Constance, between three countries."));
+        assert_eq!(mix(answered), mix(lately()));
     }
 }

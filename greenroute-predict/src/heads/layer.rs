@@ -9,11 +9,18 @@ pub(super) struct Layer<const N: usize> {
     rows: Vec<[f32; N]>,
 }
 
+/// Beyond, a number of a layer is no weight: inputs are of the order of 1.
+const LARGEST: f32 = 1e6;
+
 impl<const N: usize> Layer<N> {
-    /// From the tensors `NAME.offset` (N) and `NAME.weights` (inputs, N).
+    /// From the tensors `NAME.offset` (N) and `NAME.weights` (inputs, N), none of whose numbers is so large that a sum
+    /// over inputs could be none.
     pub(super) fn read(weights: &Weights, name: &str, inputs: usize) -> Result<Self> {
         let offset = weights.tensor_f32(&format!("{name}.offset"), &[N])?;
         let rows = weights.tensor_f32(&format!("{name}.weights"), &[inputs, N])?;
+        if offset.iter().chain(&rows).any(|number| number.abs() > LARGEST) {
+            return Err(weights.wrong(format!("{name} has a number that no fit gives")));
+        }
         let offset = offset.first_chunk().copied().unwrap_or([0.0; N]);
         Ok(Self { offset, rows: rows.as_chunks().0.to_vec() })
     }

@@ -94,11 +94,17 @@ impl Heads {
         if names.len() != TASKS {
             return Err(weights.wrong(format!("names {} tasks, expected {TASKS}", names.len())));
         }
+        let sharpness = weights.tensor_f32("heads.sharpness", &[1])?.into_iter().sum();
+        if sharpness <= 0.0 {
+            return Err(
+                weights.wrong("heads.sharpness is not positive: the least like task would come first")
+            );
+        }
         Ok(Self {
             mean,
             scale,
             tasks: Layer::read(weights, "heads.tasks", INPUTS)?,
-            sharpness: weights.tensor_f32("heads.sharpness", &[1])?.into_iter().sum(),
+            sharpness,
             traits: Layer::read(weights, "heads.traits", INPUTS)?,
             novelty: Curve::read(weights, "heads.novelty")?,
             errors: pair(errors.as_chunks().0, [0.0; 2]),

@@ -34,8 +34,10 @@ impl Judges {
         self.0.insert(number, share);
     }
 
-    pub(super) fn is_sane(&self) -> bool {
-        self.0.len() <= Self::ROOM && self.0.values().all(|share| (0.0..=1e15).contains(&share.clock))
+    /// Whether verdicts can have made it by this tick.
+    pub(super) fn is_sane(&self, tick: u64) -> bool {
+        let sane = |share: &Share| (0.0..=1e15).contains(&share.clock) && share.tick <= tick;
+        self.0.len() <= Self::ROOM && self.0.values().all(sane)
     }
 }
 

@@ -23,7 +23,7 @@ use greenroute_core::{ModelKey, Verdict};
 use judges::{Judges, Share, number};
 use receipts::Receipts;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The verdicts after which what a cell knew counts by half.
@@ -38,7 +38,7 @@ const TASKS_HEARD: usize = 4;
 /// A deployment's own table: what verdicts said of each model at each task.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Learned {
-    models: HashMap<ModelKey, Judged>,
+    models: BTreeMap<ModelKey, Judged>,
     judges: Judges,
     receipts: Receipts,
     tick: u64,
@@ -56,6 +56,9 @@ struct Cell {
     tally: Tally,
     /// The weight of all verdicts it ever heard.
     clock: f64,
+    /// The tick at which it was made: shares that judges brought earlier are not in it.
+    #[serde(default)]
+    born: u64,
 }
 
 impl Learned {
@@ -74,6 +77,10 @@ impl Learned {
 
     /// Takes a verdict on an answer to a prompt at `place`.
     pub(crate) fn hear(&mut self, verdict: &Verdict, place: &Place, tasks: &[TaskFacts]) {
+        let heard = likeliest(place, tasks);
+        if heard.is_empty() {
+            return;
+        }
         let model = [
             verdict.model.provider.as_str(),
             verdict.model.model.as_str(),
@@ -96,10 +103,6 @@ impl Learned {
         if weight <= 0.0 {
             return;
         }
-        let heard = likeliest(place, tasks);
-        if heard.is_empty() {
-            return;
-        }
         self.tick += 1;
         self.make_room(&verdict.model);
         let judged = self.models.entry(verdict.model.clone()).or_default();
@@ -109,15 +112,15 @@ impl Learned {
             let (score, lowering) =
                 (verdict.score.as_fraction() * weight, f64::from(place.lowering) * weight);
             let brought = Tally { weight, score, lowering };
-            let cell = judged.cells.entry(Arc::clone(name)).or_default();
+            let new = || Cell { born: self.tick, ..Cell::default() };
+            let cell = judged.cells.entry(Arc::clone(name)).or_insert_with(new);
             cell.tally = cell.tally.times(faded(weight));
             cell.clock += weight;
             if returns {
                 let number = number(model.into_iter().chain([name.as_bytes(), &judge.to_le_bytes()]));
-                let own = self
-                    .judges
-                    .get(number)
-                    .map_or_else(Tally::default, |share| share.tally.times(faded(cell.clock - share.clock)));
+                let own = self.judges.get(number).filter(|share| share.tick >= cell.born);
+                let own =
+                    own.map_or_else(Tally::default, |own| own.tally.times(faded(cell.clock - own.clock)));
                 // What he brought before shrinks until the new verdict has room.
                 let kept =
                     if own.weight + weight > MOST { own.times((MOST - weight) / own.weight) } else { own };
@@ -141,6 +144,7 @@ impl Learned {
         if self.models.len() < MODELS || self.models.contains_key(model) {
             return;
         }
+        // Of several alike, the first by name.
         let oldest = self.models.iter().min_by_key(|(_, judged)| judged.tick).map(|(key, _)| key.clone());
         if let Some(oldest) = oldest {
             self.models.remove(&oldest);
@@ -163,3 +167,6 @@ fn likeliest<'a>(place: &Place, tasks: &'a [TaskFacts]) -> Vec<(&'a Arc<str>, f6
     let sum: f64 = all.iter().map(|(_, weight)| weight).sum();
     all.into_iter().map(|(name, weight)| (name, weight / sum)).collect()
 }
+
+#[cfg(test)]
+mod tests;

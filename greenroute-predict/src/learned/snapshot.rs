@@ -4,10 +4,11 @@ use super::{Judged, Learned, MODELS};
 use crate::prior::TaskFacts;
 use greenroute_core::{Error, ErrorKind, ModelKey, Result};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// The layout of snapshots that this version writes and reads.
 const FORMAT: u32 = 1;
+/// No deployment hears so many verdicts.
+const MOST_TICKS: u64 = 1 << 53;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -28,12 +29,11 @@ impl Learned {
         if self.is_empty() {
             return Vec::new();
         }
-        let sorted: BTreeMap<&ModelKey, &Judged> = self.models.iter().collect();
         let snapshot = Snapshot {
             format: FORMAT,
             weights: weights.to_owned(),
             tick: self.tick,
-            models: sorted.into_iter().map(|(key, judged)| (key.clone(), judged.clone())).collect(),
+            models: self.models.iter().map(|(key, judged)| (key.clone(), judged.clone())).collect(),
             judges: self.judges.clone(),
             receipts: self.receipts.clone(),
         };
@@ -55,8 +55,15 @@ impl Learned {
                 "the snapshot has layout {format}; this version reads layout {FORMAT}"
             )));
         }
-        let sane = |judged: &Judged| judged.cells.values().all(|cell| (0.0..=1e15).contains(&cell.clock));
-        if models.len() > MODELS || !judges.is_sane() || !models.iter().all(|(_, judged)| sane(judged)) {
+        let sane = |judged: &Judged| {
+            let clocks = judged.cells.values().all(|cell| (0.0..=1e15).contains(&cell.clock));
+            clocks && judged.tick <= tick && judged.cells.values().all(|cell| cell.born <= tick)
+        };
+        if models.len() > MODELS
+            || tick > MOST_TICKS
+            || !judges.is_sane(tick)
+            || !models.iter().all(|(_, judged)| sane(judged))
+        {
             return Err(wrong("the snapshot holds numbers that no verdicts make"));
         }
         let mut learned = Self { judges, receipts, tick, ..Self::default() };

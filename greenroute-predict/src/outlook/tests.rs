@@ -1,13 +1,14 @@
 use super::*;
+use crate::latent::TASKS;
 use crate::learned::{MODELS, MOST};
 use crate::prior::sample::{card, prior, profile};
 use greenroute_core::conformance::{expecter, run};
-use greenroute_core::model::{Capability, CapabilityWeights};
+use greenroute_core::model::{Capability, CapabilityWeights, Score, Span};
 use greenroute_core::rank::Candidate;
 use greenroute_core::units::{Emissions, Energy, Probability};
 use greenroute_core::{
-    Cost, ErrorKind, Estimate, Floor, Forecast, GreenRanker, MeterId, Method, ModelKey, Objective, Ranker,
-    ReceiptId,
+    Catalog, Cost, ErrorKind, Estimate, Floor, Forecast, GreenRanker, MeterId, Method, ModelKey, Objective,
+    Ranker, ReceiptId,
 };
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -261,6 +262,124 @@ fn a_changed_card_is_another_card() {
 }
 
 #[test]
+fn a_refreshed_card_is_never_served_an_old_belief() {
+    let mut first = card("m", &[("gsm8k", 0.5)], Some(8.0));
+    first.aliases = vec!["little".into()];
+    let key = first.key.clone();
+    let outlook = outlook();
+    let catalog = Catalog::new([Arc::new(first.clone())]).unwrap();
+    let now = |outlook: &Outlook| {
+        let snapshot = catalog.snapshot();
+        let card = snapshot.get(&key).unwrap();
+        let fresh = self::outlook();
+        fresh.restore(&outlook.snapshot()).unwrap();
+        let served = outlook.expect(&profile(1, 0.2), card);
+        assert_eq!(served, fresh.expect(&profile(1, 0.2), &ModelCard::clone(card)), "an old belief");
+        served.success.value()
+    };
+    let score = |share| Score { value: Probability::from_fraction(share), source: "a test".into() };
+    let old = now(&outlook);
+    // A change that reads the card before and after.
+    let better = |card: &mut ModelCard| {
+        let _ = (card.digest(), card.abilities());
+        card.scores.insert("gsm8k".into(), score(0.9));
+    };
+    catalog.revise(&key, better).unwrap();
+    let revised = now(&outlook);
+    assert!(revised > old);
+    // A card that was asked about, and changed since.
+    let mut changed = first.clone();
+    outlook.expect(&profile(1, 0.2), &changed);
+    changed.scores.insert("gsm8k".into(), score(0.7));
+    catalog.update(changed.clone()).unwrap();
+    let updated = now(&outlook);
+    assert!(old < updated && updated < revised);
+    // The same under another name, as a reading of a file.
+    let json = serde_json::to_string(&changed).unwrap();
+    catalog.delete(&key).unwrap();
+    catalog.create(serde_json::from_str(&json).unwrap()).unwrap();
+    assert_eq!(now(&outlook), updated);
+    // And one whose scores are as before is as before.
+    catalog.revise(&key, |card| card.scores = first.scores.clone()).unwrap();
+    assert_eq!(now(&outlook), old);
+    outlook.learn(&told(&key, 1, 30, 0.1, 0)).unwrap();
+    assert!(now(&outlook) < old);
+}
+
+type Change = fn(&mut ModelCard);
+
+#[test]
+fn every_fact_that_beliefs_are_made_of_is_in_the_digest() {
+    let outlook = outlook();
+    let first = card("m", &[("mmlu", 0.5), ("gsm8k", 0.5)], Some(8.0));
+    let score = |share| Score { value: Probability::from_fraction(share), source: "a test".into() };
+    let changes: [(&str, Change); 6] = [
+        ("another score of a benchmark", |card| {
+            card.scores.get_mut("mmlu").unwrap().value = Probability::from_fraction(0.6);
+        }),
+        ("a benchmark less", |card| {
+            card.scores.remove("gsm8k");
+        }),
+        ("a larger size", |card| card.size.as_mut().unwrap().total = Span::known(70.0)),
+        ("a less certain size", |card| card.size.as_mut().unwrap().total = Span { low: 2.0, high: 32.0 }),
+        ("no size", |card| card.size = None),
+        ("another key", |card| card.key = ModelKey::new("local", "judged")),
+    ];
+    let judged = ModelKey::new("local", "judged");
+    outlook.learn(&told(&judged, 1, 30, 0.1, 0)).unwrap();
+    let before = outlook.expect(&profile(1, 0.0), &first);
+    for (what, change) in changes {
+        let mut other = first.clone();
+        change(&mut other);
+        assert_ne!(outlook.expect(&profile(1, 0.0), &other), before, "{what}");
+        assert_ne!(other.digest(), first.digest(), "{what}");
+    }
+    let mut more = first.clone();
+    more.scores.insert("humaneval".into(), score(0.1));
+    assert_ne!(outlook.expect(&profile(1, 0.0), &more), before);
+}
+
+#[test]
+fn a_task_without_outcomes_is_as_hard_as_the_difficulty_says_and_nothing_else_counts() {
+    let mut prior = prior();
+    prior.tasks.iter_mut().for_each(|task| task.outcomes = 0.0);
+    let outlook = Outlook::new(prior, "0badcafe");
+    // A model of which nothing is known is taken for the mean of the reference models.
+    let mean_model = card("m", &[], None);
+    // Tasks of the sample, and one that it does not have.
+    for task in [0, 1, 2, 3, TASKS - 1] {
+        for (difficulty, excess) in [(1.0, 0.0), (2.5, -2.0), (3.0, 0.0), (4.0, 2.0), (5.0, 0.5)] {
+            let mut profile = PromptProfile { difficulty, ..profile(task, 0.0) };
+            profile.latent[TASKS] = excess;
+            let success = outlook.expect(&profile, &mean_model).success;
+            let logits =
+                [success.low(), success.high()].map(|end| end.as_fraction()).map(|p| (p / (1.0 - p)).ln());
+            let (middle, says) = (f64::midpoint(logits[0], logits[1]), 1.75 - 1.37 * (difficulty - 3.0));
+            assert!((middle - says).abs() < 1e-3, "task {task}: {middle} for {says}");
+        }
+    }
+}
+
+#[test]
+fn a_lock_that_a_panic_left_does_not_stop_anybody() {
+    let outlook = Arc::new(outlook());
+    let model = card("m", &[("mmlu", 0.7)], None);
+    let before = success(&outlook, &model, 1);
+    let poisoned = Arc::clone(&outlook);
+    let poisoner = thread::spawn(move || {
+        let _held = poisoned.state.write().unwrap();
+        panic!("while it is held");
+    });
+    assert!(poisoner.join().is_err() && outlook.state.is_poisoned());
+    assert_eq!(success(&outlook, &model, 1), before);
+    outlook.learn(&told(&model.key, 1, 30, 0.0, 0)).unwrap();
+    assert!(success(&outlook, &model, 1) < before);
+    outlook.restore(&outlook.snapshot()).unwrap();
+    outlook.clear();
+    assert_eq!(success(&outlook, &model, 1), before);
+}
+
+#[test]
 fn what_is_new_widens_the_band() {
     let outlook = outlook();
     let model = card("m", &[("mmlu", 0.8), ("gsm8k", 0.9)], Some(70.0));
@@ -310,6 +429,18 @@ fn numbers_that_no_profiler_makes_do_no_harm() {
         let good = verdict(&model.key, 1, true, 1, None);
         outlook.learn(&[Verdict { profile, ..good }]).unwrap();
         outlook.restore(&outlook.snapshot()).unwrap();
+        for task in [0, TASKS] {
+            let mut profile = self::profile(1, 0.0);
+            profile.latent[task] = strange;
+            profile.difficulty = f64::from(strange);
+            let Expectation { success, output } = outlook.expect(&profile, &model);
+            assert!(success.low() <= success.value() && success.value() <= success.high());
+            assert!(output.low() <= output.value() && output.value() <= output.high());
+        }
+        let by_hand =
+            PromptProfile { difficulty: f64::from(strange), latent: Vec::new(), ..self::profile(1, 0.0) };
+        let Expectation { success, .. } = outlook.expect(&by_hand, &model);
+        assert!(success.low() <= success.value() && success.value() <= success.high());
     }
 }
 
@@ -332,6 +463,28 @@ proptest! {
         for task in 0..3 {
             prop_assert!(success(&outlook, &model(a.max(b)), task) >= success(&outlook, &model(a.min(b)), task));
         }
+    }
+
+    #[test]
+    fn of_read_prompts_an_easier_one_never_succeeds_less(
+        weights in prop::collection::vec(0.0..1.0f32, 6), a in 0.0..6.0f64, b in 0.0..6.0f64,
+        excess in -2.0..2.0f32, outcomes in prop_oneof![Just(0.0), 0.0..1e7f64], novelty in 0.0..=1.0f64,
+    ) {
+        let mut prior = prior();
+        prior.tasks.iter_mut().for_each(|task| task.outcomes = outcomes);
+        let outlook = Outlook::new(prior, "0badcafe");
+        let model = card("m", &[("mmlu", 0.7)], Some(8.0));
+        let sum = weights.iter().sum::<f32>().max(1e-3);
+        let success = |difficulty: f64| {
+            let mut profile = PromptProfile { difficulty, ..profile(0, novelty) };
+            profile.latent.fill(0.0);
+            profile.latent.iter_mut().zip(&weights).for_each(|(slot, weight)| *slot = weight / sum);
+            profile.latent[TASKS] = excess;
+            outlook.expect(&profile, &model).success
+        };
+        let (easier, harder) = (success(a.min(b)), success(a.max(b)));
+        prop_assert!(easier.value() >= harder.value());
+        prop_assert!(easier.low() >= harder.low() && easier.high() >= harder.high());
     }
 
     #[test]

@@ -4,10 +4,13 @@ use greenroute_core::chat::{Block, Message, Role};
 use greenroute_core::conformance::{profiler, run};
 use greenroute_core::model::Capability;
 use greenroute_core::profile::ComplexityLabel;
-use greenroute_core::units::Tokens;
-use greenroute_core::{Prompt, PromptProfile, PromptProfiler};
+use greenroute_core::units::{Probability, Tokens};
+use greenroute_core::{
+    ErrorKind, Expecter, KeptProfile, ModelKey, Prompt, PromptProfile, PromptProfiler, Verdict,
+};
 use greenroute_predict::Brain;
 use greenroute_predict::latent::Latent;
+use greenroute_predict::weights::{Draft, Weights};
 use proptest::prelude::*;
 use std::sync::{Arc, LazyLock};
 
@@ -161,6 +164,102 @@ fn a_typical_prompt_has_the_numbers_that_the_expecter_reads() {
     }
     let [simple, math] = [Capability::Simple, Capability::Math].map(|capability| BRAIN.centroid(capability));
     assert!(simple.difficulty < math.difficulty && simple.output.value() < math.output.value());
+}
+
+#[test]
+fn a_typical_prompt_names_no_task_that_it_is_not() {
+    for capability in Capability::ALL {
+        let typical = BRAIN.centroid(capability);
+        assert!(!typical.tasks.is_empty() && typical.tasks.iter().all(|(_, weight)| *weight > 0.0));
+    }
+}
+
+#[test]
+fn a_profile_holds_no_word_of_the_prompt_and_is_no_longer_for_a_longer_one() {
+    let secrets = ["Zyzzyva", "quixotry", "0815-4711", "palimpsest", "гиппопотам", "ouroboros", "秘密"];
+    let mut prompt = Prompt::from(secrets.join(" and ").repeat(3)).system(secrets[3]);
+    prompt.history = vec![said(Role::User, secrets[1]), said(Role::Assistant, secrets[5])];
+    prompt.schema = Some(serde_json::json!({"type": "object", "title": secrets[0]}));
+    let profile = BRAIN.profile(&prompt, &[]);
+    assert!(profile.tasks.iter().all(|(name, _)| BRAIN.tasks().contains(name)));
+    for kept in [KeptProfile::Whole, KeptProfile::Plain] {
+        let kept = kept.of(&profile).unwrap();
+        let shown = format!("{} {kept:?}", serde_json::to_string(&kept).unwrap()).to_lowercase();
+        for secret in secrets.map(str::to_lowercase) {
+            assert!(!shown.contains(&secret), "{secret} in {shown}");
+        }
+    }
+    let length = |text: &str| serde_json::to_string(&self::profile(text)).unwrap().len();
+    assert!(length(&secrets.join(" ").repeat(10_000)) < 4_096 && length("a") < 4_096);
+    // And nothing of it is in what a verdict on it teaches.
+    let brain = Brain::shipped().unwrap();
+    let model = ModelKey::new("local", "m");
+    let verdict = Verdict { receipt: None, model, profile, score: Probability::ONE, judge: None };
+    brain.learn(&[verdict]).unwrap();
+    let learned = String::from_utf8(brain.snapshot()).unwrap().to_lowercase();
+    assert!(
+        learned.contains("local") && secrets.iter().all(|secret| !learned.contains(&secret.to_lowercase()))
+    );
+}
+
+#[test]
+fn a_prompt_is_read_alike_on_every_thread_and_after_any_other() {
+    let asked = "Write a function in Java that reverses a linked list without recursion.";
+    let expected = profile(asked);
+    std::thread::scope(|scope| {
+        for before in ["", "x", "请证明根号二是无理数。 ", "one two three "] {
+            let expected = &expected;
+            scope.spawn(move || {
+                for times in [1, 1 << 14, 3] {
+                    profile(&before.repeat(times));
+                    assert_eq!(profile(asked), *expected);
+                }
+            });
+        }
+    });
+}
+
+/// The shipped weights with something else in them.
+fn altered(change: impl FnOnce(&Weights, Draft) -> Draft) -> greenroute_core::Result<Brain> {
+    let shipped = Weights::shipped().unwrap();
+    let draft = change(&shipped, Draft::over(&shipped));
+    Brain::new(Arc::new(Weights::from_bytes(draft.to_bytes().unwrap(), "altered").unwrap()))
+}
+
+#[test]
+fn weights_that_cannot_be_right_are_refused_by_what_is_wrong() {
+    altered(|_, draft| draft).unwrap();
+    let backwards = |weights: &Weights, name: &str| {
+        weights.tensor_text(name).unwrap().lines().rev().collect::<Vec<_>>().join("\n")
+    };
+    let filled = |weights: &Weights, draft: Draft, name: &str, number: f32| {
+        let shape = weights.shape(name).unwrap().to_vec();
+        draft.f32(name, &shape, &vec![number; shape.iter().product()])
+    };
+    let says = |brain: greenroute_core::Result<Brain>| {
+        let error = brain.unwrap_err();
+        assert_eq!(*error.kind(), ErrorKind::Decode);
+        error.to_string()
+    };
+    // The heads' tasks in another order than the prior's: every weight would be of another task.
+    for name in ["tasks.names", "prior.tasks"] {
+        let wrong = says(altered(|weights, draft| draft.text(name, &backwards(weights, name))));
+        assert!(wrong.contains("the same tasks"), "{wrong}");
+    }
+    for (name, number) in [
+        ("heads.sharpness", 0.0),
+        ("heads.sharpness", -3.0),
+        ("heads.tasks.weights", 1e30),
+        ("heads.traits.offset", f32::MIN),
+        ("heads.tasks.weights", f32::NAN),
+    ] {
+        let wrong = says(altered(|weights, draft| filled(weights, draft, name, number)));
+        assert!(wrong.contains(name.trim_end_matches(".weights").trim_end_matches(".offset")), "{wrong}");
+    }
+    let wrong = says(altered(|_, draft| draft.text("tasks.names", "one")));
+    assert!(wrong.contains("names 1 tasks"), "{wrong}");
+    let wrong = says(altered(|_, draft| draft.without("heads.novelty")));
+    assert!(wrong.contains("heads.novelty"), "{wrong}");
 }
 
 proptest! {

@@ -2,6 +2,7 @@
 //! with one flaw each: a suite that cannot fail proves nothing.
 
 mod deciding;
+mod embedding;
 mod parrot;
 mod runner;
 mod storing;

@@ -115,6 +115,7 @@ fn every_function_of_a_suite_is_in_its_list() {
         };
     }
     let suites = names! {
+        embedder: "embedder.rs";
         expecter: "expecter.rs";
         grid: "grid.rs";
         ledger: "ledger.rs";
