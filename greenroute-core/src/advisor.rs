@@ -15,7 +15,7 @@ use crate::note::{Note, NoteCode};
 use crate::objective::Objective;
 use crate::profile::{HeuristicProfiler, PromptProfile, PromptProfiler};
 use crate::prompt::Prompt;
-use crate::rank::{Excluded, Field, GreenRanker, Question, Ranker, Ranking, Rule, Sheet};
+use crate::rank::{Candidate, Excluded, Field, GreenRanker, Question, Ranker, Ranking, Rule, Sheet};
 use crate::runtime::Runtime;
 use crate::scope::Scope;
 use crate::task::Task;
@@ -233,14 +233,13 @@ impl Advisor {
         let now = self.runtime.now();
         let today = Date::of(now);
         let named = Named::resolve(objective, catalog)?;
-        let mut sheets = Vec::with_capacity(roster.all_listed().len());
+        let listed = roster.all_listed();
         let mut excluded = Vec::new();
         // What the caller does not want, and what is left alone for a while, takes part until the policies have
         // counted: neither wishes nor failures bring in a hungrier model.
         let holding = rules.prompt.map(|prompt| self.enforcements.holding(prompt)).unwrap_or_default();
         let counts = holding.counts();
         let mut unwanted = BTreeMap::new();
-        let limit = rules.prompt.and_then(|prompt| prompt.max_output_tokens);
         let question = Question::new(Arc::clone(&roster), profile.input, today, view.chosen().cloned());
         // By which rule a card is out, and by which it would be once the policies have counted.
         let rule_out = |card: &ModelCard| {
@@ -253,23 +252,34 @@ impl Advisor {
                 None => (wish, None),
             }
         };
-        for (place, listed) in roster.all_listed().iter().enumerate() {
-            let card = &*listed.card;
-            let mut exclude = |rule| excluded.push(Excluded { model: card.key.clone(), rule });
+        let (mut fit, mut cards) = (Vec::with_capacity(listed.len()), Vec::with_capacity(listed.len()));
+        for (place, Listed { card, .. }) in listed.iter().enumerate() {
             let (unfit, unwanted_for) = rule_out(card);
             if let Some(rule) = unfit {
-                exclude(rule);
+                excluded.push(Excluded { model: card.key.clone(), rule });
                 continue;
             }
-            let sheet = Sheet::new((place, listed), self.expected(card, profile, limit), &question);
-            match unwanted_for.or_else(|| over_cap(sheet.middle(), &objective.caps)) {
-                None => sheets.push(sheet),
-                Some(rule) if counts => {
-                    unwanted.insert(card.key.clone(), rule);
-                    sheets.push(sheet);
-                }
-                Some(rule) => exclude(rule),
+            if let Some(rule) = unwanted_for {
+                unwanted.insert(card.key.clone(), rule);
             }
+            fit.push(place);
+            cards.push(&**card);
+        }
+        let expected = self.expected(&cards, profile, rules.prompt.and_then(|prompt| prompt.max_output_tokens));
+        let mut sheets = Vec::with_capacity(fit.len());
+        for (place, expected) in fit.into_iter().zip(expected) {
+            let listed = roster.listed(place);
+            let sheet = Sheet::new((place, listed), expected, &question);
+            if let Some(rule) = over_cap(sheet.middle(), &objective.caps) {
+                let model = listed.card.key.clone();
+                if !counts {
+                    excluded.push(Excluded { model, rule });
+                    continue;
+                }
+                // A rule that it breaks already stays the one that is told.
+                unwanted.entry(model).or_insert(rule);
+            }
+            sheets.push(sheet);
         }
         excluded.extend(roster.unmetered().iter().map(|card| Excluded {
             model: card.key.clone(),
@@ -288,11 +298,11 @@ impl Advisor {
         }
         let count = candidates.len();
         // Where models run is no question where somebody has set it.
-        let stand = |standing| match rules.chosen {
-            None => candidates.iter().filter(|candidate| candidate.standing() == Some(standing)).count(),
-            Some(_) => 0,
-        };
-        let (without_zone, assumed) = (stand(Standing::Unknown), stand(Standing::Assumed));
+        let (mut without_zone, mut assumed) = (0, 0);
+        for standing in candidates.iter().filter(|_| rules.chosen.is_none()).filter_map(Candidate::standing) {
+            without_zone += usize::from(standing == Standing::Unknown);
+            assumed += usize::from(standing == Standing::Assumed);
+        }
         let grid_of = |card: &ModelCard| view.reading(self.accountant.zone_of(card));
         let mut ranking = aware::rank(&*self.ranker, profile, objective, candidates, &named, now, grid_of);
         ranking.excluded.extend(excluded);
@@ -319,15 +329,21 @@ impl Advisor {
         Ok(ranking)
     }
 
-    /// What is expected of a model, which writes no more than it can, nor than `limit` tokens.
-    fn expected(&self, card: &ModelCard, profile: &PromptProfile, limit: Option<u64>) -> Expectation {
-        let mut expectation = self.expecter.expect(profile, card);
-        let limit = limit.unwrap_or(u64::MAX);
-        let longest = Tokens::new(card.window.max_output.map_or(limit, |longest| longest.min(limit)));
-        if expectation.output.high() > longest {
-            expectation.output = expectation.output.map(|tokens| tokens.min(longest));
+    /// What is expected of each model, which writes no more than it can, nor than `limit` tokens.
+    fn expected(&self, cards: &[&ModelCard], profile: &PromptProfile, limit: Option<u64>) -> Vec<Expectation> {
+        let mut all = self.expecter.expect_all(profile, cards);
+        if all.len() != cards.len() {
+            // Whose is whose cannot be told, and no model may be lost.
+            all = cards.iter().map(|card| self.expecter.expect(profile, card)).collect();
         }
-        expectation
+        let limit = limit.unwrap_or(u64::MAX);
+        for (Expectation { output, .. }, card) in all.iter_mut().zip(cards) {
+            let longest = Tokens::new(card.window.max_output.map_or(limit, |longest| longest.min(limit)));
+            if output.high() > longest {
+                *output = output.map(|tokens| tokens.min(longest));
+            }
+        }
+        all
     }
 }
 

@@ -48,11 +48,10 @@ fn parts(
     row(&format!("{name}:   profile"), || drop(black_box(advisor.profile(black_box(&prompt)))));
     let task = Task::with_profile(advisor.profile(&prompt)).top(usize::MAX);
     row(&format!("{name}:   rank"), || drop(black_box(advisor.rank(black_box(&task)).expect("a ranking"))));
-    let cards: Vec<_> = catalog.snapshot().cards().cloned().collect();
+    let snapshot = catalog.snapshot();
+    let cards: Vec<&ModelCard> = snapshot.cards().map(|card| &**card).collect();
     row(&format!("{name}:     expect"), || {
-        for card in &cards {
-            black_box(expecter.expect(black_box(&task.profile), card));
-        }
+        drop(black_box(expecter.expect_all(black_box(&task.profile), black_box(&cards))));
     });
     whole.median
 }

@@ -44,7 +44,7 @@ impl Candidate {
 
     /// How well its place is known; `None` where it is not from a catalog.
     pub(crate) fn standing(&self) -> Option<Standing> {
-        self.field.listed(self.place).map(|listed| listed.standing)
+        self.sheet().standing
     }
 
     /// What is expected, with all bands.

@@ -1,7 +1,7 @@
 //! All candidates of one decision, side by side: a [`Candidate`] is a place among them, so that ranking moves little.
 
 use super::Candidate;
-use crate::advisor::{Listed, Roster};
+use crate::advisor::{Listed, Roster, Standing};
 use crate::estimate::Estimate;
 use crate::expect::Expectation;
 use crate::forecast::{Figures, Forecast};
@@ -44,6 +44,8 @@ impl Question {
 pub(crate) struct Sheet {
     /// Its place in the roster.
     listed: usize,
+    /// How well it is known where it runs; `None` where the forecast was told.
+    pub(super) standing: Option<Standing>,
     pub(super) expected: Expectation,
     pub(super) middle: Middle,
 }
@@ -53,7 +55,7 @@ impl Sheet {
     pub(crate) fn new((place, listed): (usize, &Listed), expected: Expectation, question: &Question) -> Self {
         let Question { read, day, ref grid, .. } = *question;
         let middle = listed.prepared.middle(grid.as_ref(), read, expected.output.value(), day);
-        Self { listed: place, expected, middle }
+        Self { listed: place, standing: Some(listed.standing), expected, middle }
     }
 
     pub(crate) const fn middle(&self) -> &Middle {
@@ -90,7 +92,7 @@ impl Field {
             seconds: forecast.duration.value().base(),
         };
         let expected = Expectation { success: forecast.success, output: forecast.output };
-        let sheet = Sheet { listed: 0, expected, middle };
+        let sheet = Sheet { listed: 0, standing: None, expected, middle };
         Arc::new(Self { sheets: vec![sheet], basis: Basis::Told(card, Box::new(forecast)) })
     }
 
@@ -103,14 +105,6 @@ impl Field {
         match &self.basis {
             Basis::Told(card, _) => card,
             Basis::Asked(question) => &question.roster.listed(self.sheet(place).listed).card,
-        }
-    }
-
-    /// How the model stands in its roster; `None` where the forecast was told.
-    pub(super) fn listed(&self, place: usize) -> Option<&Listed> {
-        match &self.basis {
-            Basis::Told(..) => None,
-            Basis::Asked(question) => Some(question.roster.listed(self.sheet(place).listed)),
         }
     }
 
