@@ -66,7 +66,7 @@ impl Question<'_> {
     /// What one model will do.
     #[inline]
     pub(crate) fn answer(&self, belief: &Belief) -> Expectation {
-        let [mean, variance] = self.logit(belief);
+        let [mean, variance] = self.logit(belief, dot(self.tasks, &belief.logits, &belief.variances));
         let [[low], [middle], [high]] = shares(&[mean], &[belief.reach], &[variance]);
         self.expectation(belief, [low, middle, high])
     }
@@ -79,10 +79,14 @@ impl Question<'_> {
         count: usize,
         all: &mut Vec<Expectation>,
     ) {
+        let mut sums = [[[0.0f32; 4]; 2]; N];
+        for (sums, belief) in sums.iter_mut().zip(beliefs) {
+            *sums = dot(self.tasks, &belief.logits, &belief.variances);
+        }
         let (mut mean, mut reach, mut variance) = ([0.0f32; N], [0.0f32; N], [0.0f32; N]);
         let lanes = mean.iter_mut().zip(&mut reach).zip(&mut variance);
-        for (((mean, reach), variance), belief) in lanes.zip(beliefs) {
-            [*mean, *variance] = self.logit(belief);
+        for ((((mean, reach), variance), belief), sums) in lanes.zip(beliefs).zip(sums) {
+            [*mean, *variance] = self.logit(belief, sums);
             *reach = belief.reach;
         }
         let [low, middle, high] = shares(&mean, &reach, &variance);
@@ -103,8 +107,8 @@ impl Question<'_> {
 
     /// The logit of success and its variance.
     #[inline]
-    fn logit(&self, belief: &Belief) -> [f32; 2] {
-        let [mean, variance] = dot(self.tasks, &belief.logits, &belief.variances);
+    fn logit(&self, belief: &Belief, sums: [[f32; 4]; 2]) -> [f32; 2] {
+        let [mean, variance] = sums.map(|parts| parts.iter().sum::<f32>());
         let known = 1.0 - self.novelty;
         let mean = known * mean + self.novelty * belief.level - self.lowering;
         let variance = known * variance + self.novelty * belief.level_variance;
@@ -133,22 +137,22 @@ fn shares<const N: usize>(mean: &[f32; N], reach: &[f32; N], variance: &[f32; N]
     [low, middle, high]
 }
 
-/// Two sums of products over the tasks, in one pass that the compiler keeps in eight lanes.
+/// Two sums of products over the tasks, each in four parts, in one pass.
 #[inline]
-fn dot(weights: &PerTask, first: &PerTask, second: &PerTask) -> [f32; 2] {
-    let (mut a, mut b) = ([0.0f32; 8], [0.0f32; 8]);
-    let (weights, _) = weights.as_chunks::<8>();
-    let (first, _) = first.as_chunks::<8>();
-    let (second, _) = second.as_chunks::<8>();
+fn dot(weights: &PerTask, first: &PerTask, second: &PerTask) -> [[f32; 4]; 2] {
+    let mut parts = [[0.0f32; 4]; 2];
+    let (weights, _) = weights.as_chunks::<4>();
+    let (first, _) = first.as_chunks::<4>();
+    let (second, _) = second.as_chunks::<4>();
+    let [a, b] = &mut parts;
     for ((weight, x), y) in weights.iter().zip(first).zip(second) {
-        for lane in 0..8 {
-            #[expect(clippy::indexing_slicing, reason = "eight lanes of arrays of eight")]
+        for lane in 0..4 {
+            #[expect(clippy::indexing_slicing, reason = "four lanes of arrays of four")]
             {
                 a[lane] += weight[lane] * x[lane];
                 b[lane] += weight[lane] * y[lane];
             }
         }
     }
-    let sum = |[a, b, c, d, e, f, g, h]: [f32; 8]| ((a + e) + (c + g)) + ((b + f) + (d + h));
-    [sum(a), sum(b)]
+    parts
 }
