@@ -56,7 +56,7 @@ impl Candidate {
     /// The probability that the answer is good.
     #[must_use]
     pub fn success(&self) -> Estimate<Probability> {
-        self.sheet().expected.success
+        self.field.expected(self.place).success
     }
 
     /// The middle of the forecast's energy.
@@ -96,7 +96,7 @@ impl Candidate {
     }
 
     pub(super) fn figures(&self) -> Figures {
-        self.sheet().figures()
+        self.field.figures(self.place)
     }
 }
 

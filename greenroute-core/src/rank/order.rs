@@ -43,15 +43,33 @@ pub(super) fn ranked(candidates: Vec<Candidate>, judge: impl Fn(&Candidate) -> J
             })
         });
     }
-    let mut candidates: Vec<Option<Candidate>> = candidates.into_iter().map(Some).collect();
-    let take = |word: u64| {
-        let Judged { score, meets_floor, .. } = *at(&judged, word & places)?;
-        let place = usize::try_from(word & places).ok()?;
-        Some(Ranked { candidate: candidates.get_mut(place)?.take()?, score, meets_floor })
-    };
-    let mut ranked = Vec::with_capacity(order.len());
-    ranked.extend(order.into_iter().filter_map(take));
+    let each = candidates.into_iter().zip(&judged);
+    let each = each.map(|(candidate, Judged { score, meets_floor, .. })| Ranked {
+        candidate,
+        score: *score,
+        meets_floor: *meets_floor,
+    });
+    let mut ranked: Vec<Ranked> = each.collect();
+    permute(
+        &mut ranked,
+        order.into_iter().map(|word| usize::try_from(word & places).unwrap_or_default()).collect(),
+    );
     ranked
+}
+
+/// Puts at each place what is at `order[place]`. Each place is named once.
+fn permute<T>(all: &mut [T], mut order: Vec<usize>) {
+    for place in 0..order.len().min(all.len()) {
+        // What was at an earlier place has gone to where its own went.
+        let mut from = order.get(place).copied().unwrap_or(place);
+        while from < place {
+            from = order.get(from).copied().unwrap_or(place);
+        }
+        if let Some(held) = order.get_mut(place) {
+            *held = from;
+        }
+        all.swap(place, from);
+    }
 }
 
 fn at<T>(all: &[T], place: u64) -> Option<&T> {

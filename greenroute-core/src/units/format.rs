@@ -80,5 +80,5 @@ pub(super) const fn to_f64(value: u64) -> f64 {
 pub(super) fn to_u64(value: f64) -> u64 {
     // `round` is a call into the C library where the processor's own instruction is not sure to exist.
     let whole = value as u64;
-    if value - to_f64(whole) >= 0.5 { whole.saturating_add(1) } else { whole }
+    whole.saturating_add(u64::from(value - to_f64(whole) >= 0.5))
 }

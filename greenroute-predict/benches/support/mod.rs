@@ -72,10 +72,14 @@ pub(crate) fn head() {
     println!("{:<34}{:>11}{:>11}{:>11}{:>13}", "", "least", "p50", "p95", "allocations");
 }
 
-/// Measures and prints.
-pub(crate) fn row(name: &str, call: impl FnMut()) -> Figures {
+/// Measures and prints; where the command line names a row, all others are passed over.
+pub(crate) fn row(name: &str, call: impl FnMut()) -> Option<Figures> {
+    let named = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    if named.is_some_and(|named| !name.contains(&named)) {
+        return None;
+    }
     let figures = measured(call);
     let Figures { least, median, high, allocations } = figures;
     println!("{name:<34}{least:>11.2?}{median:>11.2?}{high:>11.2?}{allocations:>13}");
-    figures
+    Some(figures)
 }

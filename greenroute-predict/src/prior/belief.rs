@@ -93,7 +93,8 @@ impl Question<'_> {
         let shares = low.into_iter().zip(middle).zip(high);
         let each = beliefs.iter().zip(shares);
         all.extend(
-            each.take(count).map(|(belief, ((low, middle), high))| self.expectation(belief, [low, middle, high])),
+            each.take(count)
+                .map(|(belief, ((low, middle), high))| self.expectation(belief, [low, middle, high])),
         );
     }
 
