@@ -1,4 +1,5 @@
 mod aware;
+mod fitness;
 mod roster;
 mod rules;
 
@@ -10,19 +11,20 @@ use crate::error::Result;
 use crate::expect::{Expectation, Expecter, HeuristicExpecter};
 use crate::feedback::Verdict;
 use crate::grid::{Choices, Chosen, GridChoice, GridSnapshot, GridView};
-use crate::model::{Capability, ModelCard};
+use crate::model::{Capability, ModelCard, ModelKey};
 use crate::note::{Note, NoteCode};
 use crate::objective::Objective;
 use crate::profile::{HeuristicProfiler, PromptProfile, PromptProfiler};
 use crate::prompt::Prompt;
-use crate::rank::{Excluded, Field, GreenRanker, Question, Ranker, Ranking, Rule, Sheet};
+use crate::rank::{Candidate, Excluded, Field, GreenRanker, Question, Ranker, Ranking, Rule, Sheet};
 use crate::runtime::Runtime;
 use crate::scope::Scope;
 use crate::task::Task;
 use crate::time::Date;
 use crate::units::Tokens;
+use fitness::Fitness;
 use roster::Rosters;
-use rules::{Named, over_cap, unfit, wish};
+use rules::{Asked, Named, over_cap, unfit, wish};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -233,49 +235,61 @@ impl Advisor {
         let now = self.runtime.now();
         let today = Date::of(now);
         let named = Named::resolve(objective, catalog)?;
-        let mut sheets = Vec::with_capacity(roster.all_listed().len());
         let mut excluded = Vec::new();
         // What the caller does not want, and what is left alone for a while, takes part until the policies have
         // counted: neither wishes nor failures bring in a hungrier model.
         let holding = rules.prompt.map(|prompt| self.enforcements.holding(prompt)).unwrap_or_default();
         let counts = holding.counts();
         let mut unwanted = BTreeMap::new();
-        let limit = rules.prompt.and_then(|prompt| prompt.max_output_tokens);
         let question = Question::new(Arc::clone(&roster), profile.input, today, view.chosen().cloned());
+        let asked = Asked::new(profile, objective, today);
         // By which rule a card is out, and by which it would be once the policies have counted.
-        let rule_out = |card: &ModelCard| {
-            let wish = wish(card, objective, &named, rules);
-            match unfit(card, profile, objective, rules, today) {
+        let rule_out = |model: &ModelKey, fitness: &Fitness| {
+            let wish = || wish(model, objective, &named, rules);
+            match unfit(model, fitness, &asked, rules) {
                 Some(Rule::Unserved) => (Some(Rule::Unserved), None),
-                Some(rule @ Rule::Paused { .. }) if counts => (None, Some(wish.unwrap_or(rule))),
-                Some(rule) => (Some(wish.unwrap_or(rule)), None),
-                None if counts => (None, wish),
-                None => (wish, None),
+                Some(rule @ Rule::Paused { .. }) if counts => (None, Some(wish().unwrap_or(rule))),
+                Some(rule) => (Some(wish().unwrap_or(rule)), None),
+                None if counts => (None, wish()),
+                None => (wish(), None),
             }
         };
-        for (place, listed) in roster.all_listed().iter().enumerate() {
-            let card = &*listed.card;
-            let mut exclude = |rule| excluded.push(Excluded { model: card.key.clone(), rule });
-            let (unfit, unwanted_for) = rule_out(card);
+        let mut fit = Vec::with_capacity(roster.all_listed().len());
+        for (place, Listed { card, fitness, .. }) in roster.all_listed().iter().enumerate() {
+            let (unfit, unwanted_for) = rule_out(&card.key, fitness);
             if let Some(rule) = unfit {
-                exclude(rule);
+                excluded.push(Excluded { model: card.key.clone(), rule });
                 continue;
             }
-            let sheet = Sheet::new((place, listed), self.expected(card, profile, limit), &question);
-            match unwanted_for.or_else(|| over_cap(sheet.middle(), &objective.caps)) {
-                None => sheets.push(sheet),
-                Some(rule) if counts => {
-                    unwanted.insert(card.key.clone(), rule);
-                    sheets.push(sheet);
-                }
-                Some(rule) => exclude(rule),
+            if let Some(rule) = unwanted_for {
+                unwanted.insert(card.key.clone(), rule);
             }
+            fit.push(place);
         }
+        let limit = rules.prompt.and_then(|prompt| prompt.max_output_tokens);
+        let mut expected = self.expected(&roster, &fit, profile, limit);
+        let (mut sheets, mut fit) = (Vec::with_capacity(fit.len()), fit.into_iter());
+        expected.retain(|expected| {
+            let Some(place) = fit.next() else { return false };
+            let listed = roster.listed(place);
+            let sheet = Sheet::new((place, listed), expected, &question);
+            if let Some(rule) = over_cap(sheet.middle(), &objective.caps) {
+                let model = listed.card.key.clone();
+                if !counts {
+                    excluded.push(Excluded { model, rule });
+                    return false;
+                }
+                // A rule that it breaks already stays the one that is told.
+                unwanted.entry(model).or_insert(rule);
+            }
+            sheets.push(sheet);
+            true
+        });
         excluded.extend(roster.unmetered().iter().map(|card| Excluded {
             model: card.key.clone(),
-            rule: rule_out(card).0.unwrap_or(Rule::Unmetered),
+            rule: rule_out(&card.key, &Fitness::of(card)).0.unwrap_or(Rule::Unmetered),
         }));
-        let mut candidates = Field::candidates(sheets, question);
+        let mut candidates = Field::candidates(sheets, expected, question);
         let enforced = holding.apply(&mut candidates, &mut excluded);
         if !unwanted.is_empty() {
             candidates.retain(|candidate| match unwanted.remove(&candidate.card().key) {
@@ -288,11 +302,11 @@ impl Advisor {
         }
         let count = candidates.len();
         // Where models run is no question where somebody has set it.
-        let stand = |standing| match rules.chosen {
-            None => candidates.iter().filter(|candidate| candidate.standing() == Some(standing)).count(),
-            Some(_) => 0,
-        };
-        let (without_zone, assumed) = (stand(Standing::Unknown), stand(Standing::Assumed));
+        let (mut without_zone, mut assumed) = (0, 0);
+        for standing in candidates.iter().filter(|_| rules.chosen.is_none()).filter_map(Candidate::standing) {
+            without_zone += usize::from(standing == Standing::Unknown);
+            assumed += usize::from(standing == Standing::Assumed);
+        }
         let grid_of = |card: &ModelCard| view.reading(self.accountant.zone_of(card));
         let mut ranking = aware::rank(&*self.ranker, profile, objective, candidates, &named, now, grid_of);
         ranking.excluded.extend(excluded);
@@ -319,15 +333,28 @@ impl Advisor {
         Ok(ranking)
     }
 
-    /// What is expected of a model, which writes no more than it can, nor than `limit` tokens.
-    fn expected(&self, card: &ModelCard, profile: &PromptProfile, limit: Option<u64>) -> Expectation {
-        let mut expectation = self.expecter.expect(profile, card);
-        let limit = limit.unwrap_or(u64::MAX);
-        let longest = Tokens::new(card.window.max_output.map_or(limit, |longest| longest.min(limit)));
-        if expectation.output.high() > longest {
-            expectation.output = expectation.output.map(|tokens| tokens.min(longest));
+    /// What is expected of each model of these places, which writes no more than it can, nor than `limit` tokens.
+    fn expected(
+        &self,
+        roster: &Roster,
+        places: &[usize],
+        profile: &PromptProfile,
+        limit: Option<u64>,
+    ) -> Vec<Expectation> {
+        let cards: Vec<&ModelCard> = places.iter().map(|place| &*roster.listed(*place).card).collect();
+        let mut all = self.expecter.expect_all(profile, &cards);
+        if all.len() != cards.len() {
+            // Whose is whose cannot be told, and no model may be lost.
+            all = cards.iter().map(|card| self.expecter.expect(profile, card)).collect();
         }
-        expectation
+        let limit = limit.unwrap_or(u64::MAX);
+        for (Expectation { output, .. }, place) in all.iter_mut().zip(places) {
+            let longest = Tokens::new(roster.listed(*place).fitness.max_output.min(limit));
+            if output.high() > longest {
+                *output = output.map(|tokens| tokens.min(longest));
+            }
+        }
+        all
     }
 }
 

@@ -1,45 +1,16 @@
 //! What reading a prompt costs: p50 and p95 of one reading, and its allocations; then what loading costs.
 //!
 //! `cargo bench --package greenroute-predict --bench text [-- English]`
-#![expect(
-    unsafe_code,
-    clippy::expect_used,
-    clippy::print_stdout,
-    reason = "a benchmark counts allocations, prints its figures, and stops where it cannot go on"
-)]
+#![expect(clippy::expect_used, clippy::print_stdout, reason = "a benchmark prints its figures")]
+
+mod support;
 
 use greenroute_predict::text::{Features, Reader, Scratch};
 use greenroute_predict::weights::Weights;
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs;
 use std::hint::black_box;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
-
-struct Counting;
-
-static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: everything is done by the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+use std::time::Instant;
+use support::{load, measured};
 
 const ENGLISH: &str = "A small bakery sells bread, rolls and cakes in the old town. On Monday it sold forty loaves more \
     than on Sunday, and the owner wants to know, step by step and without any guessing, how many loaves she should \
@@ -63,32 +34,6 @@ fn prompt(text: &str, words: usize) -> String {
     text.split_inclusive(' ').cycle().take(words).collect()
 }
 
-struct Figures {
-    least: Duration,
-    median: Duration,
-    high: Duration,
-    allocations: usize,
-}
-
-/// Rounds of one call each, so that the high end is seen; the clock's own cost, some 25 ns, is in it.
-fn measured(mut call: impl FnMut()) -> Figures {
-    for _ in 0..20 {
-        call();
-    }
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
-    call();
-    let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
-    let (mut times, began) = (Vec::with_capacity(20_000), Instant::now());
-    while times.len() < 20_000 && began.elapsed() < Duration::from_millis(400) {
-        let start = Instant::now();
-        call();
-        times.push(start.elapsed());
-    }
-    times.sort_unstable();
-    let at = |share: usize| times.get(times.len() * share / 100).copied().expect("there were rounds");
-    Figures { least: at(0), median: at(50), high: at(95), allocations }
-}
-
 /// Resident memory in KiB, where the system tells.
 fn resident() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
@@ -100,9 +45,7 @@ fn main() {
     let weights = Weights::shipped().expect("the weights are sound");
     let (opened, reader) = (start.elapsed(), Reader::new(weights).expect("the weights are sound"));
     let (loaded, resident_after) = (start.elapsed(), resident());
-    if let Ok(load) = fs::read_to_string("/proc/loadavg") {
-        println!("load average {}", load.trim());
-    }
+    load();
     println!("load: weights {opened:.1?}, all {loaded:.1?}");
     if let (Some(before), Some(after)) = (resident_before, resident_after) {
         println!("resident: {before} KiB before, {after} KiB after");

@@ -150,6 +150,10 @@ impl Expecter for Brain {
         self.outlook.expect(profile, card)
     }
 
+    fn expect_all(&self, profile: &PromptProfile, cards: &[&ModelCard]) -> Vec<Expectation> {
+        self.outlook.expect_all(profile, cards)
+    }
+
     fn learn(&self, verdicts: &[Verdict]) -> Result<()> {
         self.outlook.learn(verdicts)
     }

@@ -1,10 +1,11 @@
+mod beliefs;
+
 use crate::latent::Latent;
 use crate::learned::{Learned, update};
 use crate::prior::{Belief, ByHand, Place, Prior, Question, narrow};
 use crate::weights::Weights;
+use beliefs::Beliefs;
 use greenroute_core::{Expectation, Expecter, ModelCard, PromptProfile, Result, Verdict};
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// What to expect of every model: the shipped [`Prior`], and what verdicts taught since.
@@ -22,11 +23,8 @@ pub struct Outlook {
 #[derive(Debug, Default)]
 struct State {
     learned: Learned,
-    beliefs: HashMap<u64, Belief, BuildHasherDefault<Digested>>,
+    beliefs: Beliefs,
 }
-
-/// Cards whose beliefs are kept; with one more, all are worked out again.
-const BELIEFS: usize = 2_048;
 
 impl Outlook {
     /// With what a file of weights believes, and nothing learned.
@@ -75,15 +73,44 @@ impl Outlook {
     }
 
     #[cold]
-    fn believe(&self, state: &mut State, card: &ModelCard) -> Belief {
+    fn believe(&self, learned: &Learned, card: &ModelCard) -> Belief {
         let mut stance = self.prior.stance(card);
-        update(&mut stance, &state.learned.tallies(&card.key, &self.prior.tasks));
-        let belief = self.prior.belief(&stance);
-        if state.beliefs.len() >= BELIEFS {
-            state.beliefs.clear();
+        update(&mut stance, &learned.tallies(&card.key, &self.prior.tasks));
+        self.prior.belief(&stance)
+    }
+
+    /// Hands a prompt on, as beliefs are asked about it.
+    fn ask<T>(&self, profile: &PromptProfile, answer: impl FnOnce(&Question<'_>) -> T) -> T {
+        let by_hand;
+        let (tasks, lowering) = match Latent::of(profile) {
+            Some(latent) => (latent.tasks, self.lowering(&latent, profile)),
+            None => {
+                by_hand = self.by_hand.place(profile);
+                (&by_hand.tasks, by_hand.lowering)
+            }
+        };
+        let novelty = narrow(profile.novelty.as_fraction());
+        answer(&Question { tasks, lowering, novelty, output: profile.output.into() })
+    }
+
+    /// Where a card was not asked about since something was learned. Beliefs are worked out under the lock that learning
+    /// takes, so that none outlives what it was made of.
+    #[cold]
+    fn answer_new(&self, question: &Question<'_>, cards: &[&ModelCard]) -> Vec<Expectation> {
+        let mut all = Vec::with_capacity(cards.len());
+        let State { learned, beliefs } = &mut *self.write();
+        for cards in cards.chunks(Beliefs::MOST) {
+            if !beliefs.have_room_for(cards.iter().filter(|card| !beliefs.hold(card)).count()) {
+                beliefs.clear();
+            }
+            for card in cards {
+                if !beliefs.hold(card) {
+                    beliefs.insert(card, self.believe(learned, card));
+                }
+            }
+            beliefs.answer_all(question, cards, &mut all);
         }
-        state.beliefs.insert(card.digest(), belief.clone());
-        belief
+        all
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {
@@ -97,21 +124,25 @@ impl Outlook {
 
 impl Expecter for Outlook {
     fn expect(&self, profile: &PromptProfile, card: &ModelCard) -> Expectation {
-        let by_hand;
-        let (tasks, lowering) = match Latent::of(profile) {
-            Some(latent) => (latent.tasks, self.lowering(&latent, profile)),
-            None => {
-                by_hand = self.by_hand.place(profile);
-                (&by_hand.tasks, by_hand.lowering)
-            }
-        };
-        let novelty = narrow(profile.novelty.as_fraction());
-        let question = Question { tasks, lowering, novelty, output: profile.output };
-        if let Some(belief) = self.read().beliefs.get(&card.digest()) {
-            return belief.expect(&question);
-        }
-        // Under the lock that learning takes, so that no belief outlives what it was made of.
-        self.believe(&mut self.write(), card).expect(&question)
+        self.ask(profile, |question| {
+            let known = self.read().beliefs.answer(question, card);
+            known.unwrap_or_else(|| {
+                let State { learned, beliefs } = &mut *self.write();
+                let belief = self.believe(learned, card);
+                let expectation = question.answer(&belief);
+                beliefs.insert(card, belief);
+                expectation
+            })
+        })
+    }
+
+    fn expect_all(&self, profile: &PromptProfile, cards: &[&ModelCard]) -> Vec<Expectation> {
+        self.ask(profile, |question| {
+            let mut all = Vec::with_capacity(cards.len());
+            let known = self.read().beliefs.answer_all(question, cards, &mut all);
+            // All anew, so that what is learned meanwhile counts for all of them or for none.
+            if known.is_some() { all } else { self.answer_new(question, cards) }
+        })
     }
 
     fn learn(&self, verdicts: &[Verdict]) -> Result<()> {
@@ -135,26 +166,6 @@ impl Expecter for Outlook {
         let learned = Learned::from_bytes(snapshot, &self.prior.tasks)?;
         *self.write() = State { learned, ..State::default() };
         Ok(())
-    }
-}
-
-/// A digest is its own hash.
-#[derive(Debug, Default)]
-struct Digested(u64);
-
-impl Hasher for Digested {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, digest: u64) {
-        self.0 = digest;
     }
 }
 

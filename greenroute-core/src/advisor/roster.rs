@@ -1,3 +1,4 @@
+use super::fitness::Fitness;
 use crate::accountant::Accountant;
 use crate::catalog::{CatalogSnapshot, stale_days};
 use crate::grid::{GridSnapshot, Zone};
@@ -24,6 +25,7 @@ pub(crate) struct Roster {
 #[derive(Debug)]
 pub(crate) struct Listed {
     pub(crate) card: Arc<ModelCard>,
+    pub(super) fitness: Fitness,
     pub(crate) prepared: Prepared,
     pub(crate) standing: Standing,
 }
@@ -99,7 +101,9 @@ impl Roster {
             };
             let card = Arc::clone(card);
             match prepared {
-                Some(prepared) => listed.push(Listed { card, prepared, standing }),
+                Some(prepared) => {
+                    listed.push(Listed { fitness: Fitness::of(&card), card, prepared, standing });
+                }
                 None => unmetered.push(card),
             }
         }

@@ -1,9 +1,10 @@
 //! Which models are no candidates, and by which rule.
 
+use super::fitness::Fitness;
 use crate::catalog::CatalogSnapshot;
 use crate::error::{Error, ErrorKind, Result};
 use crate::grid::Chosen;
-use crate::model::{ModelCard, ModelKey, Privacy};
+use crate::model::{Accepts, Capability, ModelKey, Privacy};
 use crate::note::{Note, NoteCode};
 use crate::objective::{Caps, Objective, Sensitivity};
 use crate::prepared::Middle;
@@ -33,8 +34,8 @@ pub(crate) struct Rules<'a> {
 
 impl Rules<'_> {
     /// Whether another model than this waits for the results of its tools.
-    fn waits_for_another(&self, card: &ModelCard) -> bool {
-        self.pinned.is_some_and(|pinned| *pinned != card.key)
+    fn waits_for_another(&self, model: &ModelKey) -> bool {
+        self.pinned.is_some_and(|pinned| pinned != model)
     }
 
     /// Whether a store has the conversation; else the caller tells what was said, and by whom.
@@ -43,26 +44,37 @@ impl Rules<'_> {
     }
 }
 
-/// Why a model could not answer, whoever asks.
-pub(super) fn unfit(
-    card: &ModelCard,
-    profile: &PromptProfile,
-    objective: &Objective,
-    rules: &Rules<'_>,
+/// What a prompt asks of every model alike.
+pub(super) struct Asked {
     today: Date,
-) -> Option<Rule> {
-    let needed = profile.input.low().get().saturating_add(1);
-    let primary = profile.capabilities.primary();
-    let (needs, accepts) = (profile.needs, card.accepts);
-    if rules.registry.is_some_and(|registry| registry.serving(&card.key).is_none()) {
+    sensitivity: Sensitivity,
+    /// Tokens, an answer's first included.
+    needed: u64,
+    needs: Accepts,
+    primary: Capability,
+}
+
+impl Asked {
+    pub(super) fn new(profile: &PromptProfile, objective: &Objective, today: Date) -> Self {
+        let needed = profile.input.low().get().saturating_add(1);
+        let primary = profile.capabilities.primary();
+        Self { today, sensitivity: objective.sensitivity, needed, needs: profile.needs, primary }
+    }
+}
+
+/// Why a model could not answer, whoever asks.
+pub(super) fn unfit(model: &ModelKey, card: &Fitness, asked: &Asked, rules: &Rules<'_>) -> Option<Rule> {
+    let Asked { today, sensitivity, needed, needs, primary } = *asked;
+    let accepts = card.accepts;
+    if rules.registry.is_some_and(|registry| registry.serving(model).is_none()) {
         Some(Rule::Unserved)
-    } else if rules.waits_for_another(card) && rules.is_stored() {
+    } else if rules.waits_for_another(model) && rules.is_stored() {
         Some(Rule::NotAllowed)
     } else if card.embeds {
         Some(Rule::Embeds)
     } else if let Some(date) = card.retirement.filter(|&date| date <= today) {
         Some(Rule::Retired(date))
-    } else if card.privacy == Privacy::Remote && objective.sensitivity == Sensitivity::Private {
+    } else if card.privacy == Privacy::Remote && sensitivity == Sensitivity::Private {
         Some(Rule::Privacy)
     } else if needs.images && !accepts.images {
         Some(Rule::Accepts("images".into()))
@@ -70,28 +82,28 @@ pub(super) fn unfit(
         Some(Rule::Accepts("tools".into()))
     } else if needs.schema && !accepts.schema {
         Some(Rule::Accepts("schema".into()))
-    } else if needed > card.window.context {
-        Some(Rule::Window { needed, window: card.window.context })
+    } else if needed > card.context {
+        Some(Rule::Window { needed, window: card.context })
     } else if !card.claims(primary) {
         Some(Rule::Capability(primary))
     } else {
         let mut paused = rules.paused.iter();
-        let paused = paused.find(|paused| paused.model == card.key)?;
+        let paused = paused.find(|paused| paused.model == *model)?;
         Some(Rule::Paused { until: paused.until, why: paused.why.clone() })
     }
 }
 
 /// Why the caller would not have a model that could answer.
 pub(super) fn wish(
-    card: &ModelCard,
+    model: &ModelKey,
     objective: &Objective,
     named: &Named,
     rules: &Rules<'_>,
 ) -> Option<Rule> {
-    let others_only = objective.only.as_ref().is_some_and(|only| !only.contains(&card.key));
-    if others_only || rules.waits_for_another(card) {
+    let others_only = objective.only.as_ref().is_some_and(|only| !only.contains(model));
+    if others_only || rules.waits_for_another(model) {
         Some(Rule::NotAllowed)
-    } else if named.excluded.contains(&card.key) {
+    } else if named.excluded.contains(model) {
         Some(Rule::Excluded)
     } else {
         None

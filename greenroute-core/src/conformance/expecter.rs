@@ -13,6 +13,7 @@ use crate::units::{Probability, Tokens};
 pub const ALL: &[Scenario<Check<dyn Expecter>>] = scenarios![
     expects_probabilities_in_order,
     expects_something_of_an_unknown_model,
+    expects_the_same_of_many_as_of_each,
     is_pure_when_asked,
     restores_what_it_snapshots,
     refuses_garbage_and_keeps_its_memory,
@@ -68,6 +69,20 @@ pub fn expects_something_of_an_unknown_model(expecter: &dyn Expecter) -> Outcome
         demand(success.low() < success.high(), || {
             format!("nothing is known of the model, and its success is {success} without a band")
         })?;
+    }
+    Ok(())
+}
+
+/// Many cards at once, a card twice, and no card at all: as one after the other, in their order.
+pub fn expects_the_same_of_many_as_of_each(expecter: &dyn Expecter) -> Outcome {
+    let cards = [sample::card("small"), sample::card("large"), bare()];
+    let [small, large, bare] = cards.each_ref();
+    for asked in [vec![large, bare, small, large], vec![bare], Vec::new()] {
+        for profile in profiles() {
+            let each: Vec<Expectation> = asked.iter().map(|card| expecter.expect(&profile, card)).collect();
+            let name = format!("the expectations of {} cards at once", asked.len());
+            same(&name, &each, &expecter.expect_all(&profile, &asked))?;
+        }
     }
     Ok(())
 }

@@ -38,6 +38,10 @@ impl Expecter for HeuristicExpecter {
         Expectation { success: Estimate::banded(low, value, high, Method::Proxy), output: profile.output }
     }
 
+    fn expect_all(&self, profile: &PromptProfile, cards: &[&ModelCard]) -> Vec<Expectation> {
+        cards.iter().map(|card| self.expect(profile, card)).collect()
+    }
+
     fn learn(&self, _verdicts: &[Verdict]) -> Result<()> {
         Err(Error::new(ErrorKind::Unsupported, "heuristic expecter", "it has no weights and does not learn"))
     }

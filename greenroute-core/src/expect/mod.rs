@@ -27,6 +27,10 @@ pub trait Expecter: Debug + Send + Sync + 'static {
     /// What `card`'s model will do with a prompt of this profile.
     fn expect(&self, profile: &PromptProfile, card: &ModelCard) -> Expectation;
 
+    /// The same of every card, in their order, as [`expect`](Self::expect) says of each: what decisions ask, so that
+    /// whatever depends on the profile alone is worked out once. Where nothing does, `expect` of each card in turn.
+    fn expect_all(&self, profile: &PromptProfile, cards: &[&ModelCard]) -> Vec<Expectation>;
+
     /// Learns from verdicts on earlier answers.
     ///
     /// # Errors
@@ -48,6 +52,10 @@ const _: Option<&dyn Expecter> = None;
 impl<T: Expecter + ?Sized> Expecter for Arc<T> {
     fn expect(&self, profile: &PromptProfile, card: &ModelCard) -> Expectation {
         (**self).expect(profile, card)
+    }
+
+    fn expect_all(&self, profile: &PromptProfile, cards: &[&ModelCard]) -> Vec<Expectation> {
+        (**self).expect_all(profile, cards)
     }
 
     fn learn(&self, verdicts: &[Verdict]) -> Result<()> {

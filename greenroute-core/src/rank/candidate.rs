@@ -44,7 +44,7 @@ impl Candidate {
 
     /// How well its place is known; `None` where it is not from a catalog.
     pub(crate) fn standing(&self) -> Option<Standing> {
-        self.field.listed(self.place).map(|listed| listed.standing)
+        self.sheet().standing
     }
 
     /// What is expected, with all bands.
@@ -56,7 +56,7 @@ impl Candidate {
     /// The probability that the answer is good.
     #[must_use]
     pub fn success(&self) -> Estimate<Probability> {
-        self.sheet().expected.success
+        self.field.expected(self.place).success
     }
 
     /// The middle of the forecast's energy.
@@ -96,7 +96,7 @@ impl Candidate {
     }
 
     pub(super) fn figures(&self) -> Figures {
-        self.sheet().figures()
+        self.field.figures(self.place)
     }
 }
 

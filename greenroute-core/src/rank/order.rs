@@ -29,31 +29,51 @@ pub(super) const fn ascending(number: f64) -> u64 {
 /// The candidates by their keys, then by [`tie_break`], so that the order given does not matter.
 pub(super) fn ranked(candidates: Vec<Candidate>, judge: impl Fn(&Candidate) -> Judged) -> Vec<Ranked> {
     let judged: Vec<Judged> = candidates.iter().map(judge).collect();
-    // The key above, the place below: whole numbers sort fastest, and nearly all keys differ.
-    let keyed =
-        judged.iter().zip(0u64..).map(|(judged, place)| u128::from(judged.key) << 64 | u128::from(place));
-    let mut order: Vec<u128> = keyed.collect();
+    // The head of the key above, the place below: single words sort fastest, and nearly all heads differ.
+    let places = (1 << (usize::BITS - judged.len().leading_zeros())) - 1;
+    let words = judged.iter().zip(0..).map(|(judged, place)| judged.key & !places | place);
+    let mut order: Vec<u64> = words.collect();
     order.sort_unstable();
-    let mut order: Vec<(u64, usize)> = order.into_iter().map(apart).collect();
-    for equal in order.chunk_by_mut(|a, b| a.0 == b.0).filter(|equal| equal.len() > 1) {
-        equal.sort_unstable_by(|a, b| {
-            let both = candidates.get(a.1).zip(candidates.get(b.1));
-            both.map_or(Ordering::Equal, |(a, b)| tie_break(a, b))
+    for alike in order.chunk_by_mut(|a, b| (a ^ b) <= places).filter(|alike| alike.len() > 1) {
+        alike.sort_unstable_by(|a, b| {
+            let [a, b] = [a, b].map(|word| at(&judged, word & places).zip(at(&candidates, word & places)));
+            let both = a.zip(b);
+            both.map_or(Ordering::Equal, |((a, first), (b, second))| {
+                a.key.cmp(&b.key).then_with(|| tie_break(first, second))
+            })
         });
     }
-    let mut both: Vec<_> = candidates.into_iter().zip(judged).map(Some).collect();
-    let take = |(_, place): (u64, usize)| {
-        let (candidate, Judged { score, meets_floor, .. }) = both.get_mut(place)?.take()?;
-        Some(Ranked { candidate, score, meets_floor })
-    };
-    let mut ranked = Vec::with_capacity(order.len());
-    ranked.extend(order.into_iter().filter_map(take));
+    let each = candidates.into_iter().zip(&judged);
+    let each = each.map(|(candidate, Judged { score, meets_floor, .. })| Ranked {
+        candidate,
+        score: *score,
+        meets_floor: *meets_floor,
+    });
+    let mut ranked: Vec<Ranked> = each.collect();
+    permute(
+        &mut ranked,
+        order.into_iter().map(|word| usize::try_from(word & places).unwrap_or_default()).collect(),
+    );
     ranked
 }
 
-/// A key and a place that were put together.
-const fn apart(both: u128) -> (u64, usize) {
-    ((both >> 64) as u64, both as usize)
+/// Puts at each place what is at `order[place]`. Each place is named once.
+fn permute<T>(all: &mut [T], mut order: Vec<usize>) {
+    for place in 0..order.len().min(all.len()) {
+        // What was at an earlier place has gone to where its own went.
+        let mut from = order.get(place).copied().unwrap_or(place);
+        while from < place {
+            from = order.get(from).copied().unwrap_or(place);
+        }
+        if let Some(held) = order.get_mut(place) {
+            *held = from;
+        }
+        all.swap(place, from);
+    }
+}
+
+fn at<T>(all: &[T], place: u64) -> Option<&T> {
+    all.get(usize::try_from(place).ok()?)
 }
 
 /// The order of two candidates that a ranker finds equal: by what they are forecast, then by name. It respects

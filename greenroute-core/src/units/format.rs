@@ -76,6 +76,9 @@ pub(super) const fn to_f64(value: u64) -> f64 {
     clippy::cast_sign_loss,
     reason = "a float-to-integer cast saturates, which is what is documented"
 )]
+#[inline]
 pub(super) fn to_u64(value: f64) -> u64 {
-    value.round() as u64
+    // `round` is a call into the C library where the processor's own instruction is not sure to exist.
+    let whole = value as u64;
+    whole.saturating_add(u64::from(value - to_f64(whole) >= 0.5))
 }

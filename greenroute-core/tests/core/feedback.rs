@@ -23,6 +23,10 @@ impl Expecter for Pupil {
         HeuristicExpecter.expect(profile, card)
     }
 
+    fn expect_all(&self, profile: &PromptProfile, cards: &[&ModelCard]) -> Vec<Expectation> {
+        cards.iter().map(|card| self.expect(profile, card)).collect()
+    }
+
     fn learn(&self, verdicts: &[Verdict]) -> Result<()> {
         self.0.lock().unwrap().extend_from_slice(verdicts);
         Ok(())

@@ -202,6 +202,10 @@ impl Expecter for Novelist {
         Expectation { output, ..HeuristicExpecter.expect(profile, card) }
     }
 
+    fn expect_all(&self, profile: &PromptProfile, cards: &[&ModelCard]) -> Vec<Expectation> {
+        cards.iter().map(|card| self.expect(profile, card)).collect()
+    }
+
     fn learn(&self, _verdicts: &[Verdict]) -> Result<()> {
         Ok(())
     }

@@ -6,6 +6,7 @@
 
 mod belief;
 mod by_hand;
+mod exp;
 #[cfg(test)]
 pub(crate) mod sample;
 mod tensors;

@@ -330,6 +330,11 @@ impl Expecter for Learner {
         expectation
     }
 
+    fn expect_all(&self, profile: &PromptProfile, cards: &[&ModelCard]) -> Vec<Expectation> {
+        let skipped = usize::from(self.flaw == "expects_the_same_of_many_as_of_each");
+        cards.iter().skip(skipped).map(|card| self.expect(profile, card)).collect()
+    }
+
     fn learn(&self, verdicts: &[Verdict]) -> Result<()> {
         let mut shifts = self.shifts.lock().unwrap();
         for verdict in verdicts {
