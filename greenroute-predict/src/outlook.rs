@@ -60,11 +60,21 @@ impl Outlook {
         *self.write() = State::default();
     }
 
+    /// Where a profile that is learned from stands. A receipt may have kept it from before the weights were trained anew:
+    /// then its numbers are of other tasks than these, and what it asks for is all that is read of it.
     fn place(&self, profile: &PromptProfile) -> Place {
-        match Latent::of(profile) {
+        match Latent::of(profile).filter(|latent| self.agrees(latent, profile)) {
             Some(latent) => Place { tasks: *latent.tasks, lowering: self.lowering(&latent, profile) },
             None => self.by_hand.place(profile),
         }
+    }
+
+    /// Whether the tasks that the profile names are those that these weights have at the places of its numbers.
+    fn agrees(&self, latent: &Latent<'_>, profile: &PromptProfile) -> bool {
+        profile.tasks.iter().all(|(name, weight)| {
+            let mut named = self.prior.tasks().zip(latent.tasks).filter(|(known, _)| *known == name);
+            named.any(|(_, held)| (f64::from(*held) - weight).abs() < 1e-3)
+        })
     }
 
     fn lowering(&self, latent: &Latent<'_>, profile: &PromptProfile) -> f32 {

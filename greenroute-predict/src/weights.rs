@@ -298,6 +298,22 @@ mod tests {
     }
 
     #[test]
+    fn any_altered_byte_is_refused_or_does_no_harm() {
+        let whole = tiny();
+        for at in 0..whole.len() {
+            for other in [0, b'0', b'9', b'"', 0x7f, 0xff] {
+                let mut bytes = whole.clone();
+                bytes[at] = other;
+                let Ok(read) = Weights::from_bytes(bytes, "tiny") else { continue };
+                // Only what the file says of itself may differ.
+                assert_eq!(read.tensor_f32("heads.bias", &[2]).unwrap(), [0.5, -1.0], "{other} at {at}");
+                assert_eq!(read.tensor_i8("tasks.rows", &[2, 2]).unwrap(), [1, -2, 127, -127]);
+                assert_eq!(read.tensor_text("words").unwrap(), "alpha\nbeta");
+            }
+        }
+    }
+
+    #[test]
     fn a_foreign_file_and_another_layout_are_refused_by_name() {
         let foreign =
             safetensors::serialize::<String, safetensors::tensor::TensorView<'_>, _>([], None).unwrap();

@@ -203,6 +203,31 @@ fn what_was_learned_outlives_new_weights_by_the_names_of_tasks() {
 }
 
 #[test]
+fn a_profile_kept_from_before_the_weights_were_trained_anew_does_not_teach_of_other_tasks() {
+    let model = card("m", &[], None).key;
+    let capabilities = CapabilityWeights::single(Capability::Code);
+    // As the brain writes it: what it names stands in its numbers, too.
+    let kept = PromptProfile { capabilities, tasks: vec![("code writing".into(), 1.0)], ..profile(2, 0.0) };
+    let learn = |outlook: &Outlook| {
+        let verdict = Verdict { profile: kept.clone(), ..verdict(&model, 2, false, 1, None) };
+        outlook.learn(&[verdict]).unwrap();
+        let learned = outlook.learned();
+        prior().tasks().map(|task| learned.weight(&model, task)).collect::<Vec<_>>()
+    };
+    assert_eq!(learn(&outlook()), [0.0, 0.0, 1.0, 0.0]);
+    // The task stands elsewhere now; and what asks for code is that task still.
+    let mut retrained = prior();
+    retrained.tasks.swap(2, 3);
+    assert_eq!(learn(&Outlook::new(retrained, "1")), [0.0, 0.0, 1.0, 0.0]);
+    // The task is no more, another one has its place, and nothing asks for code.
+    let mut retrained = prior();
+    retrained.tasks[2] = prior().tasks.swap_remove(3);
+    retrained.tasks.truncate(3);
+    let taught = learn(&Outlook::new(retrained, "1"));
+    assert!(taught[3] < 0.5 && taught[2] == 0.0, "{taught:?}");
+}
+
+#[test]
 fn a_snapshot_of_another_layout_or_with_impossible_numbers_is_refused() {
     let outlook = outlook();
     let model = card("m", &[], None).key;

@@ -203,6 +203,22 @@ fn a_profile_holds_no_word_of_the_prompt_and_is_no_longer_for_a_longer_one() {
 }
 
 #[test]
+fn a_verdict_teaches_of_the_tasks_that_the_profile_names() {
+    let brain = Brain::shipped().unwrap();
+    let model = ModelKey::new("local", "m");
+    let profile = brain.profile(&Prompt::from("Write a Python function that reverses a list."), &[]);
+    let tasks = profile.tasks.clone();
+    let verdict =
+        Verdict { receipt: None, model: model.clone(), profile, score: Probability::ONE, judge: None };
+    brain.learn(&[verdict]).unwrap();
+    let learned = brain.outlook().learned();
+    for (name, weight) in tasks {
+        let taught = learned.weight(&model, &name);
+        assert!(taught >= weight && taught <= 1.0, "{name}: {taught} of {weight}");
+    }
+}
+
+#[test]
 fn a_prompt_is_read_alike_on_every_thread_and_after_any_other() {
     let asked = "Write a function in Java that reverses a linked list without recursion.";
     let expected = profile(asked);
