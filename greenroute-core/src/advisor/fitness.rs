@@ -11,6 +11,7 @@ pub(crate) struct Fitness {
     pub(super) privacy: Privacy,
     pub(super) accepts: Accepts,
     pub(super) embeds: bool,
+    /// In the order of [`Capability::ALL`], which is that of their declaration.
     claims: [bool; 8],
 }
 
@@ -29,7 +30,6 @@ impl Fitness {
 
     /// Whether the card [claims](ModelCard::claims) it.
     pub(super) fn claims(&self, capability: Capability) -> bool {
-        let mut all = Capability::ALL.into_iter().zip(self.claims);
-        all.any(|(known, claimed)| claimed && known == capability)
+        self.claims.get(capability as usize).is_some_and(|claimed| *claimed)
     }
 }

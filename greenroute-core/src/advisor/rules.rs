@@ -34,6 +34,7 @@ pub(crate) struct Rules<'a> {
 
 impl Rules<'_> {
     /// Whether another model than this waits for the results of its tools.
+    #[inline]
     fn waits_for_another(&self, model: &ModelKey) -> bool {
         self.pinned.is_some_and(|pinned| pinned != model)
     }
@@ -86,6 +87,8 @@ pub(super) fn unfit(model: &ModelKey, card: &Fitness, asked: &Asked, rules: &Rul
         Some(Rule::Window { needed, window: card.context })
     } else if !card.claims(primary) {
         Some(Rule::Capability(primary))
+    } else if rules.paused.is_empty() {
+        None
     } else {
         let mut paused = rules.paused.iter();
         let paused = paused.find(|paused| paused.model == *model)?;
