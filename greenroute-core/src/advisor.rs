@@ -22,9 +22,9 @@ use crate::scope::Scope;
 use crate::task::Task;
 use crate::time::Date;
 use crate::units::Tokens;
-use fitness::Fitness;
+use fitness::{Asked, Fitness};
 use roster::Rosters;
-use rules::{Asked, Named, over_cap, unfit, wish};
+use rules::{Named, over_cap, unfit, wish};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -256,6 +256,10 @@ impl Advisor {
         };
         let mut fit = Vec::with_capacity(roster.all_listed().len());
         for (place, Listed { card, fitness, .. }) in roster.all_listed().iter().enumerate() {
+            if rules.admit(&card.key, fitness, &asked, &named) {
+                fit.push(place);
+                continue;
+            }
             let (unfit, unwanted_for) = rule_out(&card.key, fitness);
             if let Some(rule) = unfit {
                 excluded.push(Excluded { model: card.key.clone(), rule });

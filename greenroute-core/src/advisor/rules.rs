@@ -1,19 +1,17 @@
 //! Which models are no candidates, and by which rule.
 
-use super::fitness::Fitness;
+use super::fitness::{Asked, Fitness};
 use crate::catalog::CatalogSnapshot;
 use crate::error::{Error, ErrorKind, Result};
 use crate::grid::Chosen;
-use crate::model::{Accepts, Capability, ModelKey, Privacy};
+use crate::model::{ModelKey, Privacy};
 use crate::note::{Note, NoteCode};
 use crate::objective::{Caps, Objective, Sensitivity};
 use crate::prepared::Middle;
-use crate::profile::PromptProfile;
 use crate::prompt::Prompt;
 use crate::rank::{Ranking, Rule};
 use crate::registry::Registry;
 use crate::router::Paused;
-use crate::time::Date;
 use crate::units::Quantity;
 use std::time::Duration;
 
@@ -34,8 +32,25 @@ pub(crate) struct Rules<'a> {
 
 impl Rules<'_> {
     /// Whether another model than this waits for the results of its tools.
+    #[inline]
     fn waits_for_another(&self, model: &ModelKey) -> bool {
         self.pinned.is_some_and(|pinned| pinned != model)
+    }
+
+    /// Whether somebody serves it, where that matters.
+    fn serve(&self, model: &ModelKey) -> bool {
+        self.registry.is_none_or(|registry| registry.serving(model).is_some())
+    }
+
+    /// Whether nothing rules `model` out: the quick answer to what [`unfit`] and [`wish`] find nothing against. Where
+    /// anybody is named, they decide.
+    #[inline]
+    pub(super) fn admit(&self, model: &ModelKey, card: &Fitness, asked: &Asked, named: &Named) -> bool {
+        !named.anybody
+            && self.pinned.is_none()
+            && self.paused.is_empty()
+            && card.suits(asked)
+            && self.serve(model)
     }
 
     /// Whether a store has the conversation; else the caller tells what was said, and by whom.
@@ -44,29 +59,11 @@ impl Rules<'_> {
     }
 }
 
-/// What a prompt asks of every model alike.
-pub(super) struct Asked {
-    today: Date,
-    sensitivity: Sensitivity,
-    /// Tokens, an answer's first included.
-    needed: u64,
-    needs: Accepts,
-    primary: Capability,
-}
-
-impl Asked {
-    pub(super) fn new(profile: &PromptProfile, objective: &Objective, today: Date) -> Self {
-        let needed = profile.input.low().get().saturating_add(1);
-        let primary = profile.capabilities.primary();
-        Self { today, sensitivity: objective.sensitivity, needed, needs: profile.needs, primary }
-    }
-}
-
 /// Why a model could not answer, whoever asks.
 pub(super) fn unfit(model: &ModelKey, card: &Fitness, asked: &Asked, rules: &Rules<'_>) -> Option<Rule> {
     let Asked { today, sensitivity, needed, needs, primary } = *asked;
     let accepts = card.accepts;
-    if rules.registry.is_some_and(|registry| registry.serving(model).is_none()) {
+    if !rules.serve(model) {
         Some(Rule::Unserved)
     } else if rules.waits_for_another(model) && rules.is_stored() {
         Some(Rule::NotAllowed)
@@ -86,6 +83,8 @@ pub(super) fn unfit(model: &ModelKey, card: &Fitness, asked: &Asked, rules: &Rul
         Some(Rule::Window { needed, window: card.context })
     } else if !card.claims(primary) {
         Some(Rule::Capability(primary))
+    } else if rules.paused.is_empty() {
+        None
     } else {
         let mut paused = rules.paused.iter();
         let paused = paused.find(|paused| paused.model == *model)?;
@@ -131,13 +130,16 @@ pub(super) fn over_cap(forecast: &Middle, caps: &Caps) -> Option<Rule> {
 pub(super) struct Named {
     preferred: Vec<ModelKey>,
     excluded: Vec<ModelKey>,
+    /// Whether it excludes somebody, or allows only some.
+    anybody: bool,
     pub(super) notes: Vec<Note>,
 }
 
 impl Named {
     /// A wish that names nobody is noted; a ban that does is an error, for it would let somebody in.
     pub(super) fn resolve(objective: &Objective, catalog: &CatalogSnapshot) -> Result<Self> {
-        let mut named = Self::default();
+        let anybody = objective.only.is_some() || !objective.exclude.is_empty();
+        let mut named = Self { anybody, ..Self::default() };
         for name in &objective.prefer {
             match catalog.find(name) {
                 Ok(card) => named.preferred.push(card.key.clone()),
@@ -163,6 +165,43 @@ impl Named {
             ranking.ranked.sort_by_key(|ranked| {
                 !(ranked.meets_floor && self.preferred.contains(&ranked.candidate.card().key))
             });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Accepts, Capability, CapabilityWeights, ModelCard, Window};
+    use crate::profile::PromptProfile;
+    use crate::units::Tokens;
+    use crate::{Estimate, Method};
+    use proptest::prelude::*;
+
+    fn accepts() -> impl Strategy<Value = Accepts> {
+        any::<[bool; 3]>().prop_map(|[images, tools, schema]| Accepts { images, tools, schema })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_admitted_at_once_is_what_no_rule_is_found_against(
+            offered in accepts(), needs in accepts(), [embeds, local, private] in any::<[bool; 3]>(),
+            context in 8u64..12, input in 8u64..12, retires in prop::option::of(20u8..23), asked in 0..8usize,
+            claims in prop::option::of(prop::collection::vec(0..8usize, 0..8)),
+        ) {
+            let privacy = if local { Privacy::Local } else { Privacy::Remote };
+            let mut card = ModelCard::new(ModelKey::new("p", "m"), Window { context, max_output: None }, privacy);
+            card.retirement = retires.map(|day| format!("2026-11-{day}").parse().unwrap());
+            card.capabilities = claims.map(|claims| claims.into_iter().map(|at| Capability::ALL[at]).collect());
+            (card.accepts, card.embeds) = (offered, embeds);
+            let mut profile = PromptProfile::by_hand(CapabilityWeights::single(Capability::ALL[asked]), 3.0);
+            (profile.needs, profile.input) = (needs, Estimate::exact(Tokens::new(input), Method::Proxy));
+            let sensitivity = if private { Sensitivity::Private } else { Sensitivity::default() };
+            let objective = Objective::eco().sensitivity(sensitivity);
+            let asked = Asked::new(&profile, &objective, "2026-11-21".parse().unwrap());
+            let (rules, named, fitness) = (Rules::default(), Named::default(), Fitness::of(&card));
+            let found = unfit(&card.key, &fitness, &asked, &rules);
+            prop_assert_eq!(rules.admit(&card.key, &fitness, &asked, &named), found.is_none(), "{:?}", found);
         }
     }
 }

@@ -75,7 +75,7 @@ const SCANNED_BYTES: usize = 4096;
 impl PromptProfiler for HeuristicProfiler {
     fn profile(&self, prompt: &Prompt, history: &[Turn]) -> PromptProfile {
         let asked = Cues::read(&prompt.text);
-        let load = Load::with(asked, prompt, history);
+        let load = Load::with(asked.length(), prompt, history);
         let (votes, cue_difficulty) = votes(prompt, &asked);
         let difficulty = difficulty(&asked, load.text.get(), cue_difficulty);
         PromptProfile {
@@ -131,8 +131,9 @@ fn votes(prompt: &Prompt, asked: &Cues) -> (Vec<(Capability, f64)>, f64) {
 
 /// 1 to 5: what the cues say, more for a long or formula-laden question, a little for a long conversation.
 fn difficulty(asked: &Cues, all: u64, cue_difficulty: f64) -> f64 {
-    let length = (1.0 + Tokens::new(asked.tokens()).base() / 40.0).log2().min(5.0);
-    let context = (1.0 + Tokens::new(all.saturating_sub(asked.tokens())).base() / 400.0).log2();
+    let length = (1.0 + asked.length().tokens().base() / 40.0).log2().min(5.0);
+    let context =
+        (1.0 + Tokens::new(all.saturating_sub(asked.length().tokens().get())).base() / 400.0).log2();
     let signs = 3.0 * asked.share(asked.formula) + 2.0 * asked.share(asked.program);
     let questions = 0.15 * Tokens::new(asked.questions.min(6).saturating_sub(1)).base();
     let sum = 1.0 + cue_difficulty + 0.3 * length + 0.15 * context.min(4.0) + signs.min(1.0) + questions;

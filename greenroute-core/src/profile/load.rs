@@ -1,4 +1,4 @@
-use super::text::{Cues, approximate};
+use super::text::{Length, approximate};
 use crate::chat::{Block, Message};
 use crate::conversation::Turn;
 use crate::estimate::Estimate;
@@ -25,11 +25,11 @@ impl Load {
     /// That of `prompt` at the end of `history`.
     #[must_use]
     pub fn of(prompt: &Prompt, history: &[Turn]) -> Self {
-        Self::with(Cues::read(&prompt.text), prompt, history)
+        Self::with(Length::of(&prompt.text), prompt, history)
     }
 
     /// The same, where the prompt's own text was read already.
-    pub(super) fn with(asked: Cues, prompt: &Prompt, history: &[Turn]) -> Self {
+    pub(super) fn with(asked: Length, prompt: &Prompt, history: &[Turn]) -> Self {
         let mut all = asked;
         let mut needs =
             Accepts { images: false, tools: !prompt.tools.is_empty(), schema: prompt.schema.is_some() };
@@ -37,24 +37,24 @@ impl Load {
         let before = said_before(prompt, history).flat_map(|message| &message.blocks);
         for block in before.chain(&prompt.blocks) {
             match block {
-                Block::Text { text } | Block::ToolResult { content: text, .. } => all.add(Cues::read(text)),
+                Block::Text { text } | Block::ToolResult { content: text, .. } => all.add(Length::of(text)),
                 Block::Image { .. } => images += 1,
                 Block::ToolCall { arguments, .. } => {
                     needs.tools = true;
-                    all.add(Cues::read(&arguments.to_string()));
+                    all.add(Length::of(&arguments.to_string()));
                 }
-                Block::Opaque { content, .. } => all.add(Cues::read(&content.to_string())),
+                Block::Opaque { content, .. } => all.add(Length::of(&content.to_string())),
             }
         }
         for text in prompt.system.iter().chain(prompt.tools.iter().map(|tool| &tool.description)) {
-            all.add(Cues::read(text));
+            all.add(Length::of(text));
         }
         // A tool's parameters are usually most of what it adds to the input.
         for schema in prompt.tools.iter().map(|tool| &tool.parameters).chain(&prompt.schema) {
-            all.add(Cues::read(&schema.to_string()));
+            all.add(Length::of(&schema.to_string()));
         }
         needs.images = images > 0;
-        Self { text: Tokens::new(all.tokens()), images, needs }
+        Self { text: all.tokens(), images, needs }
     }
 
     /// The tokens to be read, pictures included, with the band of a count without the model's tokenizer.

@@ -82,3 +82,24 @@ pub(super) fn to_u64(value: f64) -> u64 {
     let whole = value as u64;
     whole.saturating_add(u64::from(value - to_f64(whole) >= 0.5))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, as documented")]
+    fn rounded(value: f64) -> u64 {
+        value.round() as u64
+    }
+
+    proptest! {
+        #[test]
+        fn counts_are_rounded_as_numbers_are(any: f64, small in -2.0..1e6f64, whole in 0u64..1 << 54) {
+            let odd = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, 0.5, 0.5f64.next_down(), 1.5, 2.5];
+            for value in odd.into_iter().chain([any, small, to_f64(whole), to_f64(whole) / 2.0]) {
+                prop_assert_eq!(to_u64(value), rounded(value), "{}", value);
+            }
+        }
+    }
+}

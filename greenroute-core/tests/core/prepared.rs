@@ -242,6 +242,45 @@ async fn no_answer_is_expected_to_be_longer_than_the_prompt_or_the_model_allows(
     assert!(note < novel / 1000.0, "{note} J, and {novel} J for a novel");
 }
 
+/// Says nothing of the first of many cards.
+#[derive(Debug)]
+struct Forgetful;
+
+impl Expecter for Forgetful {
+    fn expect(&self, profile: &PromptProfile, card: &ModelCard) -> Expectation {
+        HeuristicExpecter.expect(profile, card)
+    }
+
+    fn expect_all(&self, profile: &PromptProfile, cards: &[&ModelCard]) -> Vec<Expectation> {
+        cards.iter().skip(1).map(|card| self.expect(profile, card)).collect()
+    }
+
+    fn learn(&self, _verdicts: &[Verdict]) -> Result<()> {
+        Ok(())
+    }
+
+    fn snapshot(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn restore(&self, _snapshot: &[u8]) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expecter_that_forgets_a_card_costs_no_model_its_place_and_mixes_none_up() {
+    let (house, cloud) = players();
+    let ranked = async |expecter: Arc<dyn Expecter>| {
+        let router = router(&house, &cloud).expecter(expecter).build().unwrap();
+        let ranking = router.route("Why is the sky blue?").await.unwrap();
+        ranking.ranked
+    };
+    let found = ranked(Arc::new(Forgetful)).await;
+    assert_eq!(found.len(), 3);
+    assert_eq!(found, ranked(Arc::new(HeuristicExpecter)).await);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_price_that_begins_at_midnight_counts_from_then_on() {
     let (house, cloud) = players();

@@ -131,8 +131,7 @@ impl Heads {
     #[must_use]
     pub fn impression(&self, embedding: &[f32; DIMENSIONS], cues: &[f32; CUES]) -> Impression {
         let inputs = inputs(embedding, cues, &self.mean, &self.scale);
-        let scores = self.tasks.apply(&inputs);
-        let traits = self.traits.apply(&inputs);
+        let (scores, traits) = self.tasks.with(&self.traits, &inputs);
         let familiar = scores.iter().copied().fold(f32::MIN, f32::max);
         let tasks = softmax(scores, self.sharpness);
         let usual: f32 = tasks.iter().zip(&self.levels).map(|(weight, level)| weight * level).sum();

@@ -279,6 +279,64 @@ fn many_threads_learn_and_ask_at_once_and_nothing_is_lost() {
     assert!((success(&outlook, &model, 1) - success(&alone, &model, 1)).abs() < 1e-6);
 }
 
+/// So many cards unlike each other.
+fn many(count: u32) -> Vec<ModelCard> {
+    let of = |at: u32| {
+        let share = 0.3 + f64::from(at % 61) / 100.0;
+        card(&format!("m{at}"), &[("mmlu", share), ("gsm8k", 1.0 - share)], Some(1.0 + f64::from(at % 7)))
+    };
+    (0..count).map(of).collect()
+}
+
+fn each(outlook: &Outlook, profile: &PromptProfile, cards: &[&ModelCard]) -> Vec<Expectation> {
+    cards.iter().map(|card| outlook.expect(profile, card)).collect()
+}
+
+#[test]
+fn many_cards_are_expected_what_each_is_alone_to_the_last_bit_in_whatever_order() {
+    let (outlook, cards) = (outlook(), many(37));
+    let asked = CapabilityWeights::single(Capability::Math);
+    let mut strange = profile(1, 0.5);
+    strange.latent.iter_mut().for_each(|number| *number = f32::NAN);
+    let mut orders: Vec<Vec<&ModelCard>> = vec![cards.iter().collect(), cards.iter().rev().collect()];
+    orders.push(cards.iter().step_by(3).chain(&cards[..5]).collect());
+    orders.push(vec![&cards[9]; 20]);
+    for profile in [profile(0, 0.0), profile(2, 0.4), strange, PromptProfile::by_hand(asked, 4.0)] {
+        for cards in &orders {
+            assert_eq!(outlook.expect_all(&profile, cards), each(&outlook, &profile, cards));
+            // And where nothing is held yet.
+            let new = self::outlook();
+            assert_eq!(new.expect_all(&profile, cards), each(&outlook, &profile, cards));
+        }
+    }
+}
+
+#[test]
+fn more_cards_than_are_kept_are_all_expected_of() {
+    let (outlook, cards) = (outlook(), many(5_000));
+    let (all, profile) = (cards.iter().collect::<Vec<_>>(), profile(1, 0.2));
+    for _ in 0..2 {
+        let found = outlook.expect_all(&profile, &all);
+        let few: Vec<Expectation> = found.iter().step_by(500).copied().collect();
+        assert_eq!(found.len(), all.len());
+        assert_eq!(few, each(&outlook, &profile, &all.iter().step_by(500).copied().collect::<Vec<_>>()));
+    }
+}
+
+#[test]
+fn no_belief_outlives_what_it_was_made_of() {
+    let (outlook, cards, profile) = (outlook(), many(20), profile(1, 0.0));
+    let all: Vec<&ModelCard> = cards.iter().collect();
+    let before = outlook.expect_all(&profile, &all);
+    let memory = outlook.snapshot();
+    outlook.learn(&told(&cards[7].key, 1, 40, 0.0, 0)).unwrap();
+    let after = outlook.expect_all(&profile, &all);
+    assert!(after[7].success.value() < before[7].success.value());
+    assert_eq!([&after[..7], &after[8..]].concat(), [&before[..7], &before[8..]].concat());
+    outlook.restore(&memory).unwrap();
+    assert_eq!(outlook.expect_all(&profile, &all), before);
+}
+
 #[test]
 fn a_changed_card_is_another_card() {
     let outlook = outlook();
