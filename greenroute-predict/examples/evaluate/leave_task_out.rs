@@ -1,30 +1,37 @@
 //! Tasks that were never seen: each is left out in turn, with every source that is the same benchmark.
+//!
+//! Chance draws tasks here, and prompts only inside of them: what was seen of fourteen tasks is fourteen draws, however
+//! many prompts they have. So the dial's bound is one over tasks.
 
-use crate::pools::{Outlook, apply, calibrated, pairs, promise, put, put_rows, set_on, with_tuned};
+use crate::pools::{Outlook, apply, calibrated, pairs, put, put_rows, set_on, with_tuned};
 use crate::report::Pooled;
-use crate::scores::{self, Choices, TARGETS, floor};
+use crate::scores::{self, Choices, Drawn, TARGETS, floor};
 use crate::world::World;
 use greenroute_core::Result;
-use greenroute_predict::fit::carried::{Carried, trust};
+use greenroute_predict::fit::carried::{Carried, Gain, Told};
 use greenroute_predict::fit::cohort::Cohort;
 use greenroute_predict::fit::design::Design;
+use greenroute_predict::fit::dial::Confidence;
 use greenroute_predict::fit::pool::Pool;
 use ndarray::{Array1, Array2, Axis};
+use std::collections::HashSet;
 use std::sync::Arc;
 
-/// Tasks that are the same benchmark as other sources: the task's group, and those sources.
-const SAME: [(&str, &[&str]); 4] = [
-    ("mmlu", &["mmlu", "mmlu_pro"]),
-    ("gsm8k", &["gsm8k_test", "math_l5"]),
-    ("math", &["gsm8k_test", "math_l5"]),
-    ("agentverse-mgsm", &["gsm8k_test", "math_l5"]),
+/// Tasks that are the same benchmark as other sources: the task's group, and those sources. `?` are prompts whose task is
+/// not known, many of them MMLU's.
+const SAME: [(&str, &[&str]); 5] = [
+    ("mmlu", &["mmlu", "mmlu_pro", "routerarena"]),
+    ("?", &["mmlu", "mmlu_pro", "routerarena"]),
+    ("gsm8k", &["gsm8k_test", "math_l5", "routerarena"]),
+    ("math", &["gsm8k_test", "math_l5", "routerarena"]),
+    ("agentverse-mgsm", &["gsm8k_test", "math_l5", "routerarena"]),
 ];
 
 /// What a strong model gains where nothing tells: so much that it is asked.
-const UNTOLD: f64 = 0.5;
+const UNTOLD: Gain = Gain { value: 0.5, most: 0.5 };
 
-/// The pool's tasks, each scored by what was learned without it; the dial for a task stands where it did best on each of
-/// the others when that one was left out as well.
+/// The pool's tasks, each scored by what was learned without it; the dial for a task stands where it did best on the
+/// others, each foretold without it as well.
 pub(crate) fn evaluate(
     fit: &World,
     test: Option<&World>,
@@ -36,95 +43,100 @@ pub(crate) fn evaluate(
         Some(test) => (test, Cohort::new(&test.outcomes, pool)),
         None => (fit, cohort.clone()),
     };
-    let confidence = promise(horizon, scored.len());
+    let confidence = promise(horizon, &scored);
     let design = Design::new(&fit.features);
-    let carried = Carried::fit(&fit.outcomes, &fit.features, &design, &pool.sources)?;
-    let told = Told {
-        sources: &carried.sources,
-        fit: carried.gains(fit.of(&cohort), &design),
-        scored: carried.gains(scored_world.of(&scored), &design),
-    };
-    let joules = spent(&cohort);
-    let mut success = scored.right.clone();
-    let mut told_all = Outlook { success: scored.right.clone(), joules: joules.of(scored.len()) };
+    let others = others(fit, pool, &[(fit, &cohort), (scored_world, &scored)]);
+    let carried = Carried::fit(&fit.outcomes, &fit.features, &design, &others)?;
+    let [fit_told, scored_told] =
+        [(fit, &cohort), (scored_world, &scored)].map(|(world, of)| carried.tell(world.of(of), &design));
+    let joules = Spent(cohort.joules.mean_axis(Axis(0)).unwrap_or_default());
+    let (tasks, mut success) = (cohort.by_task(), scored.right.clone());
+    let mut outlook_all = Outlook { success: scored.right.clone(), joules: joules.of(scored.len()) };
     let mut choices = TARGETS
         .map(|target| (target, Choices { chosen: vec![scored.large; scored.len()], bounds: Vec::new() }));
     for left in &scored.tasks {
         let mut outlook = Outlook { success: cohort.right.clone(), joules: joules.of(cohort.len()) };
-        let mut others = Vec::new();
+        let mut likely = outlook.clone();
+        let mut known = Vec::new();
         for other in cohort.tasks.iter().filter(|other| *other != left) {
             let inside = of_task(&cohort, other);
-            let part = told.success(&cohort, &[left, other], &told.fit.select(Axis(0), &inside));
-            put_rows(&mut outlook.success, &inside, part.view());
-            others.extend(inside);
+            let gains = gains(&fit_told, &inside, &[left, other]);
+            let best = large(&cohort, &[left, other]);
+            put_rows(&mut outlook.success, &inside, foretold(&cohort, best, &gains, |gain| gain.most).view());
+            put_rows(&mut likely.success, &inside, foretold(&cohort, best, &gains, |gain| gain.value).view());
+            known.extend(inside);
         }
-        others.sort_unstable();
-        let dial = set_on(&cohort, &outlook, &others);
+        known.sort_unstable();
+        let dial = set_on(&cohort, &outlook, &known, &tasks);
         let inside = of_task(&scored, left);
-        let mut part = told.success(&cohort, &[left], &told.scored.select(Axis(0), &inside));
+        let gains = gains(&scored_told, &inside, &[left]);
+        let best = large(&cohort, &[left]);
+        let part = foretold(&scored, best, &gains, |gain| gain.most);
         let joules = joules.of(inside.len());
         for (target, choices) in &mut choices {
             let setting = dial.set(floor(target), &confidence);
             choices.bounds.push(setting.bound);
             put(&mut choices.chosen, &inside, &setting.choices(part.view(), joules.view(), scored.large));
         }
-        put_rows(&mut told_all.success, &inside, part.view());
+        put_rows(&mut outlook_all.success, &inside, part.view());
         // Probabilities are calibrated on the other tasks; the order of models is left as it was told.
-        apply(&calibrated(&cohort, &outlook, &others).1, &mut part);
+        let mut part = foretold(&scored, best, &gains, |gain| gain.value);
+        apply(&calibrated(&cohort, &likely, &known).1, &mut part);
         put_rows(&mut success, &inside, part.view());
     }
-    let report = scores::report(&scored, &choices, &pairs(&scored, &success));
-    Ok(with_tuned(report, &scored, &told_all))
+    let report = scores::report(&scored, &choices, &pairs(&scored, &success), Drawn::Tasks);
+    Ok(with_tuned(report, &scored, &outlook_all))
 }
 
-/// What other sources say of the gain on each row.
-struct Told<'a> {
-    sources: &'a [Arc<str>],
-    fit: Array2<f64>,
-    scored: Array2<f64>,
+/// A floor is to hold on as many tasks as are scored; of a number of prompts, on the tasks that have so many.
+fn promise(horizon: Option<usize>, scored: &Cohort) -> Confidence {
+    let tasks = scored.by_task().count();
+    let of = |prompts: usize| (prompts * tasks).div_ceil(scored.len().max(1));
+    Confidence::on(horizon.map_or(tasks, of))
 }
 
-impl Told<'_> {
-    /// Success of each model on rows of what was `said`, learned without the tasks `left`, and without what the sources
-    /// say that are the same benchmark as one of them.
-    fn success(&self, cohort: &Cohort, left: &[&Arc<str>], said: &Array2<f64>) -> Array2<f64> {
-        let group = |task: &str| task.rsplit('/').next().unwrap_or_default().to_owned();
-        let same = |source: &str, task: &str| {
-            SAME.iter().any(|(name, sources)| *name == group(task) && sources.contains(&source))
-        };
-        let columns: Vec<usize> = (0..self.sources.len())
-            .filter(|at| {
-                let source = self.sources.get(*at);
-                source.is_some_and(|source| !left.iter().any(|task| same(source, task)))
-            })
-            .collect();
-        let gone = |task: &usize| cohort.tasks.get(*task).is_none_or(|task| left.contains(&task));
-        let rows = cohort.task.iter().enumerate().filter(|(_, task)| !gone(task));
-        let rows: Vec<usize> = rows.map(|(row, _)| row).collect();
-        let right = cohort.right.select(Axis(0), &rows);
-        let large = right.column(cohort.large).to_owned();
-        let others = (right.sum_axis(Axis(1)) - &large) / count(right.ncols().saturating_sub(1).max(1));
-        let known = self.fit.select(Axis(0), &rows).select(Axis(1), &columns);
-        let trust = Array1::from(trust(known.view(), (&large - &others).view()));
-        let gains = if trust.sum() > 0.0 {
-            said.select(Axis(1), &columns).dot(&trust)
-        } else {
-            Array1::from_elem(said.nrows(), UNTOLD)
-        };
-        let best = large.mean().unwrap_or(1.0);
-        Array2::from_shape_fn((said.nrows(), right.ncols()), |(row, model)| {
-            let gain = if model == cohort.large { 0.0 } else { gains.get(row).copied().unwrap_or(UNTOLD) };
-            best - gain
+/// The rows of `fit` that may be learned from: of other sources, and no variant of a question that is foretold.
+fn others(fit: &World, pool: &Pool, foretold: &[(&World, &Cohort)]) -> Vec<usize> {
+    let prompts = foretold
+        .iter()
+        .flat_map(|(world, cohort)| cohort.prompts.iter().filter_map(|row| world.outcomes.prompts.get(*row)));
+    let questions: HashSet<&str> = prompts.map(|prompt| prompt.question()).collect();
+    let prompts = fit.outcomes.prompts.iter().enumerate();
+    prompts
+        .filter(|(_, prompt)| {
+            !pool.sources.contains(&prompt.source) && !questions.contains(prompt.question())
         })
-    }
+        .map(|(row, _)| row)
+        .collect()
+}
+
+/// What is told without the sources that are the same benchmark as one of the tasks `left`.
+fn gains(told: &Told, rows: &[usize], left: &[&Arc<str>]) -> Vec<Gain> {
+    let group = |task: &str| task.rsplit('/').next().unwrap_or_default().to_owned();
+    let same = |source: &str, task: &str| {
+        SAME.iter().any(|(name, sources)| *name == group(task) && sources.contains(&source))
+    };
+    let gains = told.select(rows).gains(|source| !left.iter().any(|task| same(source, task)));
+    gains.unwrap_or_else(|| vec![UNTOLD; rows.len()])
+}
+
+/// The large model's success on the tasks that are not `left`.
+fn large(cohort: &Cohort, left: &[&Arc<str>]) -> f64 {
+    let gone = |task: &usize| cohort.tasks.get(*task).is_none_or(|task| left.contains(&task));
+    let known = cohort.task.iter().zip(cohort.right.column(cohort.large)).filter(|(task, _)| !gone(task));
+    let (right, all) = known.fold((0.0, 0.0), |(right, all), (_, was)| (right + was, all + 1.0));
+    if all > 0.0 { right / all } else { 1.0 }
+}
+
+/// Success of each model: the large one's is `best`, and that of others less by the gain on each prompt.
+fn foretold(cohort: &Cohort, best: f64, gains: &[Gain], of: impl Fn(&Gain) -> f64) -> Array2<f64> {
+    Array2::from_shape_fn((gains.len(), cohort.right.ncols()), |(row, model)| {
+        if model == cohort.large { best } else { best - gains.get(row).map_or(UNTOLD.most, &of) }
+    })
 }
 
 /// The mean joules of each model.
 struct Spent(Array1<f64>);
-
-fn spent(cohort: &Cohort) -> Spent {
-    Spent(cohort.joules.mean_axis(Axis(0)).unwrap_or_default())
-}
 
 impl Spent {
     fn of(&self, rows: usize) -> Array2<f64> {
@@ -136,8 +148,4 @@ fn of_task(cohort: &Cohort, name: &str) -> Vec<usize> {
     let at = cohort.tasks.iter().position(|task| **task == *name);
     let rows = cohort.task.iter().enumerate().filter(|(_, task)| Some(**task) == at);
     rows.map(|(row, _)| row).collect()
-}
-
-fn count(models: usize) -> f64 {
-    u32::try_from(models).map_or(f64::INFINITY, f64::from)
 }

@@ -128,13 +128,9 @@ fn rows_of<'a>(folder: &'a World, duel: &Duel) -> Vec<Row<'a>> {
         let worth = |model| folder.outcomes.answer(row, model).map(|answer: &Answer| f64::from(answer.score));
         let features = folder.features.get(row)?;
         let (weak, strong) = (worth(weak)?, worth(strong)?);
-        Some(Row { features, group: &prompt.group, question: question(prompt), weak, strong })
+        Some(Row { features, group: &prompt.group, question: prompt.question(), weak, strong })
     };
     folder.outcomes.rows_of(std::slice::from_ref(&duel.source)).into_iter().filter_map(row).collect()
-}
-
-fn question(prompt: &Prompt) -> &str {
-    if prompt.group_id.is_empty() { &prompt.id } else { &prompt.group_id }
 }
 
 /// What sources of `fit` other than the duel's say of `rows`: each fifth by what was learned without its questions.
@@ -149,7 +145,7 @@ fn hints(fit: &World, rows: &[Row<'_>], duel: &Duel) -> Result<Vec<f64>> {
         let scored: Vec<&Row<'_>> = inside.iter().filter_map(|row| rows.get(*row)).collect();
         let questions: HashSet<&str> = scored.iter().map(|row| row.question).collect();
         let may = |prompt: &Prompt| {
-            prompt.source != duel.source && !questions.contains(question(prompt)) && !translated(prompt)
+            prompt.source != duel.source && !questions.contains(prompt.question()) && !translated(prompt)
         };
         let prompts = fit.outcomes.prompts.iter().enumerate();
         let allowed: Vec<usize> = prompts.filter(|(_, prompt)| may(prompt)).map(|(row, _)| row).collect();

@@ -1,10 +1,11 @@
 //! Pools on tasks that were seen.
 
 use crate::report::Pooled;
-use crate::scores::{self, Choices, TARGETS, floor};
+use crate::scores::{self, Choices, Drawn, TARGETS, floor};
 use crate::world::World;
 use greenroute_core::Result;
 use greenroute_predict::fit::calibrate::Calibration;
+use greenroute_predict::fit::clusters::Clusters;
 use greenroute_predict::fit::cohort::Cohort;
 use greenroute_predict::fit::design::{Blend, Design};
 use greenroute_predict::fit::dial::{Confidence, Dial};
@@ -38,7 +39,7 @@ pub(crate) fn evaluate(
     let folds = Folds::grouped(cohort.names.iter().map(AsRef::as_ref), FOLDS, SEED);
     let unseen = unseen(&cohort, x.view(), &folds)?;
     match test {
-        None => crossed(&cohort, &unseen, &folds, &promise(horizon, cohort.len())),
+        None => crossed(&cohort, &unseen, &folds, &promise(horizon, &cohort)),
         Some(test) => {
             let tested = Cohort::new(&test.outcomes, pool);
             let all: Vec<usize> = (0..cohort.len()).collect();
@@ -46,22 +47,23 @@ pub(crate) fn evaluate(
                 foretold(&cohort, x.view(), &all, test.rows(&tested, &design, &Blend::WHOLE).view())?;
             let (calibrated, curves) = calibrated(&cohort, &unseen, &all);
             apply(&curves, &mut outlook.success);
-            let dial = set_on(&cohort, &calibrated, &all);
-            let confidence = promise(horizon, tested.len());
+            let dial = set_on(&cohort, &calibrated, &all, &cohort.by_question());
+            let confidence = promise(horizon, &tested);
             let choices = TARGETS.map(|target| {
                 let setting = dial.set(floor(target), &confidence);
                 let chosen = setting.choices(outlook.success.view(), outlook.joules.view(), tested.large);
                 (target, Choices { chosen, bounds: vec![setting.bound] })
             });
-            let report = scores::report(&tested, &choices, &pairs(&tested, &outlook.success));
+            let report =
+                scores::report(&tested, &choices, &pairs(&tested, &outlook.success), Drawn::Questions);
             Ok(with_tuned(report, &tested, &outlook))
         }
     }
 }
 
-/// What a floor promises: to hold on as many prompts as are scored, by themselves, unless another number is asked for.
-pub(crate) fn promise(horizon: Option<usize>, scored: usize) -> Confidence {
-    Confidence::on(horizon.unwrap_or(scored))
+/// What a floor promises: to hold on as many questions as are scored, by themselves, unless another number is asked for.
+fn promise(horizon: Option<usize>, scored: &Cohort) -> Confidence {
+    Confidence::on(horizon.unwrap_or_else(|| scored.by_question().count()))
 }
 
 /// Every fold, with calibration and dial from the others.
@@ -69,10 +71,11 @@ fn crossed(cohort: &Cohort, unseen: &Outlook, folds: &Folds, confidence: &Confid
     let mut choices = TARGETS
         .map(|target| (target, Choices { chosen: vec![cohort.large; cohort.len()], bounds: Vec::new() }));
     let mut all_scored = unseen.clone();
+    let questions = cohort.by_question();
     for fold in 0..folds.count() {
         let (inside, outside) = (folds.inside(fold), folds.outside(fold));
         let (all, curves) = calibrated(cohort, unseen, &outside);
-        let dial = set_on(cohort, &all, &outside);
+        let dial = set_on(cohort, &all, &outside, &questions);
         let mut scored = unseen.success.select(Axis(0), &inside);
         apply(&curves, &mut scored);
         let joules = unseen.joules.select(Axis(0), &inside);
@@ -84,7 +87,7 @@ fn crossed(cohort: &Cohort, unseen: &Outlook, folds: &Folds, confidence: &Confid
         }
         put_rows(&mut all_scored.success, &inside, scored.view());
     }
-    let report = scores::report(cohort, &choices, &pairs(cohort, &all_scored.success));
+    let report = scores::report(cohort, &choices, &pairs(cohort, &all_scored.success), Drawn::Questions);
     Ok(with_tuned(report, cohort, &all_scored))
 }
 
@@ -92,12 +95,13 @@ fn crossed(cohort: &Cohort, unseen: &Outlook, folds: &Folds, confidence: &Confid
 /// had, and what studies often quote.
 pub(crate) fn with_tuned(mut report: Pooled, cohort: &Cohort, outlook: &Outlook) -> Pooled {
     let all: Vec<usize> = (0..cohort.len()).collect();
-    let dial = set_on(cohort, outlook, &all);
-    let blind = Confidence { errors: 0.0, horizon: None };
-    report.tuned_on_scored = TARGETS
-        .map(|target| (target.to_owned(), dial.set(floor(target), &blind).tally.saved))
-        .into_iter()
-        .collect();
+    let dial = set_on(cohort, outlook, &all, &Clusters::each(cohort.len()));
+    let saved = |target: &str| {
+        let tallies = dial.places().iter().map(|(_, tally)| tally);
+        let kept = tallies.filter(|tally| tally.attained >= floor(target));
+        kept.fold(0.0_f64, |most, tally| most.max(tally.saved))
+    };
+    report.tuned_on_scored = TARGETS.map(|target| (target.to_owned(), saved(target))).into();
     report
 }
 
@@ -149,12 +153,18 @@ pub(crate) fn apply(curves: &[Calibration], success: &mut Array2<f64>) {
     }
 }
 
-/// The dial, tried on `rows`.
-pub(crate) fn set_on(cohort: &Cohort, outlook: &Outlook, rows: &[usize]) -> Dial {
+/// The dial, tried on `rows`, which chance drew in these clusters of all rows.
+pub(crate) fn set_on(cohort: &Cohort, outlook: &Outlook, rows: &[usize], drawn: &Clusters) -> Dial {
     let of = |all: &Array2<f64>| all.select(Axis(0), rows);
     let (success, spending) = (of(&outlook.success), of(&outlook.joules));
     let (right, joules) = (of(&cohort.right), of(&cohort.joules));
-    Dial::new(success.view(), spending.view(), right.view(), joules.view(), cohort.large)
+    Dial::new(
+        success.view(),
+        spending.view(),
+        right.view(),
+        joules.view(),
+        (cohort.large, &drawn.select(rows)),
+    )
 }
 
 /// Probabilities with what came true, of all prompts and models.

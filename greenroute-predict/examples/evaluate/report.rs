@@ -30,7 +30,7 @@ pub(crate) struct Pooled {
     /// What the dial promised: the lower bound, on the fit alone, of what is attained; the mean where it was set several
     /// times.
     pub(crate) bound: ByTarget<f64>,
-    /// The 95 % bootstrap interval of `saved` over the scored prompts.
+    /// The 95 % bootstrap interval of `saved` over the scored questions, with their variants.
     pub(crate) saved_interval: ByTarget<Interval>,
     /// The one of `attained`.
     pub(crate) attained_interval: ByTarget<Interval>,
@@ -48,13 +48,24 @@ pub(crate) struct Pooled {
     pub(crate) ece: Option<f64>,
     /// Predicted beside observed.
     pub(crate) reliability: Reliability,
-    /// `held` at a target of 0.99.
+    /// Where tasks are never seen: had others been drawn.
+    pub(crate) over_tasks: Option<OverTasks>,
+    /// `held` at a target of 0.99; where tasks are never seen, over questions or over tasks, whichever held more rarely.
     pub(crate) floor_held: Option<f64>,
     /// What the dial would have saved, had it been set on the very prompts that are scored: more than can be had, and what
     /// studies often quote.
     pub(crate) tuned_on_scored: ByTarget<f64>,
     /// With a dial whose floor is only to hold on average over all prompts to come.
     pub(crate) on_average: Option<Average>,
+}
+
+/// Bootstraps that draw tasks, and questions inside of each: what one should expect of tasks to come.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct OverTasks {
+    /// The 95 % interval of what was attained.
+    pub(crate) attained_interval: ByTarget<Interval>,
+    /// The share of bootstraps that attain the target.
+    pub(crate) held: ByTarget<f64>,
 }
 
 /// The main figures of another dial.
@@ -210,6 +221,7 @@ mod tests {
             oracle: Point::default(),
             ece: Some(0.02),
             reliability: Reliability::of(&[(0.5, 1.0)]),
+            over_tasks: None,
             floor_held: Some(0.96),
             tuned_on_scored: BTreeMap::new(),
             on_average: None,

@@ -62,6 +62,16 @@ impl fmt::Display for Pooled {
             let (saved, attained) = (percent(Some(&point.saved)), percent(Some(&point.attained)));
             writeln!(f, "{name:>12}{saved:>9}{attained:>28}")?;
         }
+        if let Some(over) = &self.over_tasks {
+            for (target, held) in &over.held {
+                let interval = range(over.attained_interval.get(target));
+                writeln!(
+                    f,
+                    "{target:>12} over tasks: attained 95 % {interval}, held {}",
+                    percent(Some(held))
+                )?;
+            }
+        }
         writeln!(
             f,
             "{:>12} calibration error {}, the floor of 0.99 held in {} of bootstraps",

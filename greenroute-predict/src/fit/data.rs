@@ -37,6 +37,12 @@ pub struct Prompt {
 }
 
 impl Prompt {
+    /// The question that it is a variant of; itself where nobody said.
+    #[must_use]
+    pub fn question(&self) -> &str {
+        if self.group_id.is_empty() { &self.id } else { &self.group_id }
+    }
+
     /// Whether a flag is set among what else its source says.
     #[must_use]
     pub fn has(&self, flag: &str) -> bool {
