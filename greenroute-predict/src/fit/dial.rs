@@ -262,8 +262,11 @@ mod tests {
     use super::*;
     use ndarray::{Array2, array};
 
+    /// Expected success, what was right, joules.
+    type World = (Array2<f64>, Array2<f64>, Array2<f64>);
+
     /// Prompts whose small model is right as often as it is expected to, and the large one always a little oftener.
-    fn world(prompts: usize, seed: u64) -> (Array2<f64>, Array2<f64>, Array2<f64>) {
+    fn world(prompts: usize, seed: u64) -> World {
         let mut chance = Chance::new(seed);
         let mut success = Array2::zeros((prompts, 2));
         let mut right = Array2::zeros((prompts, 2));
@@ -276,7 +279,7 @@ mod tests {
         (success, right, joules)
     }
 
-    fn dial(world: &(Array2<f64>, Array2<f64>, Array2<f64>)) -> Dial {
+    fn dial(world: &World) -> Dial {
         let (success, right, joules) = world;
         Dial::new(
             success.view(),
@@ -347,7 +350,7 @@ mod tests {
     }
 
     /// Tasks on which the small model gains or loses as a whole, whatever is expected of a prompt.
-    fn tasks(count: usize, seed: u64) -> ((Array2<f64>, Array2<f64>, Array2<f64>), Clusters) {
+    fn tasks(count: usize, seed: u64) -> (World, Clusters) {
         let mut chance = Chance::new(seed);
         let prompts = count * 100;
         let (mut success, mut right) = (Array2::zeros((prompts, 2)), Array2::zeros((prompts, 2)));
