@@ -3,9 +3,9 @@
 //! Chance draws tasks here, and prompts only inside of them: what was seen of fourteen tasks is fourteen draws, however
 //! many prompts they have. So the dial's bound is one over tasks.
 
-use crate::pools::{Outlook, apply, calibrated, pairs, put, put_rows, set_on, with_tuned};
+use crate::pools::{Outlook, apply, calibrated, pairs, put_rows, set_on, with_tuned};
 use crate::report::Pooled;
-use crate::scores::{self, Choices, Drawn, TARGETS, floor};
+use crate::scores::{self, Choices, Drawn, floor};
 use crate::world::World;
 use greenroute_core::Result;
 use greenroute_predict::fit::carried::{Carried, Gain, Told};
@@ -43,49 +43,50 @@ pub(crate) fn evaluate(
         Some(test) => (test, Cohort::new(&test.outcomes, pool)),
         None => (fit, cohort.clone()),
     };
-    let confidence = promise(horizon, &scored);
     let design = Design::new(&fit.features);
     let others = others(fit, pool, &[(fit, &cohort), (scored_world, &scored)]);
     let carried = Carried::fit(&fit.outcomes, &fit.features, &design, &others)?;
     let [fit_told, scored_told] =
         [(fit, &cohort), (scored_world, &scored)].map(|(world, of)| carried.tell(world.of(of), &design));
-    let joules = Spent(cohort.joules.mean_axis(Axis(0)).unwrap_or_default());
-    let (tasks, mut success) = (cohort.by_task(), scored.right.clone());
-    let mut outlook_all = Outlook { success: scored.right.clone(), joules: joules.of(scored.len()) };
-    let mut choices = TARGETS
-        .map(|target| (target, Choices { chosen: vec![scored.large; scored.len()], bounds: Vec::new() }));
+    let mut success = scored.right.clone();
+    let mut all = Outlook { success: scored.right.clone(), joules: scored.joules.clone() };
+    let [mut choices, mut average] = [Choices::none(&scored), Choices::none(&scored)];
+    let confidence = promise(horizon, &scored);
     for left in &scored.tasks {
-        let mut outlook = Outlook { success: cohort.right.clone(), joules: joules.of(cohort.len()) };
-        let mut likely = outlook.clone();
-        let mut known = Vec::new();
-        for other in cohort.tasks.iter().filter(|other| *other != left) {
-            let inside = of_task(&cohort, other);
-            let gains = gains(&fit_told, &inside, &[left, other]);
-            let best = large(&cohort, &[left, other]);
-            put_rows(&mut outlook.success, &inside, foretold(&cohort, best, &gains, |gain| gain.most).view());
-            put_rows(&mut likely.success, &inside, foretold(&cohort, best, &gains, |gain| gain.value).view());
-            known.extend(inside);
+        let known: Vec<usize> = rows_of(&cohort, |task| task != left);
+        let seen = cohort.select(&known);
+        let joules = Spent(seen.joules.mean_axis(Axis(0)).unwrap_or_default());
+        let [mut most, mut likely] =
+            [&seen, &seen].map(|seen| Outlook { success: seen.right.clone(), joules: joules.of(seen.len()) });
+        for other in &cohort.tasks {
+            let inside = rows_of(&seen, |task| task == other);
+            let of: Vec<usize> = inside.iter().filter_map(|row| known.get(*row).copied()).collect();
+            let (gains, best) = (gains(&fit_told, &of, &[left, other]), large(&seen, other));
+            put_rows(&mut most.success, &inside, foretold(&seen, best, &gains, |gain| gain.most).view());
+            put_rows(&mut likely.success, &inside, foretold(&seen, best, &gains, |gain| gain.value).view());
         }
-        known.sort_unstable();
-        let dial = set_on(&cohort, &outlook, &known, &tasks);
-        let inside = of_task(&scored, left);
-        let gains = gains(&scored_told, &inside, &[left]);
-        let best = large(&cohort, &[left]);
-        let part = foretold(&scored, best, &gains, |gain| gain.most);
-        let joules = joules.of(inside.len());
-        for (target, choices) in &mut choices {
-            let setting = dial.set(floor(target), &confidence);
-            choices.bounds.push(setting.bound);
-            put(&mut choices.chosen, &inside, &setting.choices(part.view(), joules.view(), scored.large));
+        let dial = set_on(&seen, &most, &seen.by_task());
+        let inside = rows_of(&scored, |task| task == left);
+        let (gains, best) = (gains(&scored_told, &inside, &[left]), large(&seen, left));
+        let outlook = Outlook {
+            success: foretold(&scored, best, &gains, |gain| gain.most),
+            joules: joules.of(inside.len()),
+        };
+        for (choices, confidence) in [(&mut choices, &confidence), (&mut average, &Confidence::USUAL)] {
+            for (target, choices) in choices {
+                choices.add(&dial.set(floor(target), confidence), &inside, &outlook, scored.large);
+            }
         }
-        put_rows(&mut outlook_all.success, &inside, part.view());
+        put_rows(&mut all.success, &inside, outlook.success.view());
+        put_rows(&mut all.joules, &inside, outlook.joules.view());
         // Probabilities are calibrated on the other tasks; the order of models is left as it was told.
-        let mut part = foretold(&scored, best, &gains, |gain| gain.value);
-        apply(&calibrated(&cohort, &likely, &known).1, &mut part);
-        put_rows(&mut success, &inside, part.view());
+        let mut likeliest = foretold(&scored, best, &gains, |gain| gain.value);
+        apply(&calibrated(&seen, &likely).1, &mut likeliest);
+        put_rows(&mut success, &inside, likeliest.view());
     }
-    let report = scores::report(&scored, &choices, &pairs(&scored, &success), Drawn::Tasks);
-    Ok(with_tuned(report, &scored, &outlook_all))
+    let pairs = pairs(&scored, &success);
+    let report = |choices: &[(&str, Choices)]| scores::report(&scored, choices, &pairs, Drawn::Tasks);
+    Ok(with_tuned(report(&choices).beside(report(&average)), &scored, &all))
 }
 
 /// A floor is to hold on as many tasks as are scored; of a number of prompts, on the tasks that have so many.
@@ -120,12 +121,10 @@ fn gains(told: &Told, rows: &[usize], left: &[&Arc<str>]) -> Vec<Gain> {
     gains.unwrap_or_else(|| vec![UNTOLD; rows.len()])
 }
 
-/// The large model's success on the tasks that are not `left`.
-fn large(cohort: &Cohort, left: &[&Arc<str>]) -> f64 {
-    let gone = |task: &usize| cohort.tasks.get(*task).is_none_or(|task| left.contains(&task));
-    let known = cohort.task.iter().zip(cohort.right.column(cohort.large)).filter(|(task, _)| !gone(task));
-    let (right, all) = known.fold((0.0, 0.0), |(right, all), (_, was)| (right + was, all + 1.0));
-    if all > 0.0 { right / all } else { 1.0 }
+/// The large model's success on the tasks of `seen` but `left`.
+fn large(seen: &Cohort, left: &Arc<str>) -> f64 {
+    let rows = rows_of(seen, |task| task != left);
+    seen.right.column(seen.large).select(Axis(0), &rows).mean().unwrap_or(1.0)
 }
 
 /// Success of each model: the large one's is `best`, and that of others less by the gain on each prompt.
@@ -144,8 +143,8 @@ impl Spent {
     }
 }
 
-fn of_task(cohort: &Cohort, name: &str) -> Vec<usize> {
-    let at = cohort.tasks.iter().position(|task| **task == *name);
-    let rows = cohort.task.iter().enumerate().filter(|(_, task)| Some(**task) == at);
-    rows.map(|(row, _)| row).collect()
+/// The rows whose task is wanted.
+fn rows_of(cohort: &Cohort, wanted: impl Fn(&Arc<str>) -> bool) -> Vec<usize> {
+    let of = |(_, task): &(usize, &usize)| cohort.tasks.get(**task).is_some_and(&wanted);
+    cohort.task.iter().enumerate().filter(of).map(|(row, _)| row).collect()
 }

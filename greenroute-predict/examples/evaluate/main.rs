@@ -24,7 +24,7 @@ use greenroute_predict::fit::pool::Pools;
 use greenroute_predict::text::Reader;
 use greenroute_predict::weights::Weights;
 use indicatif::{ProgressBar, ProgressStyle};
-use report::{Average, Pooled, Report};
+use report::Report;
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -62,16 +62,13 @@ fn run(arguments: &Arguments) -> Result<()> {
     let mut report = Report { scored_on, ..Report::default() };
     for (name, pool) in &pools.pools {
         bar.set_message(name.clone());
-        let scores =
-            beside(arguments.horizon, |horizon| pools::evaluate(&fit, test.as_ref(), pool, horizon))?;
+        let scores = pools::evaluate(&fit, test.as_ref(), pool, arguments.horizon)?;
         report.pools.insert(name.clone(), scores);
         bar.inc(1);
     }
     if let Some(pool) = pools.pools.get(LADDER) {
         bar.set_message("leaving tasks out");
-        let scores = beside(arguments.horizon, |horizon| {
-            leave_task_out::evaluate(&fit, test.as_ref(), pool, horizon)
-        })?;
+        let scores = leave_task_out::evaluate(&fit, test.as_ref(), pool, arguments.horizon)?;
         report.pools.insert("ulab_leave_task_out".into(), scores);
         bar.inc(1);
     }
@@ -87,17 +84,4 @@ fn run(arguments: &Arguments) -> Result<()> {
         .map_err(|error| failed("cannot be written").with_source(error))?;
     let _ = write!(std::io::stdout(), "{report}");
     Ok(())
-}
-
-/// The scores, and beside them those of a dial whose floor is only to hold on average over all prompts to come.
-fn beside(horizon: Option<usize>, scores: impl Fn(Option<usize>) -> Result<Pooled>) -> Result<Pooled> {
-    let average = scores(Some(0))?;
-    let average = Average {
-        saved: average.saved,
-        attained: average.attained,
-        bound: average.bound,
-        held: average.held,
-        floor_held: average.floor_held,
-    };
-    Ok(Pooled { on_average: Some(average), ..scores(horizon)? })
 }

@@ -59,6 +59,20 @@ pub(crate) struct Pooled {
     pub(crate) on_average: Option<Average>,
 }
 
+impl Pooled {
+    /// With the main figures of another dial beside.
+    pub(crate) fn beside(self, average: Self) -> Self {
+        let average = Average {
+            saved: average.saved,
+            attained: average.attained,
+            bound: average.bound,
+            held: average.held,
+            floor_held: average.floor_held,
+        };
+        Self { on_average: Some(average), ..self }
+    }
+}
+
 /// Bootstraps that draw tasks, and questions inside of each: what one should expect of tasks to come.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct OverTasks {

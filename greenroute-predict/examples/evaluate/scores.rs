@@ -1,8 +1,9 @@
 //! What is reported of choices.
 
+use crate::pools::Outlook;
 use crate::report::{ByTarget, OverTasks, Point, Pooled, Random};
 use greenroute_predict::fit::cohort::Cohort;
-use greenroute_predict::fit::dial::Tally;
+use greenroute_predict::fit::dial::{Setting, Tally};
 use greenroute_predict::fit::metrics::{Bootstrap, Reliability};
 use greenroute_predict::fit::mixing::{Mixing, always, oracle};
 
@@ -109,6 +110,22 @@ pub(crate) fn report(
     pooled.floor_held = held(&pooled.held).map(|held| harder.map_or(held, |harder| held.min(harder)));
     pooled.over_tasks = over_tasks;
     pooled
+}
+
+impl Choices {
+    /// For each floor, the large model for every prompt.
+    pub(crate) fn none(cohort: &Cohort) -> [(&'static str, Self); TARGETS.len()] {
+        TARGETS.map(|target| (target, Self { chosen: vec![cohort.large; cohort.len()], bounds: Vec::new() }))
+    }
+
+    /// What a dial chooses for some rows, with what it promises.
+    pub(crate) fn add(&mut self, setting: &Setting, rows: &[usize], outlook: &Outlook, large: usize) {
+        self.bounds.push(setting.bound);
+        let chosen = setting.choices(outlook.success.view(), outlook.joules.view(), large);
+        for (row, model) in rows.iter().zip(chosen) {
+            self.chosen.get_mut(*row).into_iter().for_each(|place| *place = model);
+        }
+    }
 }
 
 impl OverTasks {
