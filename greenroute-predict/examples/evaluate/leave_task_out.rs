@@ -31,18 +31,21 @@ const SAME: [(&str, &[&str]); 5] = [
 const UNTOLD: Gain = Gain { value: 0.5, most: 0.5 };
 
 /// The pool's tasks, each scored by what was learned without it; the dial for a task stands where it did best on the
-/// others, each foretold without it as well.
+/// others, each foretold without it as well. `None` without a prompt that all models answered.
 pub(crate) fn evaluate(
     fit: &World,
     test: Option<&World>,
     pool: &Pool,
     horizon: Option<usize>,
-) -> Result<Pooled> {
+) -> Result<Option<Pooled>> {
     let cohort = Cohort::new(&fit.outcomes, pool);
     let (scored_world, scored) = match test {
         Some(test) => (test, Cohort::new(&test.outcomes, pool)),
         None => (fit, cohort.clone()),
     };
+    if cohort.is_empty() || scored.is_empty() {
+        return Ok(None);
+    }
     let design = Design::new(&fit.features);
     let others = others(fit, pool, &[(fit, &cohort), (scored_world, &scored)]);
     let carried = Carried::fit(&fit.outcomes, &fit.features, &design, &others)?;
@@ -86,7 +89,7 @@ pub(crate) fn evaluate(
     }
     let pairs = pairs(&scored, &success);
     let report = |choices: &[(&str, Choices)]| scores::report(&scored, choices, &pairs, Drawn::Tasks);
-    Ok(with_tuned(report(&choices).beside(report(&average)), &scored, &all))
+    Ok(Some(with_tuned(report(&choices).beside(report(&average)), &scored, &all)))
 }
 
 /// A floor is to hold on as many tasks as are scored; of a number of prompts, on the tasks that have so many.
@@ -147,4 +150,97 @@ impl Spent {
 fn rows_of(cohort: &Cohort, wanted: impl Fn(&Arc<str>) -> bool) -> Vec<usize> {
     let of = |(_, task): &(usize, &usize)| cohort.tasks.get(**task).is_some_and(&wanted);
     cohort.task.iter().enumerate().filter(of).map(|(row, _)| row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use greenroute_predict::fit::data::{Outcomes, Prompt};
+    use greenroute_predict::fit::pool::Member;
+    use greenroute_predict::text::Features;
+
+    /// Six tasks of 60 prompts and another source of 300: where the first cue shows, the small model fails. `wrong` turns
+    /// its outcomes round at one task; `only` leaves all other tasks out.
+    fn world(wrong: Option<usize>, only: Option<usize>) -> World {
+        let (mut prompts, mut outcomes, mut features) = (Vec::new(), Vec::new(), Vec::new());
+        for row in 0..660_usize {
+            let task = if row < 360 { Some(row / 60) } else { None };
+            if task.is_some() && only.is_some() && task != only {
+                continue;
+            }
+            let (source, hard) = (if task.is_some() { "mixed" } else { "other" }, row % 3 == 0);
+            let id = format!("{source} {row}");
+            for (model, right) in
+                [("large", row % 7 > 0), ("small", hard == (task.is_some() && wrong == task))]
+            {
+                outcomes.push((
+                    id.clone(),
+                    format!("{source}:{model}").into(),
+                    f32::from(u8::from(right)),
+                    None,
+                ));
+            }
+            prompts.push(Prompt {
+                id,
+                source: source.into(),
+                text: String::new(),
+                caps: Vec::new(),
+                group: format!("task {}", task.unwrap_or(9)).into(),
+                group_id: String::new(),
+                meta: serde_json::Map::new(),
+            });
+            let mut text = Features::default();
+            text.cues[0] = f32::from(u8::from(hard));
+            features.push(text);
+        }
+        World { outcomes: Outcomes::new(prompts, outcomes), features }
+    }
+
+    fn pool() -> Pool {
+        let member = |name: &str, joules| Member { model: name.into(), joules_per_output_token: joules };
+        Pool {
+            sources: vec!["mixed".into()],
+            large: "mixed:large".into(),
+            output_tokens: 100.0,
+            models: vec![member("mixed:small", 0.1), member("mixed:large", 1.0)],
+        }
+    }
+
+    #[test]
+    fn what_looks_easy_elsewhere_goes_to_the_small_model() {
+        let found = evaluate(&world(None, None), None, &pool(), None).unwrap().unwrap();
+        assert!(found.saved["0.99"] > 0.5 && found.attained["0.99"] > 1.0, "{found:?}");
+        assert_eq!(found.floor_held, Some(1.0));
+        assert_eq!(found.over_tasks.unwrap().held["0.99"], 1.0);
+    }
+
+    #[test]
+    fn a_task_is_scored_without_a_look_at_its_outcomes() {
+        let test = world(None, Some(2));
+        let json = |fit: &World| {
+            let found = evaluate(fit, Some(&test), &pool(), None).unwrap().unwrap();
+            serde_json::to_string(&found).unwrap()
+        };
+        let known = json(&world(None, None));
+        assert_eq!(known, json(&world(Some(2), None)));
+        assert_ne!(known, json(&world(Some(3), None)), "of other tasks it is learned");
+    }
+
+    #[test]
+    fn variants_of_what_is_scored_are_not_learned_from_in_other_sources() {
+        let mut fit = world(None, None);
+        for prompt in &mut fit.outcomes.prompts {
+            prompt.group_id = prompt.id.replace("other 36", "mixed 6");
+        }
+        let cohort = Cohort::new(&fit.outcomes, &pool());
+        // `other 360` to `other 369` are variants of `mixed 60` to `mixed 69`.
+        assert_eq!(others(&fit, &pool(), &[(&fit, &cohort)]), (370..660).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_pool_that_nobody_answered_is_not_scored() {
+        let mut pool = pool();
+        pool.models[0].model = "nobody".into();
+        assert!(evaluate(&world(None, None), None, &pool, None).unwrap().is_none());
+    }
 }

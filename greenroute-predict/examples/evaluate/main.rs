@@ -20,7 +20,7 @@ mod world;
 
 use arguments::Arguments;
 use greenroute_core::{Error, ErrorKind, Result};
-use greenroute_predict::fit::pool::Pools;
+use greenroute_predict::fit::pool::{Pool, Pools};
 use greenroute_predict::text::Reader;
 use greenroute_predict::weights::Weights;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -32,6 +32,8 @@ use world::World;
 
 /// The pool on which tasks are left out.
 const LADDER: &str = "ulab_ladder";
+/// What the report calls that.
+const LEAVE_TASK_OUT: &str = "ulab_leave_task_out";
 /// The pair of models that RouteLLM's protocol is for.
 const DUEL: &str = "mmlu";
 
@@ -63,13 +65,13 @@ fn run(arguments: &Arguments) -> Result<()> {
     for (name, pool) in &pools.pools {
         bar.set_message(name.clone());
         let scores = pools::evaluate(&fit, test.as_ref(), pool, arguments.horizon)?;
-        report.pools.insert(name.clone(), scores);
+        report.add(name, scores, || missing(&fit, test.as_ref(), pool));
         bar.inc(1);
     }
     if let Some(pool) = pools.pools.get(LADDER) {
         bar.set_message("leaving tasks out");
         let scores = leave_task_out::evaluate(&fit, test.as_ref(), pool, arguments.horizon)?;
-        report.pools.insert("ulab_leave_task_out".into(), scores);
+        report.add(LEAVE_TASK_OUT, scores, || missing(&fit, test.as_ref(), pool));
         bar.inc(1);
     }
     if let Some(duel) = pools.duels.get(DUEL) {
@@ -84,4 +86,15 @@ fn run(arguments: &Arguments) -> Result<()> {
         .map_err(|error| failed("cannot be written").with_source(error))?;
     let _ = write!(std::io::stdout(), "{report}");
     Ok(())
+}
+
+/// Why nothing can be said of a pool.
+fn missing(fit: &World, test: Option<&World>, pool: &Pool) -> String {
+    let worlds = [("fit", Some(fit)), ("test", test)];
+    let unknown =
+        worlds.into_iter().filter_map(|(name, world)| Some((name, world?))).flat_map(|(name, world)| {
+            let gone = pool.models.iter().filter(|member| world.outcomes.model(&member.model).is_none());
+            gone.map(move |member| format!(", and none of `{}` in --{name}", member.model))
+        });
+    format!("there is no prompt that all its models answered{}", unknown.collect::<String>())
 }

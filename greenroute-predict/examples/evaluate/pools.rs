@@ -27,24 +27,28 @@ pub(crate) struct Outlook {
 }
 
 /// A pool scored on `test`, or by cross-validation. Whatever is scored, dial and calibration stand on the other prompts
-/// alone, each of them foretold by a fit that saw neither it nor what is scored.
+/// alone, each of them foretold by a fit that saw neither it nor what is scored. `None` without a prompt that all models
+/// answered.
 pub(crate) fn evaluate(
     fit: &World,
     test: Option<&World>,
     pool: &Pool,
     horizon: Option<usize>,
-) -> Result<Pooled> {
+) -> Result<Option<Pooled>> {
     let cohort = Cohort::new(&fit.outcomes, pool);
+    let scored = test.map_or_else(|| cohort.clone(), |test| Cohort::new(&test.outcomes, pool));
+    if cohort.is_empty() || scored.is_empty() {
+        return Ok(None);
+    }
     let design = Design::new(fit.of(&cohort));
     let x = fit.rows(&cohort, &design, &Blend::WHOLE);
     let all: Vec<usize> = (0..cohort.len()).collect();
     match test {
         Some(test) => {
-            let scored = Cohort::new(&test.outcomes, pool);
             let of = test.rows(&scored, &design, &Blend::WHOLE);
             let rows = (0..scored.len()).collect();
             let part = Part::new(&cohort, x.view(), &all, of.view(), rows)?;
-            Ok(judged(&scored, &[part], horizon))
+            Ok(Some(judged(&scored, &[part], horizon)))
         }
         None => {
             let folds = folds(&cohort);
@@ -54,7 +58,7 @@ pub(crate) fn evaluate(
                 Part::new(&cohort, x.view(), &folds.outside(fold), of.view(), inside)
             };
             let parts: Vec<Part> = (0..folds.count()).map(part).collect::<Result<_>>()?;
-            Ok(judged(&cohort, &parts, horizon))
+            Ok(Some(judged(&scored, &parts, horizon)))
         }
     }
 }

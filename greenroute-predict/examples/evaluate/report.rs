@@ -15,7 +15,19 @@ pub(crate) struct Report {
     pub(crate) scored_on: &'static str,
     #[serde(flatten)]
     pub(crate) pools: BTreeMap<String, Pooled>,
+    /// Pools of which nothing can be said, and why.
+    pub(crate) left_out: BTreeMap<String, String>,
     pub(crate) mmlu: Option<Against>,
+}
+
+impl Report {
+    /// A pool's scores; where there are none, why.
+    pub(crate) fn add(&mut self, name: &str, scores: Option<Pooled>, why: impl FnOnce() -> String) {
+        match scores {
+            Some(scores) => drop(self.pools.insert(name.to_owned(), scores)),
+            None => drop(self.left_out.insert(name.to_owned(), why())),
+        }
+    }
 }
 
 /// A pool: what the dial brought on prompts that it was not set on.
@@ -243,6 +255,7 @@ mod tests {
         let report = Report {
             scored_on: "held-out prompts",
             pools: BTreeMap::from([("quiz_pool".into(), pooled)]),
+            left_out: BTreeMap::new(),
             mmlu: Some(Against::new(&duel, None, settings, BTreeMap::new())),
         };
         let json = serde_json::to_value(&report).unwrap();

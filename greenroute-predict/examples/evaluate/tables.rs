@@ -9,6 +9,9 @@ impl fmt::Display for Report {
         for (name, pool) in &self.pools {
             writeln!(f, "{name}: {} prompts, {}\n{pool}", pool.prompts, self.scored_on)?;
         }
+        for (name, why) in &self.left_out {
+            writeln!(f, "{name}: left out, since {why}\n")?;
+        }
         match &self.mmlu {
             Some(against) => write!(f, "mmlu, RouteLLM's protocol: {}\n{against}", self.scored_on),
             None => Ok(()),
