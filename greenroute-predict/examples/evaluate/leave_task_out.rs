@@ -3,7 +3,7 @@
 //! Chance draws tasks here, and prompts only inside of them: what was seen of fourteen tasks is fourteen draws, however
 //! many prompts they have. So the dial's bound is one over tasks.
 
-use crate::pools::{Outlook, apply, calibrated, pairs, put_rows, set_on, with_tuned};
+use crate::pools::{Outlook, apply, calibrated, pairs, promise, put_rows, set_on, with_tuned};
 use crate::report::Pooled;
 use crate::scores::{self, Choices, Drawn, floor};
 use crate::world::World;
@@ -54,7 +54,7 @@ pub(crate) fn evaluate(
     let mut success = scored.right.clone();
     let mut all = Outlook { success: scored.right.clone(), joules: scored.joules.clone() };
     let [mut choices, mut average] = [Choices::none(&scored), Choices::none(&scored)];
-    let confidence = promise(horizon, &scored);
+    let confidence = promise(horizon, &scored, &scored.by_task());
     for left in &scored.tasks {
         let known: Vec<usize> = rows_of(&cohort, |task| task != left);
         let seen = cohort.select(&known);
@@ -90,13 +90,6 @@ pub(crate) fn evaluate(
     let pairs = pairs(&scored, &success);
     let report = |choices: &[(&str, Choices)]| scores::report(&scored, choices, &pairs, Drawn::Tasks);
     Ok(Some(with_tuned(report(&choices).beside(report(&average)), &scored, &all)))
-}
-
-/// A floor is to hold on as many tasks as are scored; of a number of prompts, on the tasks that have so many.
-fn promise(horizon: Option<usize>, scored: &Cohort) -> Confidence {
-    let tasks = scored.by_task().count();
-    let of = |prompts: usize| (prompts * tasks).div_ceil(scored.len().max(1));
-    Confidence::on(horizon.map_or(tasks, of))
 }
 
 /// The rows of `fit` that may be learned from: of other sources, and no variant of a question that is foretold.

@@ -8,7 +8,7 @@ use greenroute_predict::fit::calibrate::Calibration;
 use greenroute_predict::fit::clusters::Clusters;
 use greenroute_predict::fit::cohort::Cohort;
 use greenroute_predict::fit::design::{Blend, Design};
-use greenroute_predict::fit::dial::{Confidence, Dial};
+use greenroute_predict::fit::dial::{Confidence, Dial, Horizon};
 use greenroute_predict::fit::energy::Spending;
 use greenroute_predict::fit::fold::Folds;
 use greenroute_predict::fit::known::{Known, Settings};
@@ -110,9 +110,17 @@ fn judged(scored: &Cohort, parts: &[Part], horizon: Option<usize>) -> Pooled {
         }
         scores::report(scored, &choices, &pairs, Drawn::Questions)
     };
-    let questions = scored.by_question().count();
-    let report = report(&Confidence::on(horizon.unwrap_or(questions))).beside(report(&Confidence::USUAL));
+    let promise = promise(horizon, scored, &scored.by_question());
+    let report = report(&promise).beside(report(&Confidence::USUAL));
     with_tuned(report, scored, &outlook)
+}
+
+/// What a floor promises: to hold by itself on as many prompts, and clusters of them, as are scored. Another number of
+/// prompts is of as many clusters as hold so many there; 0 is on average over all to come.
+pub(crate) fn promise(horizon: Option<usize>, scored: &Cohort, drawn: &Clusters) -> Confidence {
+    let prompts = horizon.unwrap_or(scored.len());
+    let clusters = prompts.saturating_mul(drawn.count()).div_ceil(scored.len().max(1));
+    if prompts == 0 { Confidence::USUAL } else { Confidence::on(Horizon { prompts, clusters }) }
 }
 
 /// The report with what the dial would have saved, had it been set on the very prompts that are scored: more than can be

@@ -25,7 +25,11 @@ pub struct Tally {
     pub saved: f64,
     /// The standard error of `attained`, had other clusters been drawn: see [`Tally::new`].
     pub error: f64,
-    /// How many clusters there were.
+    /// The part of it that is chance of prompts alone, at most all of it: the standard error inside the clusters drawn.
+    pub inside: f64,
+    /// How many prompts and clusters there were.
+    pub prompts: usize,
+    /// See `prompts`.
     pub clusters: usize,
     /// How many of the large model's answers were right.
     pub right: f64,
@@ -37,9 +41,17 @@ pub struct Confidence {
     /// The standard errors between what was attained and what is promised, if many clusters were seen: 1.645 for 95 %. Of
     /// few, it is Student's quantile of the same confidence.
     pub errors: f64,
-    /// The clusters (questions or tasks, as the tally's are) on which the floor is to hold by themselves; none: on average
-    /// over all to come.
-    pub horizon: Option<usize>,
+    /// What the floor is to hold on by itself; none: on average over all to come.
+    pub horizon: Option<Horizon>,
+}
+
+/// Prompts to come, whose own chance is counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Horizon {
+    /// How many prompts.
+    pub prompts: usize,
+    /// The clusters (questions or tasks, as the tally's are) that they are of.
+    pub clusters: usize,
 }
 
 /// A position that keeps a floor.
@@ -59,10 +71,10 @@ impl Confidence {
     /// One-sided 95 %, on average over all prompts to come.
     pub const USUAL: Self = Self { errors: 1.645, horizon: None };
 
-    /// One-sided 95 % on any so many clusters by themselves, whose own chance is counted in; on average for none.
+    /// One-sided 95 % on any such prompts by themselves.
     #[must_use]
-    pub const fn on(clusters: usize) -> Self {
-        Self { horizon: if clusters == 0 { None } else { Some(clusters) }, ..Self::USUAL }
+    pub const fn on(horizon: Horizon) -> Self {
+        Self { horizon: Some(horizon), ..Self::USUAL }
     }
 
     /// What is promised of what was attained, as if one more right answer had been lost: where few choices differ from the
@@ -70,7 +82,11 @@ impl Confidence {
     #[must_use]
     pub fn bound(&self, tally: &Tally) -> f64 {
         let seen = tally.error.powi(2);
-        let own = self.horizon.map_or(0.0, |count| seen * number(tally.clusters) / number(count.max(1)));
+        let inside = tally.inside.powi(2).min(seen);
+        let times = |had: usize, come: usize| number(had) / number(come.max(1));
+        let own = self.horizon.map_or(0.0, |Horizon { prompts, clusters }| {
+            inside * times(tally.prompts, prompts) + (seen - inside) * times(tally.clusters, clusters)
+        });
         let one = tally.right.max(f64::MIN_POSITIVE).recip();
         let errors = student(self.errors, number(tally.clusters) - 1.0);
         tally.attained - one - errors * (seen + own + one * one).sqrt()
@@ -193,8 +209,16 @@ impl Tally {
         let count = clusters.count();
         let few = number(count) / number(count.saturating_sub(1).max(1));
         let between: f64 = few * sums.iter().map(|[sum]| sum * sum).sum::<f64>();
-        let error = if theirs > 0.0 { squares.max(between).sqrt() / theirs } else { 0.0 };
-        Self { attained, saved: 1.0 - ratio(spent, most), error, clusters: count, right: theirs }
+        let error = |squares: f64| if theirs > 0.0 { squares.sqrt() / theirs } else { 0.0 };
+        Self {
+            attained,
+            saved: 1.0 - ratio(spent, most),
+            error: error(squares.max(between)),
+            inside: error(squares),
+            prompts: chosen.len(),
+            clusters: count,
+            right: theirs,
+        }
     }
 }
 
@@ -233,7 +257,8 @@ impl Dial {
     /// or less: it is what the floor is a share of.
     #[must_use]
     pub fn set(&self, floor: f64, confidence: &Confidence) -> Setting {
-        let same = Tally { attained: 1.0, saved: 0.0, error: 0.0, clusters: 0, right: 0.0 };
+        let same =
+            Tally { attained: 1.0, saved: 0.0, error: 0.0, inside: 0.0, prompts: 0, clusters: 0, right: 0.0 };
         let large = self.places.iter().find(|(position, _)| *position == Position::LARGE);
         let tally = large.map_or(same, |(_, tally)| *tally);
         let always = Setting { position: Position::LARGE, scale: self.scale, bound: 1.0, tally };
@@ -308,7 +333,7 @@ mod tests {
     fn a_floor_on_few_prompts_wants_more_than_one_on_average() {
         let dial = dial(&world(4000, 5));
         let usual = dial.set(0.97, &Confidence::USUAL);
-        let few = dial.set(0.97, &Confidence { errors: 1.645, horizon: Some(1000) });
+        let few = dial.set(0.97, &Confidence::on(Horizon { prompts: 1000, clusters: 1000 }));
         assert!(usual.tally.saved > few.tally.saved && few.tally.attained > usual.tally.attained);
         assert!(usual.tally.saved > 0.2 && usual.bound >= 0.97 && few.bound >= 0.97);
     }
@@ -390,11 +415,38 @@ mod tests {
     }
 
     #[test]
+    fn small_tasks_to_come_have_more_chance_of_their_own() {
+        let tally = Tally {
+            attained: 1.0,
+            saved: 0.5,
+            error: 0.005,
+            inside: 0.004,
+            prompts: 6000,
+            clusters: 60,
+            right: 1e9,
+        };
+        let bound = |prompts, clusters| Confidence::on(Horizon { prompts, clusters }).bound(&tally);
+        // By hand: 16 of the 25 parts of the variance are of prompts, 9 of tasks; seen 25.
+        let expected = |parts: f64| 1.0 - student(1.645, 59.0) * parts.sqrt() / 1000.0;
+        assert!((bound(6000, 60) - expected(25.0 + 25.0)).abs() < 1e-6);
+        assert!((bound(1500, 60) - expected(25.0 + 64.0 + 9.0)).abs() < 1e-6);
+        assert!((bound(1500, 15) - expected(25.0 + 64.0 + 36.0)).abs() < 1e-6);
+    }
+
+    #[test]
     fn few_clusters_want_students_quantile() {
         for (freedom, quantile) in [(2.0, 2.920), (4.0, 2.132), (13.0, 1.771), (60.0, 1.671)] {
             assert!((student(1.645, freedom) / quantile - 1.0).abs() < 0.02, "{freedom}");
         }
-        let tally = Tally { attained: 1.0, saved: 0.5, error: 0.001, clusters: 2, right: 100.0 };
+        let tally = Tally {
+            attained: 1.0,
+            saved: 0.5,
+            error: 0.001,
+            inside: 0.001,
+            prompts: 9,
+            clusters: 2,
+            right: 100.0,
+        };
         assert_eq!(Confidence::USUAL.bound(&tally), f64::NEG_INFINITY);
     }
 }
