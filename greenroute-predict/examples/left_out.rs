@@ -12,25 +12,21 @@ use greenroute_predict::fit::fold::Folds;
 use greenroute_predict::fit::prior::{Score, fit};
 use greenroute_predict::fit::reference::Reference;
 use greenroute_predict::latent::{LATENT, TASKS};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 fn main() -> Result<()> {
     let mut words = std::env::args().skip(1);
     let usage = || Error::new(ErrorKind::Config, "left_out", "usage: left_out DIR [--without SOURCE]…");
     let folder = words.next().ok_or_else(usage)?;
-    let mut without = Vec::new();
+    let mut without = BTreeSet::new();
     while let Some(word) = words.next() {
         let source = words.next().filter(|_| word == "--without").ok_or_else(usage)?;
-        without.push(source);
+        without.insert(source);
     }
-    let outcomes = Outcomes::read(folder)?;
+    let outcomes = Outcomes::read(folder)?.without(&without)?;
     let answered = |row: &usize| !outcomes.answers(*row).is_empty();
-    let wanted = |row: &usize| {
-        let source = outcomes.prompts.get(*row).map_or("", |prompt| &*prompt.source);
-        !without.iter().any(|left| left == source)
-    };
-    let rows: Vec<usize> = (0..outcomes.prompts.len()).filter(answered).filter(wanted).collect();
+    let rows: Vec<usize> = (0..outcomes.prompts.len()).filter(answered).collect();
     let prompts: Vec<&Prompt> = rows.iter().filter_map(|row| outcomes.prompts.get(*row)).collect();
 
     // The largest tasks have a place each, the others share the last.

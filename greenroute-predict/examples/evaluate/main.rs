@@ -20,11 +20,11 @@ mod world;
 
 use arguments::Arguments;
 use greenroute_core::{Error, ErrorKind, Result};
-use greenroute_predict::fit::pool::Pools;
+use greenroute_predict::fit::pool::{Pool, Pools};
 use greenroute_predict::text::Reader;
 use greenroute_predict::weights::Weights;
 use indicatif::{ProgressBar, ProgressStyle};
-use report::{Average, Pooled, Report};
+use report::Report;
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -32,6 +32,8 @@ use world::World;
 
 /// The pool on which tasks are left out.
 const LADDER: &str = "ulab_ladder";
+/// What the report calls that.
+const LEAVE_TASK_OUT: &str = "ulab_leave_task_out";
 /// The pair of models that RouteLLM's protocol is for.
 const DUEL: &str = "mmlu";
 
@@ -62,17 +64,14 @@ fn run(arguments: &Arguments) -> Result<()> {
     let mut report = Report { scored_on, ..Report::default() };
     for (name, pool) in &pools.pools {
         bar.set_message(name.clone());
-        let scores =
-            beside(arguments.horizon, |horizon| pools::evaluate(&fit, test.as_ref(), pool, horizon))?;
-        report.pools.insert(name.clone(), scores);
+        let scores = pools::evaluate(&fit, test.as_ref(), pool, arguments.horizon)?;
+        report.add(name, scores, || missing(&fit, test.as_ref(), pool));
         bar.inc(1);
     }
     if let Some(pool) = pools.pools.get(LADDER) {
         bar.set_message("leaving tasks out");
-        let scores = beside(arguments.horizon, |horizon| {
-            leave_task_out::evaluate(&fit, test.as_ref(), pool, horizon)
-        })?;
-        report.pools.insert("ulab_leave_task_out".into(), scores);
+        let scores = leave_task_out::evaluate(&fit, test.as_ref(), pool, arguments.horizon)?;
+        report.add(LEAVE_TASK_OUT, scores, || missing(&fit, test.as_ref(), pool));
         bar.inc(1);
     }
     if let Some(duel) = pools.duels.get(DUEL) {
@@ -89,15 +88,13 @@ fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// The scores, and beside them those of a dial whose floor is only to hold on average over all prompts to come.
-fn beside(horizon: Option<usize>, scores: impl Fn(Option<usize>) -> Result<Pooled>) -> Result<Pooled> {
-    let average = scores(Some(0))?;
-    let average = Average {
-        saved: average.saved,
-        attained: average.attained,
-        bound: average.bound,
-        held: average.held,
-        floor_held: average.floor_held,
-    };
-    Ok(Pooled { on_average: Some(average), ..scores(horizon)? })
+/// Why nothing can be said of a pool.
+fn missing(fit: &World, test: Option<&World>, pool: &Pool) -> String {
+    let worlds = [("fit", Some(fit)), ("test", test)];
+    let unknown =
+        worlds.into_iter().filter_map(|(name, world)| Some((name, world?))).flat_map(|(name, world)| {
+            let gone = pool.models.iter().filter(|member| world.outcomes.model(&member.model).is_none());
+            gone.map(move |member| format!(", and none of `{}` in --{name}", member.model))
+        });
+    format!("there is no prompt that all its models answered{}", unknown.collect::<String>())
 }

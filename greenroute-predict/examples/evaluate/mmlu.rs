@@ -128,13 +128,9 @@ fn rows_of<'a>(folder: &'a World, duel: &Duel) -> Vec<Row<'a>> {
         let worth = |model| folder.outcomes.answer(row, model).map(|answer: &Answer| f64::from(answer.score));
         let features = folder.features.get(row)?;
         let (weak, strong) = (worth(weak)?, worth(strong)?);
-        Some(Row { features, group: &prompt.group, question: question(prompt), weak, strong })
+        Some(Row { features, group: &prompt.group, question: prompt.question(), weak, strong })
     };
     folder.outcomes.rows_of(std::slice::from_ref(&duel.source)).into_iter().filter_map(row).collect()
-}
-
-fn question(prompt: &Prompt) -> &str {
-    if prompt.group_id.is_empty() { &prompt.id } else { &prompt.group_id }
 }
 
 /// What sources of `fit` other than the duel's say of `rows`: each fifth by what was learned without its questions.
@@ -149,7 +145,7 @@ fn hints(fit: &World, rows: &[Row<'_>], duel: &Duel) -> Result<Vec<f64>> {
         let scored: Vec<&Row<'_>> = inside.iter().filter_map(|row| rows.get(*row)).collect();
         let questions: HashSet<&str> = scored.iter().map(|row| row.question).collect();
         let may = |prompt: &Prompt| {
-            prompt.source != duel.source && !questions.contains(question(prompt)) && !translated(prompt)
+            prompt.source != duel.source && !questions.contains(prompt.question()) && !translated(prompt)
         };
         let prompts = fit.outcomes.prompts.iter().enumerate();
         let allowed: Vec<usize> = prompts.filter(|(_, prompt)| may(prompt)).map(|(row, _)| row).collect();
@@ -244,9 +240,12 @@ impl<'a> Target<'a> {
         if left > 0 || scored.len() < LEAST { Ok(Vec::new()) } else { self.learned(&known, &scored) }
     }
 
-    /// From all labels of other questions.
+    /// From all labels of other questions: in folds where the same prompts are learned from and scored.
     fn by_question(&self, seed: u64) -> Result<Scores> {
-        self.left_out(seed, |row| row.question)
+        if self.known == self.scored {
+            return self.left_out(seed, |row| row.question);
+        }
+        self.learned(&self.but_variants(&self.known, &self.scored), &self.scored)
     }
 
     /// From all labels of other subjects, none of them a variant of a question of these.
@@ -263,13 +262,18 @@ impl<'a> Target<'a> {
         let mut scores = Vec::new();
         for fold in 0..folds.count() {
             let scored = inside(&self.scored, fold, true);
-            let questions: HashSet<&str> = scored.iter().filter_map(|row| self.question(*row)).collect();
-            let mut known = inside(&self.known, fold, false);
-            known.retain(|row| self.question(*row).is_some_and(|question| !questions.contains(question)));
+            let known = self.but_variants(&inside(&self.known, fold, false), &scored);
             scores.extend(self.learned(&known, &scored)?);
         }
         scores.sort_by_key(|(row, _)| *row);
         Ok(scores)
+    }
+
+    /// Those of the rows `known` that are no variant of a question of `scored`.
+    fn but_variants(&self, known: &[usize], scored: &[usize]) -> Vec<usize> {
+        let questions: HashSet<&str> = scored.iter().filter_map(|row| self.question(*row)).collect();
+        let other = |row: &&usize| self.question(**row).is_some_and(|question| !questions.contains(question));
+        known.iter().filter(other).copied().collect()
     }
 
     fn question(&self, row: usize) -> Option<&'a str> {
@@ -348,6 +352,21 @@ mod tests {
             let questions: HashSet<_> = scored.iter().filter_map(|(row, _)| target.question(*row)).collect();
             assert_eq!(questions.len(), 200 - 51);
         }
+    }
+
+    #[test]
+    fn where_other_prompts_are_scored_all_labels_of_other_questions_are_learned_from() {
+        let (fit, mut test) = (world(), world());
+        // Half of what is scored are variants of what is known.
+        for (row, prompt) in test.outcomes.prompts.iter_mut().enumerate().filter(|(row, _)| *row >= 200) {
+            prompt.group_id = format!("new {}", row / 2);
+        }
+        let target = Target::new(&fit, Some(&test), &duel()).unwrap().unwrap();
+        assert_eq!((target.known.len(), target.scored.len()), (400, 400));
+        assert_eq!(target.but_variants(&target.known, &target.scored), (200..400).collect::<Vec<_>>());
+        let scored: Vec<usize> = target.by_question(1).unwrap().into_iter().map(|(row, _)| row).collect();
+        assert_eq!(scored, target.scored);
+        assert_eq!(target.by_question(1).unwrap(), target.by_question(2).unwrap(), "no fold is drawn");
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! Pools on tasks that were seen.
 
 use crate::report::Pooled;
-use crate::scores::{self, Choices, TARGETS, floor};
+use crate::scores::{self, Choices, Drawn, TARGETS, floor};
 use crate::world::World;
 use greenroute_core::Result;
 use greenroute_predict::fit::calibrate::Calibration;
+use greenroute_predict::fit::clusters::Clusters;
 use greenroute_predict::fit::cohort::Cohort;
 use greenroute_predict::fit::design::{Blend, Design};
-use greenroute_predict::fit::dial::{Confidence, Dial};
+use greenroute_predict::fit::dial::{Confidence, Dial, Horizon};
 use greenroute_predict::fit::energy::Spending;
 use greenroute_predict::fit::fold::Folds;
 use greenroute_predict::fit::known::{Known, Settings};
@@ -25,79 +26,113 @@ pub(crate) struct Outlook {
     pub(crate) joules: Array2<f64>,
 }
 
-/// A pool scored on `test`, or by cross-validation.
+/// A pool scored on `test`, or by cross-validation. Whatever is scored, dial and calibration stand on the other prompts
+/// alone, each of them foretold by a fit that saw neither it nor what is scored. `None` without a prompt that all models
+/// answered.
 pub(crate) fn evaluate(
     fit: &World,
     test: Option<&World>,
     pool: &Pool,
     horizon: Option<usize>,
-) -> Result<Pooled> {
+) -> Result<Option<Pooled>> {
     let cohort = Cohort::new(&fit.outcomes, pool);
+    let scored = test.map_or_else(|| cohort.clone(), |test| Cohort::new(&test.outcomes, pool));
+    if cohort.is_empty() || scored.is_empty() {
+        return Ok(None);
+    }
     let design = Design::new(fit.of(&cohort));
     let x = fit.rows(&cohort, &design, &Blend::WHOLE);
-    let folds = Folds::grouped(cohort.names.iter().map(AsRef::as_ref), FOLDS, SEED);
-    let unseen = unseen(&cohort, x.view(), &folds)?;
+    let all: Vec<usize> = (0..cohort.len()).collect();
     match test {
-        None => crossed(&cohort, &unseen, &folds, &promise(horizon, cohort.len())),
         Some(test) => {
-            let tested = Cohort::new(&test.outcomes, pool);
-            let all: Vec<usize> = (0..cohort.len()).collect();
-            let mut outlook =
-                foretold(&cohort, x.view(), &all, test.rows(&tested, &design, &Blend::WHOLE).view())?;
-            let (calibrated, curves) = calibrated(&cohort, &unseen, &all);
-            apply(&curves, &mut outlook.success);
-            let dial = set_on(&cohort, &calibrated, &all);
-            let confidence = promise(horizon, tested.len());
-            let choices = TARGETS.map(|target| {
-                let setting = dial.set(floor(target), &confidence);
-                let chosen = setting.choices(outlook.success.view(), outlook.joules.view(), tested.large);
-                (target, Choices { chosen, bounds: vec![setting.bound] })
-            });
-            let report = scores::report(&tested, &choices, &pairs(&tested, &outlook.success));
-            Ok(with_tuned(report, &tested, &outlook))
+            let of = test.rows(&scored, &design, &Blend::WHOLE);
+            let rows = (0..scored.len()).collect();
+            let part = Part::new(&cohort, x.view(), &all, of.view(), rows)?;
+            Ok(Some(judged(&scored, &[part], horizon)))
+        }
+        None => {
+            let folds = folds(&cohort);
+            let part = |fold: usize| {
+                let inside = folds.inside(fold);
+                let of = x.select(Axis(0), &inside);
+                Part::new(&cohort, x.view(), &folds.outside(fold), of.view(), inside)
+            };
+            let parts: Vec<Part> = (0..folds.count()).map(part).collect::<Result<_>>()?;
+            Ok(Some(judged(&scored, &parts, horizon)))
         }
     }
 }
 
-/// What a floor promises: to hold on as many prompts as are scored, by themselves, unless another number is asked for.
-pub(crate) fn promise(horizon: Option<usize>, scored: usize) -> Confidence {
-    Confidence::on(horizon.unwrap_or(scored))
+fn folds(cohort: &Cohort) -> Folds {
+    Folds::grouped(cohort.names.iter().map(AsRef::as_ref), FOLDS, SEED)
 }
 
-/// Every fold, with calibration and dial from the others.
-fn crossed(cohort: &Cohort, unseen: &Outlook, folds: &Folds, confidence: &Confidence) -> Result<Pooled> {
-    let mut choices = TARGETS
-        .map(|target| (target, Choices { chosen: vec![cohort.large; cohort.len()], bounds: Vec::new() }));
-    let mut all_scored = unseen.clone();
-    for fold in 0..folds.count() {
-        let (inside, outside) = (folds.inside(fold), folds.outside(fold));
-        let (all, curves) = calibrated(cohort, unseen, &outside);
-        let dial = set_on(cohort, &all, &outside);
-        let mut scored = unseen.success.select(Axis(0), &inside);
-        apply(&curves, &mut scored);
-        let joules = unseen.joules.select(Axis(0), &inside);
-        for (target, choices) in &mut choices {
-            let setting = dial.set(floor(target), confidence);
-            choices.bounds.push(setting.bound);
-            let chosen = setting.choices(scored.view(), joules.view(), cohort.large);
-            put(&mut choices.chosen, &inside, &chosen);
-        }
-        put_rows(&mut all_scored.success, &inside, scored.view());
+/// Some of the prompts that are scored, with a dial that was set without them.
+struct Part {
+    /// Which rows of what is scored.
+    rows: Vec<usize>,
+    outlook: Outlook,
+    dial: Dial,
+}
+
+impl Part {
+    /// Learns from `seen` rows of the cohort, and foretells `of`, which are `rows` of what is scored.
+    fn new(
+        cohort: &Cohort,
+        x: ArrayView2<'_, f64>,
+        seen: &[usize],
+        of: ArrayView2<'_, f64>,
+        rows: Vec<usize>,
+    ) -> Result<Self> {
+        let (cohort, x) = (cohort.select(seen), x.select(Axis(0), seen));
+        let mut outlook = foretold(&cohort, x.view(), of)?;
+        let (unseen, curves) = calibrated(&cohort, &unseen(&cohort, x.view(), &folds(&cohort))?);
+        apply(&curves, &mut outlook.success);
+        Ok(Self { rows, outlook, dial: set_on(&cohort, &unseen, &cohort.by_question()) })
     }
-    let report = scores::report(cohort, &choices, &pairs(cohort, &all_scored.success));
-    Ok(with_tuned(report, cohort, &all_scored))
+}
+
+/// All parts of what is scored, under every floor: one for as many questions as there are, unless another number is asked
+/// for, and one on average.
+fn judged(scored: &Cohort, parts: &[Part], horizon: Option<usize>) -> Pooled {
+    let mut outlook = Outlook { success: scored.right.clone(), joules: scored.joules.clone() };
+    for part in parts {
+        put_rows(&mut outlook.success, &part.rows, part.outlook.success.view());
+        put_rows(&mut outlook.joules, &part.rows, part.outlook.joules.view());
+    }
+    let pairs = pairs(scored, &outlook.success);
+    let report = |confidence: &Confidence| {
+        let mut choices = Choices::none(scored);
+        for Part { rows, outlook, dial } in parts {
+            for (target, choices) in &mut choices {
+                choices.add(&dial.set(floor(target), confidence), rows, outlook, scored.large);
+            }
+        }
+        scores::report(scored, &choices, &pairs, Drawn::Questions)
+    };
+    let promise = promise(horizon, scored, &scored.by_question());
+    let report = report(&promise).beside(report(&Confidence::USUAL));
+    with_tuned(report, scored, &outlook)
+}
+
+/// What a floor promises: to hold by itself on as many prompts, and clusters of them, as are scored. Another number of
+/// prompts is of as many clusters as hold so many there; 0 is on average over all to come.
+pub(crate) fn promise(horizon: Option<usize>, scored: &Cohort, drawn: &Clusters) -> Confidence {
+    let prompts = horizon.unwrap_or(scored.len());
+    let clusters = prompts.saturating_mul(drawn.count()).div_ceil(scored.len().max(1));
+    if prompts == 0 { Confidence::USUAL } else { Confidence::on(Horizon { prompts, clusters }) }
 }
 
 /// The report with what the dial would have saved, had it been set on the very prompts that are scored: more than can be
 /// had, and what studies often quote.
 pub(crate) fn with_tuned(mut report: Pooled, cohort: &Cohort, outlook: &Outlook) -> Pooled {
-    let all: Vec<usize> = (0..cohort.len()).collect();
-    let dial = set_on(cohort, outlook, &all);
-    let blind = Confidence { errors: 0.0, horizon: None };
-    report.tuned_on_scored = TARGETS
-        .map(|target| (target.to_owned(), dial.set(floor(target), &blind).tally.saved))
-        .into_iter()
-        .collect();
+    let dial = set_on(cohort, outlook, &Clusters::each(cohort.len()));
+    let saved = |target: &str| {
+        let tallies = dial.places().iter().map(|(_, tally)| tally);
+        let kept = tallies.filter(|tally| tally.attained >= floor(target));
+        kept.fold(0.0_f64, |most, tally| most.max(tally.saved))
+    };
+    report.tuned_on_scored = TARGETS.map(|target| (target.to_owned(), saved(target))).into();
     report
 }
 
@@ -105,36 +140,27 @@ pub(crate) fn with_tuned(mut report: Pooled, cohort: &Cohort, outlook: &Outlook)
 fn unseen(cohort: &Cohort, x: ArrayView2<'_, f64>, folds: &Folds) -> Result<Outlook> {
     let mut all = Outlook { success: cohort.right.clone(), joules: cohort.joules.clone() };
     for fold in 0..folds.count() {
-        let inside = folds.inside(fold);
-        let part = foretold(cohort, x, &folds.outside(fold), x.select(Axis(0), &inside).view())?;
+        let (inside, outside) = (folds.inside(fold), folds.outside(fold));
+        let [of, x] = [&inside, &outside].map(|rows| x.select(Axis(0), rows));
+        let part = foretold(&cohort.select(&outside), x.view(), of.view())?;
         put_rows(&mut all.success, &inside, part.success.view());
         put_rows(&mut all.joules, &inside, part.joules.view());
     }
     Ok(all)
 }
 
-/// Learns from `rows` of the cohort, and foretells `of`.
-fn foretold(
-    cohort: &Cohort,
-    x: ArrayView2<'_, f64>,
-    rows: &[usize],
-    of: ArrayView2<'_, f64>,
-) -> Result<Outlook> {
-    let (x, seen) = (x.select(Axis(0), rows), cohort.select(rows));
+/// Learns from a cohort with the rows `x`, and foretells `of`.
+fn foretold(seen: &Cohort, x: ArrayView2<'_, f64>, of: ArrayView2<'_, f64>) -> Result<Outlook> {
     let task = (seen.task.as_slice(), seen.tasks.len());
-    let known = Known::fit(x.view(), seen.right.view(), task, &seen.names, &Settings::default())?;
-    let joules = Spending::fit(x.view(), seen.joules.view())?.predict(of);
+    let known = Known::fit(x, seen.right.view(), task, &seen.names, &Settings::default())?;
+    let joules = Spending::fit(x, seen.joules.view())?.predict(of);
     Ok(Outlook { success: known.predict(of).0, joules })
 }
 
-/// The outlook with success calibrated on `rows`, and the curve of each model.
-pub(crate) fn calibrated(cohort: &Cohort, outlook: &Outlook, rows: &[usize]) -> (Outlook, Vec<Calibration>) {
-    let success = outlook.success.select(Axis(0), rows);
-    let right = cohort.right.select(Axis(0), rows);
-    let curves: Vec<Calibration> = success
-        .columns()
-        .into_iter()
-        .zip(right.columns())
+/// The outlook with success calibrated, and the curve of each model.
+pub(crate) fn calibrated(cohort: &Cohort, outlook: &Outlook) -> (Outlook, Vec<Calibration>) {
+    let both = outlook.success.columns().into_iter().zip(cohort.right.columns());
+    let curves: Vec<Calibration> = both
         .map(|(success, right)| Calibration::fit(success.iter().copied().zip(right.iter().copied())))
         .collect();
     let mut all = outlook.clone();
@@ -149,23 +175,15 @@ pub(crate) fn apply(curves: &[Calibration], success: &mut Array2<f64>) {
     }
 }
 
-/// The dial, tried on `rows`.
-pub(crate) fn set_on(cohort: &Cohort, outlook: &Outlook, rows: &[usize]) -> Dial {
-    let of = |all: &Array2<f64>| all.select(Axis(0), rows);
-    let (success, spending) = (of(&outlook.success), of(&outlook.joules));
-    let (right, joules) = (of(&cohort.right), of(&cohort.joules));
-    Dial::new(success.view(), spending.view(), right.view(), joules.view(), cohort.large)
+/// The dial, tried on a cohort that chance drew in these clusters.
+pub(crate) fn set_on(cohort: &Cohort, outlook: &Outlook, drawn: &Clusters) -> Dial {
+    let (success, spending) = (outlook.success.view(), outlook.joules.view());
+    Dial::new(success, spending, cohort.right.view(), cohort.joules.view(), (cohort.large, drawn))
 }
 
 /// Probabilities with what came true, of all prompts and models.
 pub(crate) fn pairs(cohort: &Cohort, success: &Array2<f64>) -> Vec<(f64, f64)> {
     success.iter().copied().zip(cohort.right.iter().copied()).collect()
-}
-
-pub(crate) fn put(all: &mut [usize], rows: &[usize], part: &[usize]) {
-    for (row, value) in rows.iter().zip(part) {
-        all.get_mut(*row).into_iter().for_each(|place| *place = *value);
-    }
 }
 
 pub(crate) fn put_rows(all: &mut Array2<f64>, rows: &[usize], part: ArrayView2<'_, f64>) {

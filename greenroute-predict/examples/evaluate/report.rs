@@ -15,7 +15,19 @@ pub(crate) struct Report {
     pub(crate) scored_on: &'static str,
     #[serde(flatten)]
     pub(crate) pools: BTreeMap<String, Pooled>,
+    /// Pools of which nothing can be said, and why.
+    pub(crate) left_out: BTreeMap<String, String>,
     pub(crate) mmlu: Option<Against>,
+}
+
+impl Report {
+    /// A pool's scores; where there are none, why.
+    pub(crate) fn add(&mut self, name: &str, scores: Option<Pooled>, why: impl FnOnce() -> String) {
+        match scores {
+            Some(scores) => drop(self.pools.insert(name.to_owned(), scores)),
+            None => drop(self.left_out.insert(name.to_owned(), why())),
+        }
+    }
 }
 
 /// A pool: what the dial brought on prompts that it was not set on.
@@ -30,7 +42,7 @@ pub(crate) struct Pooled {
     /// What the dial promised: the lower bound, on the fit alone, of what is attained; the mean where it was set several
     /// times.
     pub(crate) bound: ByTarget<f64>,
-    /// The 95 % bootstrap interval of `saved` over the scored prompts.
+    /// The 95 % bootstrap interval of `saved` over the scored questions, with their variants.
     pub(crate) saved_interval: ByTarget<Interval>,
     /// The one of `attained`.
     pub(crate) attained_interval: ByTarget<Interval>,
@@ -48,13 +60,38 @@ pub(crate) struct Pooled {
     pub(crate) ece: Option<f64>,
     /// Predicted beside observed.
     pub(crate) reliability: Reliability,
-    /// `held` at a target of 0.99.
+    /// Where tasks are never seen: had others been drawn.
+    pub(crate) over_tasks: Option<OverTasks>,
+    /// `held` at a target of 0.99; where tasks are never seen, over questions or over tasks, whichever held more rarely.
     pub(crate) floor_held: Option<f64>,
     /// What the dial would have saved, had it been set on the very prompts that are scored: more than can be had, and what
     /// studies often quote.
     pub(crate) tuned_on_scored: ByTarget<f64>,
     /// With a dial whose floor is only to hold on average over all prompts to come.
     pub(crate) on_average: Option<Average>,
+}
+
+impl Pooled {
+    /// With the main figures of another dial beside.
+    pub(crate) fn beside(self, average: Self) -> Self {
+        let average = Average {
+            saved: average.saved,
+            attained: average.attained,
+            bound: average.bound,
+            held: average.held,
+            floor_held: average.floor_held,
+        };
+        Self { on_average: Some(average), ..self }
+    }
+}
+
+/// Bootstraps that draw tasks, and questions inside of each: what one should expect of tasks to come.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct OverTasks {
+    /// The 95 % interval of what was attained.
+    pub(crate) attained_interval: ByTarget<Interval>,
+    /// The share of bootstraps that attain the target.
+    pub(crate) held: ByTarget<f64>,
 }
 
 /// The main figures of another dial.
@@ -210,6 +247,7 @@ mod tests {
             oracle: Point::default(),
             ece: Some(0.02),
             reliability: Reliability::of(&[(0.5, 1.0)]),
+            over_tasks: None,
             floor_held: Some(0.96),
             tuned_on_scored: BTreeMap::new(),
             on_average: None,
@@ -217,6 +255,7 @@ mod tests {
         let report = Report {
             scored_on: "held-out prompts",
             pools: BTreeMap::from([("quiz_pool".into(), pooled)]),
+            left_out: BTreeMap::new(),
             mmlu: Some(Against::new(&duel, None, settings, BTreeMap::new())),
         };
         let json = serde_json::to_value(&report).unwrap();

@@ -9,6 +9,9 @@ impl fmt::Display for Report {
         for (name, pool) in &self.pools {
             writeln!(f, "{name}: {} prompts, {}\n{pool}", pool.prompts, self.scored_on)?;
         }
+        for (name, why) in &self.left_out {
+            writeln!(f, "{name}: left out, since {why}\n")?;
+        }
         match &self.mmlu {
             Some(against) => write!(f, "mmlu, RouteLLM's protocol: {}\n{against}", self.scored_on),
             None => Ok(()),
@@ -61,6 +64,16 @@ impl fmt::Display for Pooled {
         ] {
             let (saved, attained) = (percent(Some(&point.saved)), percent(Some(&point.attained)));
             writeln!(f, "{name:>12}{saved:>9}{attained:>28}")?;
+        }
+        if let Some(over) = &self.over_tasks {
+            for (target, held) in &over.held {
+                let interval = range(over.attained_interval.get(target));
+                writeln!(
+                    f,
+                    "{target:>12} over tasks: attained 95 % {interval}, held {}",
+                    percent(Some(held))
+                )?;
+            }
         }
         writeln!(
             f,

@@ -91,12 +91,9 @@ fn options(mut words: impl Iterator<Item = String>) -> Result<Option<Options>> {
 
 fn run(options: &Options) -> Result<()> {
     let start = Instant::now();
-    let mut outcomes = Outcomes::read(&options.data)?;
+    let outcomes = Outcomes::read(&options.data)?.without(&options.without)?;
     if outcomes.strays > 0 {
         println!("{} outcomes are of prompts that the folder lacks: left out", outcomes.strays);
-    }
-    if !options.without.is_empty() {
-        outcomes = outcomes.without(&options.without);
     }
     let base = Weights::shipped()?;
     let bar = ProgressBar::new(0);

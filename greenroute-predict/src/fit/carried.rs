@@ -4,47 +4,72 @@
 use super::data::Outcomes;
 use super::design::{Blend, Design};
 use super::number;
-use super::ridge::Ridge;
+use super::ridge::{Novelty, Ridge, Sums};
+use super::strata::{FEW, ranked, share};
 use crate::text::Features;
 use greenroute_core::Result;
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis, concatenate};
+use ndarray::{Array2, ArrayView1, Axis};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The penalty of each source's ridge.
 const PENALTY: f64 = 300.0;
-/// Sources with fewer prompts are left out.
-const FEW: usize = 100;
-/// The share of a source's prompts that a model must have answered.
-const MOST: f64 = 0.9;
+/// Standard errors by which a gain may be larger than what is foretold: one-sided 95 %.
+const ERRORS: f64 = 1.645;
 
 /// The gains of several sources.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Carried {
-    /// The sources that have something to say, in alphabetical order.
+    parts: Vec<Part>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Part {
+    source: Arc<str>,
+    rows: f64,
+    ridge: Ridge,
+    novelty: Novelty,
+    /// The variance of one prompt's gain around what is foretold.
+    variance: f64,
+}
+
+/// What sources say of some texts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    /// The sources, in alphabetical order.
     pub sources: Vec<Arc<str>>,
-    ridges: Vec<Ridge>,
+    /// The prompts that each learned from.
+    rows: Vec<f64>,
+    /// (texts, sources): gains, and the variance of each.
+    gain: Array2<f64>,
+    variance: Array2<f64>,
+}
+
+/// What a strong model gains on a text, a difference of probabilities.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Gain {
+    /// What is likeliest.
+    pub value: f64,
+    /// What it is at most, with 95 % confidence in the regressions: far above `value` where the text looks like nothing
+    /// that was learned from.
+    pub most: f64,
 }
 
 impl Carried {
-    /// Learns the gain of every source but `without`. A source's strong models are the quarter that is right oftenest, its
-    /// middling ones those from two fifths to thirteen twentieths; of two, each is one.
+    /// Learns the gain from the rows of `outcomes` that are given, each source for itself. A source's strong models are the
+    /// quarter that is right oftenest, its middling ones those from two fifths to thirteen twentieths; of two, each is one.
+    /// What the rows are decides what may be known: whoever asks about a task leaves out its prompts and their variants.
     ///
     /// # Errors
-    /// As [`Sums::solve`](super::ridge::Sums::solve).
-    pub fn fit(
-        outcomes: &Outcomes,
-        features: &[Features],
-        design: &Design,
-        without: &[Arc<str>],
-    ) -> Result<Self> {
+    /// As [`Sums::solve`].
+    pub fn fit(outcomes: &Outcomes, features: &[Features], design: &Design, rows: &[usize]) -> Result<Self> {
         let mut by_source: BTreeMap<&Arc<str>, Vec<usize>> = BTreeMap::new();
-        for (row, prompt) in outcomes.prompts.iter().enumerate() {
-            if !without.contains(&prompt.source) {
-                by_source.entry(&prompt.source).or_default().push(row);
+        for row in rows {
+            if let Some(prompt) = outcomes.prompts.get(*row) {
+                by_source.entry(&prompt.source).or_default().push(*row);
             }
         }
-        let (mut sources, mut ridges) = (Vec::new(), Vec::new());
+        let mut parts = Vec::new();
         for (source, rows) in by_source {
             let gains = gains(outcomes, &rows);
             if gains.len() < FEW {
@@ -52,85 +77,86 @@ impl Carried {
             }
             let texts = gains.iter().filter_map(|(row, _)| features.get(*row));
             let x = design.rows(texts, &Blend::LOOKS);
-            let y =
-                Array2::from_shape_fn((gains.len(), 1), |(row, _)| gains.get(row).map_or(0.0, |gain| gain.1));
-            ridges.push(Ridge::fit(x.view(), y.view(), PENALTY)?);
-            sources.push(Arc::clone(source));
+            let y: Vec<[f64; 1]> = gains.iter().map(|(_, gain)| [*gain]).collect();
+            let y = Array2::from(y);
+            let sums = Sums::new(x.view(), y.view());
+            let ridge = sums.solve(PENALTY)?;
+            let off = &y - &ridge.predict(x.view());
+            parts.push(Part {
+                source: Arc::clone(source),
+                rows: number(gains.len()),
+                ridge,
+                novelty: sums.novelty(PENALTY)?,
+                variance: (&off * &off).mean().unwrap_or_default(),
+            });
         }
-        Ok(Self { sources, ridges })
+        Ok(Self { parts })
     }
 
-    /// What each source says a strong model gains on each text: (texts, sources), differences of probabilities.
+    /// What each source says of each text.
     #[must_use]
-    pub fn gains<'a>(
-        &self,
-        features: impl IntoIterator<Item = &'a Features>,
-        design: &Design,
-    ) -> Array2<f64> {
+    pub fn tell<'a>(&self, features: impl IntoIterator<Item = &'a Features>, design: &Design) -> Told {
         let x = design.rows(features, &Blend::LOOKS);
-        let columns: Vec<Array2<f64>> = self.ridges.iter().map(|ridge| ridge.predict(x.view())).collect();
-        let views: Vec<ArrayView2<'_, f64>> = columns.iter().map(|column| column.view()).collect();
-        concatenate(Axis(1), &views).unwrap_or_else(|_| Array2::zeros((x.nrows(), 0)))
+        let shape = (x.nrows(), self.parts.len());
+        let (mut gain, mut variance) = (Array2::zeros(shape), Array2::zeros(shape));
+        for (at, part) in self.parts.iter().enumerate() {
+            gain.column_mut(at).assign(&part.ridge.predict(x.view()).column(0));
+            variance.column_mut(at).assign(&(part.novelty.of(x.view()) * part.variance));
+        }
+        let sources = self.parts.iter().map(|part| Arc::clone(&part.source)).collect();
+        Told { sources, rows: self.parts.iter().map(|part| part.rows).collect(), gain, variance }
     }
 }
 
-/// How far each source is to be trusted: the correlation of what it says, a column of `said`, with the `gain` that was
-/// seen, where it is above 0; in shares that sum to one. All 0 where none says anything right.
-#[must_use]
-pub fn trust(said: ArrayView2<'_, f64>, gain: ArrayView1<'_, f64>) -> Vec<f64> {
-    let mean = gain.mean().unwrap_or_default();
-    let right = |column: ArrayView1<'_, f64>| {
-        let middle = column.mean().unwrap_or_default();
-        let (mut both, mut ours, mut theirs) = (0.0, 0.0, 0.0);
-        for (said, gain) in column.iter().zip(gain) {
-            both += (said - middle) * (gain - mean);
-            ours += (said - middle).powi(2);
-            theirs += (gain - mean).powi(2);
-        }
-        let size = (ours * theirs).sqrt();
-        if size > 0.0 { (both / size).max(0.0) } else { 0.0 }
-    };
-    let shares: Vec<f64> = said.columns().into_iter().map(right).collect();
-    let sum: f64 = shares.iter().sum();
-    shares.iter().map(|share| if sum > 0.0 { share / sum } else { 0.0 }).collect()
+impl Told {
+    /// The gain on each text by the sources that `may` speak, each weighing by its prompts. None where none may.
+    #[must_use]
+    pub fn gains(&self, may: impl Fn(&str) -> bool) -> Option<Vec<Gain>> {
+        let weights: Vec<f64> = self
+            .sources
+            .iter()
+            .zip(&self.rows)
+            .map(|(source, rows)| if may(source) { *rows } else { 0.0 })
+            .collect();
+        let all: f64 = weights.iter().sum();
+        let sum = |values: ArrayView1<'_, f64>, power: i32| -> f64 {
+            weights.iter().zip(values).map(|(weight, value)| (weight / all).powi(power) * value).sum()
+        };
+        let both = self.gain.rows().into_iter().zip(self.variance.rows());
+        let gain = |(gain, variance)| {
+            let value = sum(gain, 1);
+            Gain { value, most: value + ERRORS * sum(variance, 2).sqrt() }
+        };
+        (all > 0.0).then(|| both.map(gain).collect())
+    }
+
+    /// What is said of these texts alone.
+    #[must_use]
+    pub fn select(&self, texts: &[usize]) -> Self {
+        let of = |all: &Array2<f64>| all.select(Axis(0), texts);
+        Self { gain: of(&self.gain), variance: of(&self.variance), ..self.clone() }
+    }
 }
 
 /// The rows that strong and middling models of one source answered, with the difference of their shares of right answers.
 fn gains(outcomes: &Outcomes, rows: &[usize]) -> Vec<(usize, f64)> {
-    let mut models: BTreeMap<usize, (usize, usize)> = BTreeMap::new();
-    for answer in rows.iter().flat_map(|row| outcomes.answers(*row)) {
-        let (answered, right) = models.entry(answer.model).or_default();
-        *answered += 1;
-        *right += usize::from(answer.is_right());
-    }
-    let mut ranked: Vec<(f64, usize)> = models
-        .into_iter()
-        .filter(|(_, (answered, _))| number(*answered) >= MOST * number(rows.len()))
-        .map(|(model, (answered, right))| (number(right) / number(answered), model))
-        .collect();
-    ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    let models: Vec<usize> = ranked.into_iter().map(|(_, model)| model).collect();
+    let models = ranked(outcomes, rows);
     let count = models.len();
     let (strong, middling) = match count {
         0 | 1 => return Vec::new(),
         2 => (0..1, 1..2),
         _ => (0..(count / 4).max(1), (count * 2 / 5).max(1)..(count * 13 / 20).max(2)),
     };
-    let share = |row: usize, of: &std::ops::Range<usize>| {
-        let of = models.get(of.clone())?;
-        let answers: Vec<bool> =
-            of.iter().filter_map(|model| Some(outcomes.answer(row, *model)?.is_right())).collect();
-        let right = answers.iter().filter(|right| **right).count();
-        (!answers.is_empty()).then(|| number(right) / number(answers.len()))
-    };
-    rows.iter().filter_map(|row| Some((*row, share(*row, &strong)? - share(*row, &middling)?))).collect()
+    let of = |range| models.get(range).unwrap_or_default();
+    let (strong, middling) = (of(strong), of(middling));
+    let gain = |row: usize| Some(share(outcomes, row, strong)? - share(outcomes, row, middling)?);
+    rows.iter().filter_map(|row| Some((*row, gain(*row)?))).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::data::Prompt;
     use super::*;
-    use ndarray::array;
 
     /// A source whose strong model gains on texts that show the first cue, and on no others.
     fn world(source: &str) -> (Outcomes, Vec<Features>) {
@@ -162,24 +188,36 @@ mod tests {
     fn a_gain_carries_over_to_texts_that_look_alike() {
         let (outcomes, features) = world("quiz");
         let design = Design::new(&features);
-        let carried = Carried::fit(&outcomes, &features, &design, &[]).unwrap();
-        let gains = carried.gains(&features[..2], &design);
-        assert!(gains[[0, 0]] > gains[[1, 0]] + 0.05, "{gains}");
-        assert_eq!(*carried.sources, ["quiz".into()]);
+        let rows: Vec<usize> = (0..300).collect();
+        let told = Carried::fit(&outcomes, &features, &design, &rows).unwrap().tell(&features[..2], &design);
+        assert_eq!(*told.sources, ["quiz".into()]);
+        let gains = told.gains(|_| true).unwrap();
+        assert!(gains[0].value > gains[1].value + 0.05, "{gains:?}");
+        assert_eq!(told.select(&[1]).gains(|_| true).unwrap(), gains[1..]);
+        assert_eq!(told.gains(|source| source != "quiz"), None);
     }
 
     #[test]
-    fn a_source_that_is_left_out_is_not_read() {
+    fn what_looks_like_nothing_that_was_seen_may_gain_most() {
         let (outcomes, features) = world("quiz");
         let design = Design::new(&features);
-        let none = Carried::fit(&outcomes, &features, &design, &["quiz".into()]).unwrap();
-        assert_eq!(none.gains(&features, &design).dim(), (300, 0));
+        let rows: Vec<usize> = (0..300).collect();
+        let carried = Carried::fit(&outcomes, &features, &design, &rows).unwrap();
+        let mut odd = features[1].clone();
+        odd.cues[0] = -4.0;
+        let gains = carried.tell([&features[1], &odd], &design).gains(|_| true).unwrap();
+        let doubt = |gain: Gain| gain.most - gain.value;
+        assert!(doubt(gains[1]) > 1.8 * doubt(gains[0]) && doubt(gains[0]) > 0.0, "{gains:?}");
     }
 
     #[test]
-    fn who_was_wrong_is_not_trusted() {
-        let said = array![[0.1, 0.9, 0.2], [0.4, 0.5, 0.2], [0.8, 0.2, 0.2]];
-        assert_eq!(trust(said.view(), array![0.0, 0.3, 0.9].view()), [1.0, 0.0, 0.0]);
-        assert_eq!(trust(said.view(), array![0.5, 0.5, 0.5].view()), [0.0, 0.0, 0.0]);
+    fn rows_that_are_left_out_are_not_read() {
+        let (outcomes, features) = world("quiz");
+        let design = Design::new(&features);
+        let few: Vec<usize> = (0..99).collect();
+        for rows in [&few[..], &[]] {
+            let none = Carried::fit(&outcomes, &features, &design, rows).unwrap();
+            assert_eq!(none.tell(&features, &design).gains(|_| true), None);
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The prompts that every model of a pool answered, as matrices.
 
+use super::clusters::Clusters;
 use super::data::Outcomes;
 use super::pool::Pool;
 use ndarray::{Array2, Axis};
@@ -66,6 +67,18 @@ impl Cohort {
             names,
             large: pool.large_at().unwrap_or_default(),
         }
+    }
+
+    /// Prompts by question: variants of one are no chance of their own.
+    #[must_use]
+    pub fn by_question(&self) -> Clusters {
+        Clusters::by(self.names.iter().map(|name| (!name.is_empty()).then_some(name)))
+    }
+
+    /// Prompts by task: what chance draws where tasks to come are others.
+    #[must_use]
+    pub fn by_task(&self) -> Clusters {
+        Clusters::by(self.task.iter().map(Some))
     }
 
     /// How many prompts.
@@ -143,6 +156,7 @@ mod tests {
         assert_eq!(cohort.right, ndarray::array![[0.0, 1.0], [1.0, 0.0]], "half right is not right");
         assert_eq!(cohort.joules, ndarray::array![[10.0, 50.0], [5.0, 2.0]]);
         assert_eq!((cohort.tasks.len(), cohort.large), (1, 1));
+        assert_eq!((cohort.by_task().count(), cohort.by_question().count()), (1, 2));
         assert_eq!(cohort.select(&[1]).prompts, [2]);
         let unknown = Pool { models: vec![member("large", 1.0), member("gone", 1.0)], ..pool };
         assert!(Cohort::new(&outcomes, &unknown).is_empty());

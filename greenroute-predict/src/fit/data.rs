@@ -37,6 +37,12 @@ pub struct Prompt {
 }
 
 impl Prompt {
+    /// The question that it is a variant of; itself where nobody said.
+    #[must_use]
+    pub fn question(&self) -> &str {
+        if self.group_id.is_empty() { &self.id } else { &self.group_id }
+    }
+
     /// Whether a flag is set among what else its source says.
     #[must_use]
     pub fn has(&self, flag: &str) -> bool {
@@ -140,14 +146,22 @@ impl Outcomes {
         Self { prompts, models, strays, answers }
     }
 
-    /// The same without the prompts of these sources.
-    #[must_use]
-    pub fn without(mut self, sources: &BTreeSet<String>) -> Self {
+    /// The same without the prompts of these sources; the models' names stay.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] for a source of no prompt: a slip of the pen would leave in what was to stay out.
+    pub fn without(mut self, sources: &BTreeSet<String>) -> Result<Self> {
+        let known: BTreeSet<&str> = self.prompts.iter().map(|prompt| &*prompt.source).collect();
+        if let Some(odd) = sources.iter().find(|source| !known.contains(source.as_str())) {
+            let known: Vec<&str> = known.into_iter().collect();
+            let what = format!("no prompt is of the source `{odd}`, but of {}", known.join(", "));
+            return Err(Error::new(ErrorKind::Config, "leaving sources out", what));
+        }
         let kept = |prompt: &Prompt| !sources.contains(&*prompt.source);
         let (prompts, answers) = (self.prompts, self.answers);
         let both = prompts.into_iter().zip(answers).filter(|(prompt, _)| kept(prompt));
         (self.prompts, self.answers) = both.unzip();
-        self
+        Ok(self)
     }
 
     /// The answers to the prompt in `row`, by model.
@@ -313,6 +327,17 @@ mod tests {
             text.contains("prompts.jsonl") && text.contains("line 1") && text.contains("source"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_source_is_left_out_and_one_that_is_none_is_refused() {
+        let other = PROMPTS.replace(r#"{"id": "b", "source": "quiz""#, r#"{"id": "b", "source": "exam""#);
+        let read = || Outcomes::read(folder(&other, OUTCOMES).path()).unwrap();
+        let left = read().without(&BTreeSet::from(["exam".into()])).unwrap();
+        assert_eq!((left.prompts.len(), &*left.prompts[0].id, left.answers(0).len()), (1, "a", 2));
+        let error = read().without(&BTreeSet::from(["exams".into()])).unwrap_err();
+        assert_eq!(*error.kind(), ErrorKind::Config);
+        assert!(error.to_string().contains("`exams`") && error.to_string().contains("exam, quiz"), "{error}");
     }
 
     #[test]

@@ -10,16 +10,13 @@ use super::data::Outcomes;
 use super::design::{Blend, Design};
 use super::number;
 use super::ridge::Ridge;
+use super::strata::{FEW, ranked, share};
 use crate::text::Features;
 use greenroute_core::Result;
 use ndarray::{Array2, ArrayView2, Axis};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Fewer prompts of a source say nothing.
-const FEW: usize = 100;
-/// The share of a source's prompts that a model must have answered to be counted in.
-const MOST: f64 = 0.9;
 /// The strongest of a source's models that stand for a strong one; the others stand for the weak one.
 const STRONG: f64 = 1.0 / 3.0;
 /// From which share of the cues' variance between tasks on the tasks of a source differ in form.
@@ -140,19 +137,7 @@ impl Lessons {
 
     /// By the source's stronger and weaker models.
     fn of_strata(outcomes: &Outcomes, rows: &[usize]) -> Option<Self> {
-        let mut models: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
-        for answer in rows.iter().flat_map(|row| outcomes.answers(*row)) {
-            let (answered, right) = models.entry(answer.model).or_default();
-            *answered += 1.0;
-            *right += f64::from(u8::from(answer.is_right()));
-        }
-        let mut ranked: Vec<(f64, usize)> = models
-            .into_iter()
-            .filter(|(_, (answered, _))| *answered >= MOST * number(rows.len()))
-            .map(|(model, (answered, right))| (right / answered, model))
-            .collect();
-        ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        let models: Vec<usize> = ranked.into_iter().map(|(_, model)| model).collect();
+        let models = ranked(outcomes, rows);
         let strong =
             (1..models.len()).rfind(|count| number(*count) <= STRONG * number(models.len()) + 0.5)?;
         let (strong, weak) = models.split_at_checked(strong)?;
@@ -160,16 +145,10 @@ impl Lessons {
     }
 
     fn of(outcomes: &Outcomes, rows: &[usize], strong: &[usize], weak: &[usize]) -> Option<Self> {
-        let share = |row: usize, models: &[usize]| {
-            let answers: Vec<f64> = models
-                .iter()
-                .filter_map(|model| outcomes.answer(row, *model))
-                .map(|answer| f64::from(u8::from(answer.is_right())))
-                .collect();
-            (!answers.is_empty()).then(|| answers.iter().sum::<f64>() / number(answers.len()))
-        };
-        let known: Vec<(usize, [f64; 2])> =
-            rows.iter().filter_map(|row| Some((*row, [share(*row, strong)?, share(*row, weak)?]))).collect();
+        let known: Vec<(usize, [f64; 2])> = rows
+            .iter()
+            .filter_map(|row| Some((*row, [share(outcomes, *row, strong)?, share(outcomes, *row, weak)?])))
+            .collect();
         let (rows, right): (Vec<usize>, Vec<[f64; 2]>) = known.into_iter().unzip();
         (rows.len() >= FEW).then(|| Self { rows, right: Array2::from(right) })
     }

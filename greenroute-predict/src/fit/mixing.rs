@@ -1,5 +1,6 @@
 //! What choosing without looking at prompts brings: mixing models by chance, and what knowing every outcome would.
 
+use super::clusters::Clusters;
 use super::dial::Tally;
 use ndarray::ArrayView2;
 
@@ -89,7 +90,8 @@ pub fn oracle(right: ArrayView2<'_, f64>, joules: ArrayView2<'_, f64>) -> Vec<us
 /// What always asking `model` brings.
 #[must_use]
 pub fn always(model: usize, right: ArrayView2<'_, f64>, joules: ArrayView2<'_, f64>, large: usize) -> Tally {
-    Tally::new(&vec![model; right.nrows()], right, joules, large)
+    let clusters = Clusters::each(right.nrows());
+    Tally::new(&vec![model; right.nrows()], right, joules, large, &clusters)
 }
 
 #[cfg(test)]

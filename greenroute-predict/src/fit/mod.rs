@@ -10,6 +10,7 @@ pub mod calibrate;
 pub mod carried;
 pub mod cells;
 pub mod chance;
+pub mod clusters;
 pub mod cohort;
 pub mod data;
 pub mod design;
@@ -25,6 +26,7 @@ pub mod pool;
 pub mod prior;
 pub mod reference;
 pub mod ridge;
+mod strata;
 
 /// A count as a number; exact below 2³².
 #[must_use]

@@ -54,8 +54,8 @@ impl Pools {
     /// Reads `pools.json` of `folder`.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] if there is none, [`ErrorKind::Decode`] for an entry that is not as expected, and for a pool
-    /// without its own `large`.
+    /// [`ErrorKind::Config`] if there is none, [`ErrorKind::Decode`] for an entry that is not as expected, for a pool
+    /// without its own `large`, and for joules or tokens that are not above 0.
     pub fn read(folder: impl AsRef<Path>) -> Result<Self> {
         let path = folder.as_ref().join("pools.json");
         let origin = path.display().to_string();
@@ -74,6 +74,10 @@ impl Pools {
                 let pool: Pool = serde_json::from_value(entry).map_err(wrong)?;
                 if pool.large_at().is_none() {
                     return Err(format!("`{name}`: its large model is none of its models"));
+                }
+                let joules = pool.models.iter().map(|member| member.joules_per_output_token);
+                if let Some(odd) = joules.chain([pool.output_tokens]).find(|number| *number <= 0.0) {
+                    return Err(format!("`{name}`: joules and tokens are above 0, not {odd}"));
                 }
                 read.pools.insert(name, pool);
             } else if entry.get("strong").is_some() {
@@ -125,6 +129,18 @@ mod tests {
         assert_eq!(read.pools["b"].sources.len(), 2);
         assert_eq!(read.pools["a"].large_at(), Some(0));
         assert_eq!(*read.duels["c"].weak, *"y");
+    }
+
+    #[test]
+    fn joules_and_tokens_are_above_0() {
+        for (joules, tokens) in [(-0.1, 200), (0.0, 200), (0.1, 0)] {
+            let pools = format!(
+                r#"{{"a": {{"source": "quiz", "large": "z", "output_tokens": {tokens},
+                    "models": [{{"model": "z", "joules_per_output_token": {joules}}}]}}}}"#
+            );
+            let said = Pools::parse(pools.as_bytes()).unwrap_err();
+            assert!(said.contains("`a`") && said.contains("above 0"), "{said}");
+        }
     }
 
     #[test]

@@ -18,6 +18,14 @@ pub struct Ridge {
     pub weights: Array2<f64>,
 }
 
+/// How little a row is like those that a ridge was fitted to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Novelty {
+    rows: f64,
+    middle: Array1<f64>,
+    inverse: Array2<f64>,
+}
+
 /// The sums that a ridge needs of its rows. They add up and can be taken away again, so that leaving rows out costs no
 /// second pass over the rest; one pass serves any number of penalties.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,22 +107,40 @@ impl Sums {
     /// # Errors
     /// [`ErrorKind::Internal`] where the penalty is not above 0, or an input or output is not finite.
     pub fn solve(&self, penalty: f64) -> Result<Ridge> {
-        let count = self.weight.max(f64::MIN_POSITIVE);
-        let (x, y) = (&self.x / count, &self.y / count);
-        let outer = |a: &Array1<f64>, b: &Array1<f64>| {
-            let column = a.view().insert_axis(Axis(1));
-            column.dot(&b.view().insert_axis(Axis(0))) * self.weight
-        };
-        let mut left = &self.xx - &outer(&x, &x);
+        let (x, y) = (self.mean(&self.x), self.mean(&self.y));
+        let right = &self.xy - &self.outer(&x, &y);
+        let weights = self.solved(penalty, right)?;
+        Ok(Ridge { offset: y - x.dot(&weights), weights })
+    }
+
+    /// What tells how far a row lies from these, as a ridge with this penalty sees it.
+    ///
+    /// # Errors
+    /// As [`solve`](Self::solve).
+    pub fn novelty(&self, penalty: f64) -> Result<Novelty> {
+        let inverse = self.solved(penalty, Array2::eye(self.x.len()))?;
+        Ok(Novelty { rows: self.weight, middle: self.mean(&self.x), inverse })
+    }
+
+    fn mean(&self, sums: &Array1<f64>) -> Array1<f64> {
+        sums / self.weight.max(f64::MIN_POSITIVE)
+    }
+
+    fn outer(&self, a: &Array1<f64>, b: &Array1<f64>) -> Array2<f64> {
+        let column = a.view().insert_axis(Axis(1));
+        column.dot(&b.view().insert_axis(Axis(0))) * self.weight
+    }
+
+    fn solved(&self, penalty: f64, right: Array2<f64>) -> Result<Array2<f64>> {
+        let x = self.mean(&self.x);
+        let mut left = &self.xx - &self.outer(&x, &x);
         left.diag_mut().map_inplace(|value| *value += penalty);
-        let right = &self.xy - &outer(&x, &y);
-        let weights = if penalty > 0.0 { solved(left, right) } else { None };
-        let weights = weights.ok_or_else(|| {
+        let found = if penalty > 0.0 { solved(left, right) } else { None };
+        found.ok_or_else(|| {
             let what =
                 format!("no ridge with penalty {penalty} over {} rows: an input is not finite", self.weight);
             Error::new(ErrorKind::Internal, "fit", what)
-        })?;
-        Ok(Ridge { offset: y - x.dot(&weights), weights })
+        })
     }
 }
 
@@ -151,6 +177,17 @@ impl Ridge {
     #[must_use]
     pub fn predict(&self, x: ArrayView2<'_, f64>) -> Array2<f64> {
         x.dot(&self.weights) + &self.offset
+    }
+}
+
+impl Novelty {
+    /// The variance of what the ridge foretells of each row of `x`, where that of one outcome around it is 1: the posterior
+    /// one of weights with the variance `1 / penalty`, and that of the mean. Without rows, infinite.
+    #[must_use]
+    pub fn of(&self, x: ArrayView2<'_, f64>) -> Array1<f64> {
+        let x = &x - &self.middle;
+        let far = (x.dot(&self.inverse) * &x).sum_axis(Axis(1));
+        far.mapv(|far| far.max(0.0) + self.rows.recip())
     }
 }
 
@@ -260,6 +297,17 @@ mod tests {
         let repeated = Ridge::fit(more_x.view(), more_y.view(), 0.5).unwrap();
         assert!(far(&weighted.weights, &repeated.weights) < 1e-9);
         assert!((weighted.offset - repeated.offset).iter().all(|value| value.abs() < 1e-9));
+    }
+
+    #[test]
+    fn what_was_not_seen_is_new() {
+        // By hand: four rows of one input with the sum of squares 4, and a penalty of 6.
+        let x = ndarray::array![[1.0], [3.0], [3.0], [1.0]];
+        let novelty = Sums::new(x.view(), x.view()).novelty(6.0).unwrap();
+        let of = novelty.of(ndarray::array![[2.0], [7.0]].view());
+        assert!((of[0] - 0.25).abs() < 1e-12 && (of[1] - 2.75).abs() < 1e-12, "{of}");
+        assert!(Sums::empty(1, 1).novelty(6.0).unwrap().of(x.view()).iter().all(|of| of.is_infinite()));
+        assert!(Sums::empty(1, 1).novelty(0.0).is_err());
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! How well fitted heads do on prompts that they were not fitted on.
 
 use super::lessons::{Lesson, OWN};
+use super::mean;
 use super::outputs::{Lengths, Sorted, Traits};
 use super::tasks::Tasks;
-use super::{mean, number};
+use crate::fit::metrics::spearman;
 use ndarray::{Array2, ArrayView1};
 use std::fmt;
 
@@ -22,10 +23,10 @@ pub struct Report {
     pub novelty_auc: f64,
     /// The share of prompts whose heaviest capability is a heaviest one of the labels: the user's, our own.
     pub capability_accuracy: [f64; 2],
-    /// Spearman's correlation of difficulty: with outcomes, with our own judgement.
-    pub difficulty_spearman: [f64; 2],
+    /// Spearman's correlation of difficulty: with outcomes, with our own judgement. `None` without any.
+    pub difficulty_spearman: [Option<f64>; 2],
     /// Spearman's correlation of difficulty in logits with that of outcomes.
-    pub level_spearman: f64,
+    pub level_spearman: Option<f64>,
     /// The mean absolute error of the difficulty of our own prompts, 1 to 5.
     pub difficulty_error: f64,
     /// How much graded prompts, and prompts that models were tried on, were taken for graded ones.
@@ -95,8 +96,8 @@ impl Report {
             task_accuracy: mean(found),
             novelty_auc: sorted.told_apart,
             capability_accuracy: [right(&theirs), right(&mine)],
-            difficulty_spearman: [spearman(&answered), spearman(&judged)],
-            level_spearman: spearman(&levelled),
+            difficulty_spearman: [correlation(&answered), correlation(&judged)],
+            level_spearman: correlation(&levelled),
             difficulty_error: mean(
                 judged.iter().map(|(truth, said)| ((truth - said.clamp(1.0, 5.0)).abs(), 1.0)),
             ),
@@ -117,35 +118,10 @@ fn heaviest(truth: ArrayView1<'_, f64>, said: ArrayView1<'_, f64>) -> bool {
     picked.is_some_and(|(_, share)| *share >= most - 1e-9)
 }
 
-/// Spearman's rank correlation, equal values sharing the mean of their ranks.
-fn spearman(pairs: &[(f64, f64)]) -> f64 {
-    let ranks = |pick: fn(&(f64, f64)) -> f64| {
-        let mut order: Vec<usize> = (0..pairs.len()).collect();
-        let value = |row: &usize| pairs.get(*row).map_or(0.0, pick);
-        order.sort_by(|a, b| value(a).total_cmp(&value(b)));
-        let mut ranks = vec![0.0; pairs.len()];
-        let mut from = 0;
-        while let Some(first) = order.get(from) {
-            let same =
-                order.iter().skip(from).take_while(|row| value(row).total_cmp(&value(first)).is_eq()).count();
-            for row in order.iter().skip(from).take(same) {
-                ranks
-                    .get_mut(*row)
-                    .into_iter()
-                    .for_each(|rank| *rank = number(from) + number(same - 1) / 2.0);
-            }
-            from += same;
-        }
-        ranks
-    };
-    let (a, b) = (ranks(|pair| pair.0), ranks(|pair| pair.1));
-    let middle = number(pairs.len().saturating_sub(1)) / 2.0;
-    let products = a.iter().zip(&b).fold((0.0, 0.0, 0.0), |(ab, aa, bb), (a, b)| {
-        let (a, b) = (a - middle, b - middle);
-        (ab + a * b, aa + a * a, bb + b * b)
-    });
-    let size = (products.1 * products.2).sqrt();
-    if size > 0.0 { products.0 / size } else { 0.0 }
+/// Spearman's rank correlation of pairs.
+fn correlation(pairs: &[(f64, f64)]) -> Option<f64> {
+    let (truth, said): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
+    spearman(&truth, &said)
 }
 
 impl fmt::Display for Report {
@@ -160,9 +136,10 @@ impl fmt::Display for Report {
         writeln!(f, "  new task told from known, AUC  {:>6.3}", self.novelty_auc)?;
         let [theirs, own] = self.capability_accuracy.map(percent);
         writeln!(f, "  capability right               {theirs:>6.1} %, of our own {own:.1} %")?;
-        let [theirs, own] = self.difficulty_spearman;
-        writeln!(f, "  difficulty, Spearman           {theirs:>6.2} with outcomes, {own:.2} with judgement")?;
-        writeln!(f, "  difficulty in logits, Spearman {:>6.2} with outcomes", self.level_spearman)?;
+        let shown = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.2}"));
+        let [theirs, own] = self.difficulty_spearman.map(shown);
+        writeln!(f, "  difficulty, Spearman           {theirs:>6} with outcomes, {own} with judgement")?;
+        writeln!(f, "  difficulty in logits, Spearman {:>6} with outcomes", shown(self.level_spearman))?;
         writeln!(f, "  difficulty, mean error         {:>6.2} of 1 to 5", self.difficulty_error)?;
         let [graded, tried] = self.taken_for_graded.map(percent);
         writeln!(
@@ -176,20 +153,5 @@ impl fmt::Display for Report {
             f,
             "  90 % of answers within         {low:>6.2} to {high:.2}, of new tasks {new_low:.2} to {new_high:.2}"
         )
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn spearman_is_that_of_a_worked_example() {
-        // Ranks 1 to 5 against 2, 1, 4, 3, 5: 1 − 6·4 / (5·24).
-        let pairs = [(1.0, 20.0), (2.0, 10.0), (3.0, 40.0), (4.0, 30.0), (5.0, 500.0)];
-        assert!((spearman(&pairs) - 0.8).abs() < 1e-12);
-        // Ranks 0.5, 0.5, 2 against 0, 1, 2: 1.5 / √(1.5 · 2).
-        assert!((spearman(&[(1.0, 1.0), (1.0, 2.0), (2.0, 3.0)]) - 0.75_f64.sqrt()).abs() < 1e-12);
-        assert_eq!(spearman(&[]), 0.0);
     }
 }

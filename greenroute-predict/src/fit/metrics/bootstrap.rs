@@ -1,6 +1,7 @@
 //! How far a figure would move, had other prompts of the same kind been asked.
 
 use crate::fit::chance::Chance;
+use crate::fit::clusters::Clusters;
 use crate::fit::number;
 
 /// A figure worked out again on resampled items, sorted.
@@ -33,6 +34,36 @@ impl Bootstrap {
             for _ in 0..items {
                 if let Some(times) = drawn.get_mut(chance.below(items)) {
                     *times += 1;
+                }
+            }
+            sorted.extend(figure(&drawn).filter(|value| value.is_finite()));
+        }
+        sorted.sort_unstable_by(f64::total_cmp);
+        Self { sorted }
+    }
+
+    /// The same where chance draws in two steps: as many clusters as there are, and from each as many of its items as it
+    /// has, each time that it was drawn (Davison and Hinkley 1997, section 3.8). Rounds differ in how many items they have.
+    pub fn nested(
+        clusters: &Clusters,
+        rounds: usize,
+        seed: u64,
+        mut figure: impl FnMut(&[u32]) -> Option<f64>,
+    ) -> Self {
+        let mut members = vec![Vec::new(); clusters.count()];
+        for (item, of) in clusters.of().iter().enumerate() {
+            members.get_mut(*of).into_iter().for_each(|items| items.push(item));
+        }
+        let mut chance = Chance::new(seed);
+        let mut drawn = vec![0_u32; clusters.of().len()];
+        let mut sorted = Vec::with_capacity(rounds);
+        for _ in 0..rounds {
+            drawn.fill(0);
+            for _ in 0..members.len() {
+                let Some(items) = members.get(chance.below(members.len())) else { continue };
+                for _ in 0..items.len() {
+                    let item = items.get(chance.below(items.len()));
+                    item.and_then(|item| drawn.get_mut(*item)).into_iter().for_each(|times| *times += 1);
                 }
             }
             sorted.extend(figure(&drawn).filter(|value| value.is_finite()));
@@ -101,6 +132,23 @@ mod tests {
         let interval = Bootstrap::of(400, 2_000, 1, mean).interval().unwrap();
         assert!((interval.low - (0.5 - 1.96 * 0.025)).abs() < 0.006, "{interval:?}");
         assert!((interval.high - (0.5 + 1.96 * 0.025)).abs() < 0.006, "{interval:?}");
+    }
+
+    #[test]
+    fn clusters_are_drawn_as_a_whole() {
+        // Ten clusters of forty items that are all alike: the mean's standard error is that of ten throws.
+        let clusters = Clusters::by((0..400).map(|item| Some(item / 40)));
+        let mean = |drawn: &[u32]| {
+            let heads: u32 =
+                drawn.iter().enumerate().filter(|(item, _)| item / 40 % 2 == 0).map(|(_, n)| n).sum();
+            Some(f64::from(heads) / f64::from(drawn.iter().sum::<u32>()))
+        };
+        let interval = Bootstrap::nested(&clusters, 2_000, 1, mean).interval().unwrap();
+        assert!((interval.high - interval.low - 2.0 * 1.96 * 0.158).abs() < 0.06, "{interval:?}");
+        let one = Clusters::by((0..7).map(|_| Some(())));
+        let whole = Bootstrap::nested(&one, 20, 1, |drawn| Some(f64::from(drawn.iter().sum::<u32>())));
+        assert_eq!(whole.sorted, [7.0; 20]);
+        assert_eq!(Bootstrap::nested(&Clusters::each(0), 3, 1, |_| Some(1.0)).sorted, [1.0; 3]);
     }
 
     #[test]
