@@ -2,6 +2,7 @@ use crate::latent::Latent;
 use crate::learned::{Learned, update};
 use crate::prior::{Belief, ByHand, Place, Prior, Question, narrow};
 use crate::weights::Weights;
+use greenroute_core::units::Probability;
 use greenroute_core::{Expectation, Expecter, ModelCard, PromptProfile, Result, Verdict};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -63,8 +64,10 @@ impl Outlook {
     }
 
     /// Where a profile that is learned from stands. A receipt may have kept it from before the weights were trained anew:
-    /// then its numbers are of other tasks than these, and what it asks for is all that is read of it.
+    /// then its numbers are of other tasks than these, and what it asks for is all that is read of it. It is among the tasks
+    /// that the table holds, however new it was.
     fn place(&self, profile: &PromptProfile) -> Place {
+        let profile = &PromptProfile { novelty: Probability::ZERO, ..profile.clone() };
         match Latent::of(profile).filter(|latent| self.agrees(latent, profile)) {
             Some(latent) => Place { tasks: *latent.tasks, lowering: self.lowering(&latent, profile) },
             None => self.by_hand.place(profile),
