@@ -2,7 +2,6 @@ use crate::latent::Latent;
 use crate::learned::{Learned, update};
 use crate::prior::{Belief, ByHand, Place, Prior, Question, narrow};
 use crate::weights::Weights;
-use greenroute_core::units::Probability;
 use greenroute_core::{Expectation, Expecter, ModelCard, PromptProfile, Result, Verdict};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -67,7 +66,8 @@ impl Outlook {
     /// then its numbers are of other tasks than these, and what it asks for is all that is read of it. It is among the tasks
     /// that the table holds, however new it was.
     fn place(&self, profile: &PromptProfile) -> Place {
-        let profile = &PromptProfile { novelty: Probability::ZERO, ..profile.clone() };
+        let profile =
+            &PromptProfile { novelty: greenroute_core::units::Probability::ZERO, ..profile.clone() };
         match Latent::of(profile).filter(|latent| self.agrees(latent, profile)) {
             Some(latent) => Place { tasks: *latent.tasks, lowering: self.lowering(&latent, profile) },
             None => self.by_hand.place(profile),
