@@ -61,8 +61,11 @@ impl Outlook {
     }
 
     /// Where a profile that is learned from stands. A receipt may have kept it from before the weights were trained anew:
-    /// then its numbers are of other tasks than these, and what it asks for is all that is read of it.
+    /// then its numbers are of other tasks than these, and what it asks for is all that is read of it. It is among the tasks
+    /// that the table holds, however new it was.
     fn place(&self, profile: &PromptProfile) -> Place {
+        let profile =
+            &PromptProfile { novelty: greenroute_core::units::Probability::ZERO, ..profile.clone() };
         match Latent::of(profile).filter(|latent| self.agrees(latent, profile)) {
             Some(latent) => Place { tasks: *latent.tasks, lowering: self.lowering(&latent, profile) },
             None => self.by_hand.place(profile),

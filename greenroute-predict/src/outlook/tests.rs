@@ -228,6 +228,27 @@ fn a_profile_kept_from_before_the_weights_were_trained_anew_does_not_teach_of_ot
 }
 
 #[test]
+fn how_new_a_prompt_was_changes_nothing_of_what_verdicts_on_it_teach() {
+    let model = card("m", &[], None).key;
+    for by_hand in [false, true] {
+        let taught = |novelty: f64| {
+            let outlook = outlook();
+            for mut told in told(&model, 3, 40, 0.9, 0) {
+                told.profile.novelty = Probability::from_fraction(novelty);
+                told.profile.difficulty = 1.0;
+                if by_hand {
+                    told.profile.latent.clear();
+                }
+                outlook.learn(&[told]).unwrap();
+            }
+            outlook.learned()
+        };
+        assert_eq!(taught(0.0), taught(0.5));
+        assert_eq!(taught(0.0), taught(1.0));
+    }
+}
+
+#[test]
 fn a_snapshot_of_another_layout_or_with_impossible_numbers_is_refused() {
     let outlook = outlook();
     let model = card("m", &[], None).key;
