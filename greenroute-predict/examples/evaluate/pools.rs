@@ -191,3 +191,56 @@ pub(crate) fn put_rows(all: &mut Array2<f64>, rows: &[usize], part: ArrayView2<'
         all.row_mut(*row).assign(&values);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use greenroute_predict::fit::chance::Chance;
+
+    /// 300 prompts of two tasks with ten random inputs.
+    fn cohort() -> (Cohort, Array2<f64>) {
+        let mut chance = Chance::new(8);
+        let mut even =
+            |bar: f64| Array2::from_shape_simple_fn((300, 2), || f64::from(u8::from(chance.share() < bar)));
+        let (right, long) = (even(0.6), even(0.5));
+        let cohort = Cohort {
+            prompts: (0..300).collect(),
+            right,
+            joules: long + ndarray::array![[10.0, 50.0]],
+            task: (0..300).map(|row| row % 2).collect(),
+            tasks: vec!["quiz/a".into(), "quiz/b".into()],
+            names: (0..300).map(|row| format!("question {row}").into()).collect(),
+            large: 1,
+        };
+        let x = Array2::from_shape_simple_fn((300, 10), || chance.share() - 0.5);
+        (cohort, x)
+    }
+
+    #[test]
+    fn a_dial_is_set_without_a_look_at_what_is_scored() {
+        let (mut cohort, x) = cohort();
+        let folds = folds(&cohort);
+        let inside = folds.inside(0);
+        let mut part = || {
+            let of = x.select(Axis(0), &inside);
+            let part = Part::new(&cohort, x.view(), &folds.outside(0), of.view(), inside.clone()).unwrap();
+            for row in &inside {
+                cohort.right.row_mut(*row).mapv_inplace(|right| 1.0 - right);
+                cohort.joules.row_mut(*row).mapv_inplace(|joules| 3.0 * joules);
+            }
+            (part.dial, part.outlook.success, part.outlook.joules)
+        };
+        assert_eq!(part(), part());
+    }
+
+    #[test]
+    fn a_promise_on_other_prompts_is_on_as_many_of_their_clusters() {
+        let (cohort, _) = cohort();
+        let horizon = |prompts| promise(prompts, &cohort, &cohort.by_task()).horizon;
+        assert_eq!(horizon(None), Some(Horizon { prompts: 300, clusters: 2 }));
+        assert_eq!(horizon(Some(1200)), Some(Horizon { prompts: 1200, clusters: 8 }));
+        assert_eq!(horizon(Some(1)), Some(Horizon { prompts: 1, clusters: 1 }));
+        assert_eq!(horizon(Some(0)), None);
+        assert!(horizon(Some(usize::MAX)).is_some());
+    }
+}

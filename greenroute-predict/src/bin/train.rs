@@ -6,7 +6,7 @@
 //! fixed number of steps, so that the same folder and seed give the same file.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
 
-use greenroute_core::{Error, ErrorKind, Result};
+use greenroute_core::{Date, Error, ErrorKind, Result};
 use greenroute_predict::Brain;
 use greenroute_predict::fit::brain::train;
 use greenroute_predict::fit::data::Outcomes;
@@ -76,7 +76,13 @@ fn options(mut words: impl Iterator<Item = String>) -> Result<Option<Options>> {
             }
             "--without" => drop(options.without.insert(value()?)),
             "--source" => options.source = Some(value()?),
-            "--as-of" => options.as_of = Some(value()?),
+            "--as-of" => {
+                let date = value()?;
+                let date: Date = date
+                    .parse()
+                    .map_err(|_| wrong(format!("`--as-of` is a date like 2026-11-21, not `{date}`")))?;
+                options.as_of = Some(date.to_string());
+            }
             "--licence" => options.licence = Some(value()?),
             _ => return Err(wrong(format!("`{name}` is no option"))),
         }
@@ -173,6 +179,7 @@ mod tests {
             (vec!["--data"], "wants a value"),
             (vec!["--sed", "1"], "--sed"),
             (vec!["--seed", "x"], "whole number"),
+            (vec!["--as-of", "yesterday"], "yesterday"),
         ] {
             let error = parsed(&words).unwrap_err().to_string();
             assert!(error.contains(named) && error.contains("prompts.jsonl"), "{error}");
