@@ -10,7 +10,7 @@ pub(crate) struct Arguments {
     pub(crate) test: Option<PathBuf>,
     pub(crate) model: Option<PathBuf>,
     pub(crate) report: PathBuf,
-    /// The prompts on which a floor is to hold by themselves, 0 for on average; `None` for as many as are scored.
+    /// The prompts on which a floor is to hold by themselves; 0 or `None` for on average over all to come.
     pub(crate) horizon: Option<usize>,
 }
 

@@ -11,7 +11,6 @@ use greenroute_core::Result;
 use greenroute_predict::fit::carried::{Carried, Gain, Told};
 use greenroute_predict::fit::cohort::Cohort;
 use greenroute_predict::fit::design::Design;
-use greenroute_predict::fit::dial::Confidence;
 use greenroute_predict::fit::pool::Pool;
 use ndarray::{Array1, Array2, Axis};
 use std::collections::HashSet;
@@ -53,8 +52,10 @@ pub(crate) fn evaluate(
         [(fit, &cohort), (scored_world, &scored)].map(|(world, of)| carried.tell(world.of(of), &design));
     let mut success = scored.right.clone();
     let mut all = Outlook { success: scored.right.clone(), joules: scored.joules.clone() };
-    let [mut choices, mut average] = [Choices::none(&scored), Choices::none(&scored)];
-    let confidence = promise(horizon, &scored, &scored.by_task());
+    let [mut choices, mut beside] = [Choices::none(&scored), Choices::none(&scored)];
+    let tasks = scored.by_task();
+    let [asked, as_many] =
+        [horizon.unwrap_or(0), scored.len()].map(|prompts| promise(prompts, &scored, &tasks));
     for left in &scored.tasks {
         let known: Vec<usize> = rows_of(&cohort, |task| task != left);
         let seen = cohort.select(&known);
@@ -75,7 +76,7 @@ pub(crate) fn evaluate(
             success: foretold(&scored, best, &gains, |gain| gain.most),
             joules: joules.of(inside.len()),
         };
-        for (choices, confidence) in [(&mut choices, &confidence), (&mut average, &Confidence::USUAL)] {
+        for (choices, confidence) in [(&mut choices, &asked), (&mut beside, &as_many)] {
             for (target, choices) in choices {
                 choices.add(&dial.set(floor(target), confidence), &inside, &outlook, scored.large);
             }
@@ -89,7 +90,7 @@ pub(crate) fn evaluate(
     }
     let pairs = pairs(&scored, &success);
     let report = |choices: &[(&str, Choices)]| scores::report(&scored, choices, &pairs, Drawn::Tasks);
-    Ok(Some(with_tuned(report(&choices).beside(report(&average)), &scored, &all)))
+    Ok(Some(with_tuned(report(&choices).beside(report(&beside)), &scored, &all)))
 }
 
 /// The rows of `fit` that may be learned from: of other sources, and no variant of a question that is foretold.

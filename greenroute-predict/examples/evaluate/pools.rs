@@ -92,8 +92,8 @@ impl Part {
     }
 }
 
-/// All parts of what is scored, under every floor: one for as many questions as there are, unless another number is asked
-/// for, and one on average.
+/// All parts of what is scored, under every floor: one on average, unless a number of prompts is asked for, and one for as
+/// many questions as there are.
 fn judged(scored: &Cohort, parts: &[Part], horizon: Option<usize>) -> Pooled {
     let mut outlook = Outlook { success: scored.right.clone(), joules: scored.joules.clone() };
     for part in parts {
@@ -110,15 +110,15 @@ fn judged(scored: &Cohort, parts: &[Part], horizon: Option<usize>) -> Pooled {
         }
         scores::report(scored, &choices, &pairs, Drawn::Questions)
     };
-    let promise = promise(horizon, scored, &scored.by_question());
-    let report = report(&promise).beside(report(&Confidence::USUAL));
-    with_tuned(report, scored, &outlook)
+    let questions = scored.by_question();
+    let [asked, as_many] =
+        [horizon.unwrap_or(0), scored.len()].map(|prompts| promise(prompts, scored, &questions));
+    with_tuned(report(&asked).beside(report(&as_many)), scored, &outlook)
 }
 
-/// What a floor promises: to hold by itself on as many prompts, and clusters of them, as are scored. Another number of
-/// prompts is of as many clusters as hold so many there; 0 is on average over all to come.
-pub(crate) fn promise(horizon: Option<usize>, scored: &Cohort, drawn: &Clusters) -> Confidence {
-    let prompts = horizon.unwrap_or(scored.len());
+/// What a floor promises: to hold by itself on so many prompts, of as many clusters as hold so many of what is scored; 0 is
+/// on average over all to come.
+pub(crate) fn promise(prompts: usize, scored: &Cohort, drawn: &Clusters) -> Confidence {
     let clusters = prompts.saturating_mul(drawn.count()).div_ceil(scored.len().max(1));
     if prompts == 0 { Confidence::USUAL } else { Confidence::on(Horizon { prompts, clusters }) }
 }

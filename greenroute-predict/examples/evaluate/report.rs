@@ -67,21 +67,14 @@ pub(crate) struct Pooled {
     /// What the dial would have saved, had it been set on the very prompts that are scored: more than can be had, and what
     /// studies often quote.
     pub(crate) tuned_on_scored: ByTarget<f64>,
-    /// With a dial whose floor is only to hold on average over all prompts to come.
-    pub(crate) on_average: Option<Average>,
+    /// With a dial whose floor is to hold by itself on as many prompts as are scored, and clusters of them.
+    pub(crate) on_as_many: Option<Beside>,
 }
 
 impl Pooled {
     /// With the main figures of another dial beside.
-    pub(crate) fn beside(self, average: Self) -> Self {
-        let average = Average {
-            saved: average.saved,
-            attained: average.attained,
-            bound: average.bound,
-            held: average.held,
-            floor_held: average.floor_held,
-        };
-        Self { on_average: Some(average), ..self }
+    pub(crate) fn beside(self, Self { saved, attained, bound, held, floor_held, .. }: Self) -> Self {
+        Self { on_as_many: Some(Beside { saved, attained, bound, held, floor_held }), ..self }
     }
 }
 
@@ -96,7 +89,7 @@ pub(crate) struct OverTasks {
 
 /// The main figures of another dial.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Average {
+pub(crate) struct Beside {
     pub(crate) saved: ByTarget<f64>,
     pub(crate) attained: ByTarget<f64>,
     pub(crate) bound: ByTarget<f64>,
@@ -250,7 +243,7 @@ mod tests {
             over_tasks: None,
             floor_held: Some(0.96),
             tuned_on_scored: BTreeMap::new(),
-            on_average: None,
+            on_as_many: None,
         };
         let report = Report {
             scored_on: "held-out prompts",

@@ -76,7 +76,7 @@ pub(crate) fn report(
         over_tasks: None,
         floor_held: None,
         tuned_on_scored: ByTarget::new(),
-        on_average: None,
+        on_as_many: None,
     };
     for (target, choices) in choices {
         let (found, asked) = (tally(&choices.chosen), floor(target));

@@ -33,7 +33,7 @@ impl fmt::Display for Pooled {
             "held",
             "random saves",
             "attains, same J",
-            "if on average",
+            "if on as many",
             "tuned on these"
         )?;
         for (target, attained) in &self.attained {
@@ -48,10 +48,10 @@ impl fmt::Display for Pooled {
                 percent(self.held.get(target)),
                 percent(self.random.saved.get(target)),
                 percent(self.random.attained_at_equal_energy.get(target)),
-                self.on_average.as_ref().map_or_else(String::new, |average| format!(
+                self.on_as_many.as_ref().map_or_else(String::new, |beside| format!(
                     "{} at {}",
-                    percent(average.saved.get(target)),
-                    percent(average.attained.get(target))
+                    percent(beside.saved.get(target)),
+                    percent(beside.attained.get(target))
                 )),
                 percent(self.tuned_on_scored.get(target)),
             )?;
