@@ -78,9 +78,14 @@ pub(super) const fn to_f64(value: u64) -> f64 {
 )]
 #[inline]
 pub(super) fn to_u64(value: f64) -> u64 {
-    // `round` is a call into the C library where the processor's own instruction is not sure to exist.
-    let whole = value as u64;
-    whole.saturating_add(u64::from(value - to_f64(whole) >= 0.5))
+    // `round` is a call into the C library where the processor's own instruction is not sure to exist; and of signed
+    // numbers a conversion is one step.
+    if value < 1e15 {
+        let whole = value as i64;
+        let up = i64::from(value - whole as f64 >= 0.5);
+        return if value > 0.0 { (whole + up).cast_unsigned() } else { 0 };
+    }
+    value as u64
 }
 
 #[cfg(test)]

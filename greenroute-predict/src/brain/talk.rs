@@ -53,7 +53,7 @@ impl Desk {
         history: &[Turn],
         take: impl FnOnce(&[f32; DIMENSIONS], &[f32; CUES]) -> T,
     ) -> Option<T> {
-        reader.read_into(&prompt.text, &mut self.scratch, &mut self.features);
+        reader.skim_into(&prompt.text, &mut self.scratch, &mut self.features);
         let mut said =
             said_before(prompt, history).rev().filter(|message| message.role == Role::User).peekable();
         let more = texts(&prompt.blocks).next().is_some();
@@ -63,7 +63,7 @@ impl Desk {
         let mut mix = Mix::EMPTY;
         mix.add(&self.features, 1.0);
         for text in texts(&prompt.blocks) {
-            reader.read_into(text, &mut self.scratch, &mut self.features);
+            reader.skim_into(text, &mut self.scratch, &mut self.features);
             mix.add(&self.features, 1.0);
         }
         let mut weight = (TERSE / mix.tokens).min(MOST);
@@ -71,7 +71,7 @@ impl Desk {
         for message in said.take(REMEMBERED) {
             let mut before = Mix::EMPTY;
             for text in texts(&message.blocks) {
-                reader.read_into(text, &mut self.scratch, &mut self.features);
+                reader.skim_into(text, &mut self.scratch, &mut self.features);
                 before.add(&self.features, 1.0);
             }
             before.settle();
