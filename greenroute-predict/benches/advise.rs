@@ -43,8 +43,8 @@ fn parts(
     profiler: Arc<dyn PromptProfiler>,
     expecter: Arc<dyn Expecter>,
 ) -> Option<Duration> {
-    let advisor =
-        advisor(Arc::clone(catalog)).profiler(Arc::clone(&profiler)).expecter(Arc::clone(&expecter));
+    let asked = Arc::clone(&expecter);
+    let advisor = advisor(Arc::clone(catalog)).profiler(profiler).expecter(expecter);
     let (prompt, objective) = (Prompt::from(QUESTION), Objective::balanced());
     let advise = || drop(black_box(advisor.advise(black_box(&prompt), &objective).expect("a ranking")));
     let whole = row(&format!("{name}: advise"), advise);
@@ -54,7 +54,7 @@ fn parts(
     let snapshot = catalog.snapshot();
     let cards: Vec<&ModelCard> = snapshot.cards().map(|card| &**card).collect();
     row(&format!("{name}:     expect"), || {
-        drop(black_box(expecter.expect_all(black_box(&task.profile), black_box(&cards))));
+        drop(black_box(asked.expect_all(black_box(&task.profile), black_box(&cards))));
     });
     Some(whole?.median)
 }

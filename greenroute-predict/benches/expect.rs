@@ -1,4 +1,4 @@
-//! Nanoseconds a card of `Expecter::expect`, over 100 cards, beside core's heuristic.
+//! Nanoseconds a card of `Expecter::expect_all` of 100 cards and of `expect` of each, beside core's heuristic.
 //!
 //! `cargo bench -p greenroute-predict --bench expect`
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "a benchmark prints its figures")]
@@ -27,19 +27,30 @@ fn main() {
         ("outlook, by hand", &outlook, &by_hand),
         ("heuristic", &HeuristicExpecter, &profile),
     ] {
-        let mut nanoseconds: Vec<f64> = (0..5_000)
-            .map(|_| {
-                let start = Instant::now();
-                for card in &cards {
-                    black_box(expecter.expect(black_box(profile), black_box(card)));
-                }
-                start.elapsed().as_secs_f64() * 1e9 / 100.0
-            })
-            .collect();
-        nanoseconds.sort_by(f64::total_cmp);
-        let at = |share: usize| nanoseconds.get(nanoseconds.len() * share / 100).copied().unwrap_or_default();
-        println!("{name:18} p50 {:6.1} ns a card, p95 {:6.1} ns", at(50), at(95));
+        let all: Vec<&ModelCard> = cards.iter().collect();
+        print(&format!("{name}, all at once"), || {
+            drop(black_box(expecter.expect_all(black_box(profile), black_box(&all))));
+        });
+        print(&format!("{name}, one by one"), || {
+            for card in &cards {
+                black_box(expecter.expect(black_box(profile), black_box(card)));
+            }
+        });
     }
+}
+
+/// Quantiles over many rounds of 100 cards.
+fn print(name: &str, round: impl Fn()) {
+    let mut nanoseconds: Vec<f64> = (0..5_000)
+        .map(|_| {
+            let start = Instant::now();
+            round();
+            start.elapsed().as_secs_f64() * 1e9 / 100.0
+        })
+        .collect();
+    nanoseconds.sort_by(f64::total_cmp);
+    let at = |share: usize| nanoseconds.get(nanoseconds.len() * share / 100).copied().unwrap_or_default();
+    println!("{name:30} p50 {:6.1} ns a card, p95 {:6.1} ns", at(50), at(95));
 }
 
 /// A prior with every task in use: what it says does not matter here.

@@ -10,7 +10,7 @@ use greenroute_predict::weights::Weights;
 use std::fs;
 use std::hint::black_box;
 use std::time::Instant;
-use support::{load, measured};
+use support::{head, load, measured, row};
 
 const ENGLISH: &str = "A small bakery sells bread, rolls and cakes in the old town. On Monday it sold forty loaves more \
     than on Sunday, and the owner wants to know, step by step and without any guessing, how many loaves she should \
@@ -80,9 +80,10 @@ fn main() {
         }
     }
     let megabyte = prompt(ENGLISH, 170_000);
-    let figures = measured(|| reader.read_into(black_box(&megabyte), &mut scratch, black_box(&mut features)));
-    println!("English, {} bytes: {:.1?}", megabyte.len(), figures.median);
+    head();
+    row(&format!("English, {} bytes", megabyte.len()), || {
+        reader.read_into(black_box(&megabyte), &mut scratch, black_box(&mut features));
+    });
     let short = prompt(ENGLISH, 40);
-    let ids = measured(|| drop(black_box(reader.tokens(black_box(&short)))));
-    println!("40 English words, the ids alone: {:.2?}", ids.median);
+    row("40 English words, the ids alone", || drop(black_box(reader.tokens(black_box(&short)))));
 }

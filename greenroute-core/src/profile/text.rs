@@ -71,19 +71,20 @@ impl Length {
     /// That of one text, as [`Cues::length`] has it.
     pub(super) fn of(text: &str) -> Self {
         /// By byte.
-        const ASCII: [u16; 128] = {
+        #[expect(clippy::indexing_slicing, reason = "a byte below 128 into 128 places, before anything runs")]
+        const ASCII: [u64; 128] = {
             let (mut table, mut byte) = ([0; 128], 0u8);
             while byte < 128 {
                 // White space costs nothing; this one is no such thing to `is_ascii_whitespace`.
                 if !(byte.is_ascii_whitespace() || byte == 0x0b) {
-                    table[byte as usize] = millitokens(byte as char) as u16;
+                    table[byte as usize] = millitokens(byte as char);
                 }
                 byte += 1;
             }
             table
         };
         if text.is_ascii() {
-            let of = |byte: u8| u64::from(ASCII.get(usize::from(byte)).copied().unwrap_or_default());
+            let of = |byte: u8| ASCII.get(usize::from(byte)).copied().unwrap_or_default();
             return Self(text.bytes().map(of).sum());
         }
         Self(text.chars().filter(|c| !c.is_whitespace()).map(millitokens).sum())

@@ -74,13 +74,21 @@ pub(super) const fn to_f64(value: u64) -> f64 {
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "a float-to-integer cast saturates, which is what is documented"
+    clippy::cast_precision_loss,
+    reason = "a float-to-integer cast saturates, which is what is documented; back, the number is below 2⁵²"
 )]
 #[inline]
 pub(super) fn to_u64(value: f64) -> u64 {
-    // `round` is a call into the C library where the processor's own instruction is not sure to exist.
-    let whole = value as u64;
-    whole.saturating_add(u64::from(value - to_f64(whole) >= 0.5))
+    /// 2⁵²: from here on numbers are whole.
+    const WHOLE: f64 = 4_503_599_627_370_496.0;
+    // `round` is a call into the C library where the processor's own instruction is not sure to exist; and of signed
+    // numbers a conversion is one step.
+    if value < WHOLE {
+        let whole = value as i64;
+        let up = i64::from(value - whole as f64 >= 0.5);
+        return if value > 0.0 { (whole + up).cast_unsigned() } else { 0 };
+    }
+    value as u64
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ impl Desk {
     /// The features of one text, until the next is read.
     fn text(&mut self, reader: &Reader, text: &str) -> &Features {
         self.longest = self.longest.max(text.len());
-        reader.read_into(text, &mut self.scratch, &mut self.features);
+        reader.skim_into(text, &mut self.scratch, &mut self.features);
         &self.features
     }
 

@@ -9,8 +9,7 @@ const SHIFT: f32 = 12_582_912.0;
 const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
 /// `(eʳ − 1 − r) / r²` for `r` of at most half of that logarithm, highest power first: the minimax polynomial of `expf` in
 /// S. Moshier's Cephes library.
-const TERMS: [f32; 6] =
-    [1.987_569_1e-4, 1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 5.000_000_1e-1];
+const TERMS: [f32; 6] = [1.987_569_1e-4, 1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5];
 
 /// `eˣ` for `x` between -87 and 87, to a relative error below 2 · 10⁻⁷. Beyond, and for what is no number, it is no
 /// power of anything.

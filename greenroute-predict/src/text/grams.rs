@@ -46,6 +46,28 @@ impl Grams {
         self.words
     }
 
+    /// The number of different words, where there are few; else `None`.
+    pub(super) fn different(&self) -> Option<usize> {
+        // A table that is half full at most, and holds each word where its bucket says or behind it.
+        const PLACES: usize = 256;
+        if self.words > PLACES / 2 {
+            return None;
+        }
+        let (mut table, mut different) = ([u32::MAX; PLACES], 0);
+        for word in self.buckets.iter().copied().filter(|bucket| bucket & 1 == 0) {
+            let mut place = usize::try_from(word >> 1).unwrap_or_default();
+            while let Some(held) = table.get_mut(place % PLACES).filter(|held| **held != word) {
+                if *held == u32::MAX {
+                    *held = word;
+                    different += 1;
+                    break;
+                }
+                place += 1;
+            }
+        }
+        Some(different)
+    }
+
     /// Writes each bucket once, in order, with `1 + ln(times)`, scaled so that the squares sum to one. Gives the number
     /// of different words.
     pub(super) fn finish(&mut self, out: &mut Vec<(u32, f32)>) -> usize {
@@ -110,6 +132,16 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn few_words_are_counted_as_many_are(hashes in prop::collection::vec(0u64..200, 0..140)) {
+            let mut grams = Grams::default();
+            for hash in hashes.iter().flat_map(|hash| [*hash, hash.wrapping_mul(0x9E37_79B9_7F4A_7C15)]).take(140) {
+                grams.push(hash);
+            }
+            let (few, different) = (grams.words() <= 128, grams.different());
+            prop_assert_eq!(different, few.then(|| grams.finish(&mut Vec::new())));
+        }
+
         #[test]
         fn sorting_by_digits_sorts(mut buckets in prop::collection::vec(0u32..(1 << 19), 0..3000)) {
             let mut expected = buckets.clone();
