@@ -237,10 +237,10 @@ mod tests {
     fn a_promise_on_other_prompts_is_on_as_many_of_their_clusters() {
         let (cohort, _) = cohort();
         let horizon = |prompts| promise(prompts, &cohort, &cohort.by_task()).horizon;
-        assert_eq!(horizon(None), Some(Horizon { prompts: 300, clusters: 2 }));
-        assert_eq!(horizon(Some(1200)), Some(Horizon { prompts: 1200, clusters: 8 }));
-        assert_eq!(horizon(Some(1)), Some(Horizon { prompts: 1, clusters: 1 }));
-        assert_eq!(horizon(Some(0)), None);
-        assert!(horizon(Some(usize::MAX)).is_some());
+        assert_eq!(horizon(300), Some(Horizon { prompts: 300, clusters: 2 }));
+        assert_eq!(horizon(1200), Some(Horizon { prompts: 1200, clusters: 8 }));
+        assert_eq!(horizon(1), Some(Horizon { prompts: 1, clusters: 1 }));
+        assert_eq!(horizon(0), None);
+        assert!(horizon(usize::MAX).is_some());
     }
 }
