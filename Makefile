@@ -62,7 +62,7 @@ bench: ## Figures, with the machine's load beside them.
 	$(CARGO) bench --bench hosted
 	$(CARGO) bench --package greenroute-energy --bench forecast
 	$(CARGO) bench --package greenroute-energy --bench counter
-	$(CARGO) bench --package greenroute-predict --bench text --bench profile --bench expect
+	$(CARGO) bench --package greenroute-predict --bench text --bench profile --bench expect --bench advise
 	GREENROUTE_MINILM="$$(python3 scripts/predict/fetch_minilm.py)" $(CARGO) bench --package greenroute-predict --features encoder --bench encoder
 
 faults: ## A hundred thousand chats to fake providers that break in every way; the totals are printed.
