@@ -78,6 +78,10 @@ fn main() -> Result<()> {
             sources.entry("all").or_default().add(said, was);
         }
     }
+    if bins.is_empty() {
+        let what = "no model with an answer in DIR has published scores: nothing is said of any other";
+        return Err(Error::new(ErrorKind::Config, "calibration", what));
+    }
     for (bin, held) in &bins {
         println!("{:>12} {held}", format!("{} to {} %", 10 * bin, 10 * (bin + 1)));
     }

@@ -11,7 +11,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 /// What to expect of every model: the shipped [`Prior`], and what verdicts taught since.
 ///
 /// Beliefs are worked out once for each card, kept under [`ModelCard::digest`], and dropped whenever something is
-/// learned.
+/// learned. 2,048 are kept: of a larger catalog, every decision works them out anew.
 #[derive(Debug)]
 pub struct Outlook {
     prior: Prior,

@@ -201,6 +201,7 @@ mod tests {
             let asked = Asked::new(&profile, &objective, "2026-11-21".parse().unwrap());
             let (rules, named, fitness) = (Rules::default(), Named::default(), Fitness::of(&card));
             let found = unfit(&card.key, &fitness, &asked, &rules);
+            prop_assert!(Capability::ALL.into_iter().all(|asked| fitness.claims(asked) == card.claims(asked)));
             prop_assert_eq!(rules.admit(&card.key, &fitness, &asked, &named), found.is_none(), "{:?}", found);
         }
     }

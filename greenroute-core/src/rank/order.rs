@@ -91,6 +91,15 @@ mod tests {
 
     proptest! {
         #[test]
+        fn each_goes_to_its_place(order in (0usize..300).prop_flat_map(|count| {
+            Just((0..count).collect::<Vec<_>>()).prop_shuffle()
+        })) {
+            let mut all: Vec<usize> = (0..order.len()).collect();
+            permute(&mut all, order.clone());
+            prop_assert_eq!(all, order);
+        }
+
+        #[test]
         fn keys_are_in_the_order_of_their_numbers(a: f64, b: f64) {
             prop_assert_eq!(ascending(a).cmp(&ascending(b)), a.total_cmp(&b));
         }

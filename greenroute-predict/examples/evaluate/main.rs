@@ -1,12 +1,13 @@
 //! How well it decides, on outcomes that it was not fitted to:
 //!
 //! ```text
-//! cargo run --release -p greenroute-predict --example evaluate -- --fit DIR [--test DIR] [--model FILE] --report OUT.json
+//! cargo run --release -p greenroute-predict --example evaluate -- --fit DIR [--test DIR] [--model FILE] [--horizon PROMPTS] --report OUT.json
 //! ```
 //!
 //! `DIR` holds `prompts.jsonl[.gz]`, `outcomes.jsonl[.gz]` and, in `--fit`, `pools.json`. The weights (`--model`, else the
 //! shipped ones) only turn texts into features; tables, dial and calibration are fitted to `--fit` alone, and scored on
-//! `--test`. Without it, five folds are scored in turn, with all variants of a question in one fold.
+//! `--test`. Without it, five folds are scored in turn, with all variants of a question in one fold. A floor is to hold on
+//! average over all prompts to come or, with `--horizon`, by itself on so many.
 
 mod arguments;
 mod leave_task_out;

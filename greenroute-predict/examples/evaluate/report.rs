@@ -78,7 +78,7 @@ impl Pooled {
     }
 }
 
-/// Bootstraps that draw tasks, and questions inside of each: what one should expect of tasks to come.
+/// Bootstraps that draw tasks, and prompts inside of each: what one should expect of tasks to come.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct OverTasks {
     /// The 95 % interval of what was attained.

@@ -12,7 +12,8 @@ mod world;
 use greenroute_core::model::Capability;
 use greenroute_core::{Advisor, Expecter, ModelKey, Objective, Prompt, PromptProfile, PromptProfiler};
 use greenroute_predict::Brain;
-use scores::{Confusion, mean_absolute_error, spearman};
+use greenroute_predict::fit::metrics::spearman;
+use scores::{Confusion, mean_absolute_error};
 use set::{Case, Tier};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -111,11 +112,12 @@ fn difficulties(said: &[Said]) {
         pairs.push((f64::from(case.difficulty), profile.difficulty));
         confusion.add(case.difficulty, rounded(profile.difficulty));
     }
+    let (meant, told): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
     println!(
         "Difficulty, rounded: {:.1} % right, {:.1} % within one; Spearman {}, mean absolute error {}\n{confusion}",
         100.0 * confusion.accuracy(),
         100.0 * confusion.share(|meant, said| meant.abs_diff(said) <= 1),
-        figure(spearman(&pairs)),
+        figure(spearman(&meant, &told)),
         figure(mean_absolute_error(&pairs)),
     );
 }

@@ -1,4 +1,4 @@
-//! Confusion, rank correlation, mean error: the arithmetic of the tables.
+//! Confusion, mean error: the arithmetic of the tables.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -63,34 +63,6 @@ pub(crate) fn mean_absolute_error(pairs: &[(f64, f64)]) -> Option<f64> {
     mean(&pairs.iter().map(|(a, b)| (a - b).abs()).collect::<Vec<_>>())
 }
 
-/// Spearman's rank correlation: Pearson's of the ranks, equal values sharing the mean of theirs. `None` where one side
-/// does not vary, or there are no pairs.
-pub(crate) fn spearman(pairs: &[(f64, f64)]) -> Option<f64> {
-    let a = ranks(&pairs.iter().map(|pair| pair.0).collect::<Vec<_>>());
-    let b = ranks(&pairs.iter().map(|pair| pair.1).collect::<Vec<_>>());
-    let (mean_a, mean_b) = (mean(&a)?, mean(&b)?);
-    let [mut both, mut var_a, mut var_b] = [0.0; 3];
-    for (a, b) in a.iter().zip(&b) {
-        both += (a - mean_a) * (b - mean_b);
-        var_a += (a - mean_a).powi(2);
-        var_b += (b - mean_b).powi(2);
-    }
-    (var_a > 0.0 && var_b > 0.0).then(|| both / (var_a * var_b).sqrt())
-}
-
-/// The rank of each value among all, from 0: half of the others that equal it count as below it.
-fn ranks(values: &[f64]) -> Vec<f64> {
-    let rank = |value: &f64| {
-        let rank = |other: &f64| match other.total_cmp(value) {
-            std::cmp::Ordering::Less => 1.0,
-            std::cmp::Ordering::Equal => 0.5,
-            std::cmp::Ordering::Greater => 0.0,
-        };
-        values.iter().map(rank).sum::<f64>() - 0.5
-    };
-    values.iter().map(rank).collect()
-}
-
 fn mean(values: &[f64]) -> Option<f64> {
     let count = f64::from(u32::try_from(values.len()).ok()?);
     (count > 0.0).then(|| values.iter().sum::<f64>() / count)
@@ -99,7 +71,6 @@ fn mean(values: &[f64]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     fn confusion() -> Confusion<u8> {
         let mut confusion = Confusion::over(1..=3);
@@ -127,38 +98,8 @@ mod tests {
     }
 
     #[test]
-    fn spearman_is_that_of_a_worked_example() {
-        // Ranks 1 to 5 against 2, 1, 4, 3, 5: 1 − 6·4 / (5·24).
-        let pairs = [(1.0, 20.0), (2.0, 10.0), (3.0, 40.0), (4.0, 30.0), (5.0, 500.0)];
-        assert!((spearman(&pairs).unwrap() - 0.8).abs() < 1e-12);
-    }
-
-    #[test]
-    fn ties_share_their_mean_rank() {
-        assert_eq!(ranks(&[3.0, 1.0, 3.0, 2.0]), [2.5, 0.0, 2.5, 1.0]);
-        // Ranks 0.5, 0.5, 2 against 0, 1, 2: 1.5 / √(1.5 · 2).
-        let pairs = [(1.0, 1.0), (1.0, 2.0), (2.0, 3.0)];
-        assert!((spearman(&pairs).unwrap() - 0.75_f64.sqrt()).abs() < 1e-12);
-    }
-
-    #[test]
-    fn what_does_not_vary_has_no_correlation() {
-        assert_eq!(spearman(&[]), None);
-        assert_eq!(spearman(&[(1.0, 2.0), (1.0, 3.0)]), None);
-        assert_eq!(mean_absolute_error(&[]), None);
-    }
-
-    #[test]
     fn the_mean_error_forgets_the_sign() {
         assert_eq!(mean_absolute_error(&[(1.0, 2.0), (5.0, 2.0)]), Some(2.0));
-    }
-
-    proptest! {
-        #[test]
-        fn only_the_order_counts_for_spearman(values in proptest::collection::vec((-9.0..9.0f64, -9.0..9.0f64), 3..30)) {
-            let stretched: Vec<_> = values.iter().map(|(a, b)| (a.exp(), -b)).collect();
-            let (plain, turned) = (spearman(&values).unwrap(), spearman(&stretched).unwrap());
-            prop_assert!((plain + turned).abs() < 1e-9 && plain.abs() <= 1.0 + 1e-12);
-        }
+        assert_eq!(mean_absolute_error(&[]), None);
     }
 }

@@ -213,6 +213,7 @@ fn typical(weights: &Weights) -> Result<[Impression; CAPABILITIES]> {
     for (impression, (tasks, traits)) in typical.iter_mut().zip(rows) {
         let [capabilities @ .., difficulty, length, graded] = *traits;
         let (difficulty, length) = (difficulty.clamp(1.0, 5.0), length.clamp(0.0, LONGEST));
+        let graded = graded.clamp(0.0, 1.0);
         *impression =
             Impression { tasks: *tasks, novelty: 0.0, capabilities, difficulty, length, excess: 0.0, graded };
     }

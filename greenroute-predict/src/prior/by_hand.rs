@@ -92,7 +92,9 @@ impl ByHand {
             typical += weight * offset;
         }
         typical += novelty * (self.general - typical);
-        let grade = latent.graded + (1.0 - latent.graded) * untried;
+        // A profile may come from anywhere: beyond both ends, one witness would speak against the other.
+        let [graded, untried] = [latent.graded, untried].map(|share| share.clamp(0.0, 1.0));
+        let grade = graded + (1.0 - graded) * untried;
         bounded(grade * (typical - wanted(difficulty)) + (1.0 - grade) * excess * latent.excess)
     }
 }
@@ -154,6 +156,12 @@ mod tests {
         let mut profile = PromptProfile::by_hand(CapabilityWeights::single(Capability::Code), 2.0);
         profile.novelty = Probability::ONE;
         assert!((by_hand.place(&profile).lowering - (by_hand.general - wanted(2.0))).abs() < 1e-6);
+    }
+
+    #[test]
+    fn no_prompt_is_more_than_graded_nor_less_than_tried() {
+        assert_eq!(lowering(1e9, 7.0, 2.0, 1.0), lowering(1e9, 1.0, 2.0, 1.0));
+        assert_eq!(lowering(1e9, -7.0, 2.0, 1.0), lowering(1e9, 0.0, 2.0, 1.0));
     }
 
     proptest! {

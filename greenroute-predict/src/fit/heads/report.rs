@@ -29,8 +29,9 @@ pub struct Report {
     pub level_spearman: Option<f64>,
     /// The mean absolute error of the difficulty of our own prompts, 1 to 5.
     pub difficulty_error: f64,
-    /// How much graded prompts, and prompts that models were tried on, were taken for graded ones.
-    pub taken_for_graded: [f64; 2],
+    /// How much graded prompts, and prompts that models were tried on, were taken for graded ones, 0 to 1. `None` without
+    /// any.
+    pub taken_for_graded: [Option<f64>; 2],
     /// The median factor by which a prompt's mean length is off: the user's prompts, our own.
     pub length_factor: [f64; 2],
     /// The factors of the band that holds 90 % of answers: of known tasks, of tasks left out.
@@ -81,7 +82,8 @@ impl Report {
         };
         let taken = |of: &dyn Fn(&Lesson) -> bool| {
             let pairs = lessons.iter().zip(&traits.kind.left_out).filter(|(lesson, _)| of(lesson));
-            mean(pairs.map(|(_, share)| (*share, 1.0)))
+            let shares: Vec<(f64, f64)> = pairs.map(|(_, share)| (*share, 1.0)).collect();
+            (!shares.is_empty()).then(|| mean(shares))
         };
         Self {
             prompts: theirs.len(),
@@ -141,10 +143,12 @@ impl fmt::Display for Report {
         writeln!(f, "  difficulty, Spearman           {theirs:>6} with outcomes, {own} with judgement")?;
         writeln!(f, "  difficulty in logits, Spearman {:>6} with outcomes", shown(self.level_spearman))?;
         writeln!(f, "  difficulty, mean error         {:>6.2} of 1 to 5", self.difficulty_error)?;
-        let [graded, tried] = self.taken_for_graded.map(percent);
+        let [graded, tried] = self
+            .taken_for_graded
+            .map(|share| share.map_or_else(|| "–".to_owned(), |share| format!("{:.1}", percent(share))));
         writeln!(
             f,
-            "  taken for graded               {graded:>6.1} % of graded prompts, {tried:.1} % of tried ones"
+            "  taken for graded               {graded:>6} % of graded prompts, {tried} % of tried ones"
         )?;
         let [theirs, own] = self.length_factor;
         writeln!(f, "  length, median factor off      {theirs:>6.2}, of our own {own:.2}")?;

@@ -8,6 +8,7 @@ mod order;
 pub use bootstrap::{Bootstrap, Interval};
 pub use calibration::{Bin, Reliability};
 pub use gap::{Gap, Recovery};
+pub(in crate::fit) use order::correlation;
 pub use order::{auc, spearman};
 
 use super::number;

@@ -28,11 +28,17 @@ pub fn spearman(a: &[f64], b: &[f64]) -> Option<f64> {
     if a.len() != b.len() {
         return None;
     }
-    let (a, b) = (ranks(a)?, ranks(b)?);
-    // Ranks have the same mean whatever the ties.
-    let middle = mean(&a)?;
-    let product =
-        |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - middle) * (b - middle)).sum::<f64>();
+    correlation(&ranks(a)?, &ranks(b)?)
+}
+
+/// Pearson's correlation, from −1 to 1, of two sides of one length. `None` where one does not vary.
+pub(in crate::fit) fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
+    let off = |side: &[f64]| -> Option<Vec<f64>> {
+        let middle = mean(side)?;
+        Some(side.iter().map(|value| value - middle).collect())
+    };
+    let (a, b) = (off(a)?, off(b)?);
+    let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
     let (both, alone) = (product(&a, &b), product(&a, &a) * product(&b, &b));
     (alone > 0.0).then(|| both / alone.sqrt())
 }
@@ -73,6 +79,15 @@ mod tests {
         assert_eq!(auc(&[0.1, 0.2], &[true, true]), None);
         assert_eq!(auc(&[0.1], &[true, false]), None);
         assert_eq!(auc(&[f64::NAN, 0.2], &[true, false]), None);
+    }
+
+    #[test]
+    fn a_correlation_is_that_of_a_worked_example() {
+        // By hand: the products sum to 4, the squares to 8 and 2.75.
+        let found = correlation(&[1.0, 3.0, 3.0, 5.0], &[10.0, 12.0, 11.0, 12.0]).unwrap();
+        assert!((found - 4.0 / (8.0_f64 * 2.75).sqrt()).abs() < 1e-12);
+        assert_eq!(correlation(&[1.0, 2.0], &[3.0, 3.0]), None);
+        assert_eq!(correlation(&[], &[]), None);
     }
 
     #[test]

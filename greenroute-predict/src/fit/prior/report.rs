@@ -1,4 +1,5 @@
 use crate::fit::cells::{Cell, Cells};
+use crate::fit::metrics::correlation;
 use crate::fit::number;
 use crate::prior::{Doubt, Stance};
 use serde::Serialize;
@@ -155,21 +156,18 @@ pub(super) fn score(misses: &[Miss], doubt: Doubt) -> Score {
     Score {
         cells: pairs.len(),
         error: error / cells,
-        correlation: correlation(&pairs),
-        inside_tasks: correlation(&centred),
+        correlation: together(&pairs),
+        inside_tasks: together(&centred),
         auc: auc(misses, &pairs),
         ece: ece(misses, &pairs),
         coverage: number(inside) / cells,
     }
 }
 
-fn correlation(pairs: &[(f64, f64)]) -> f64 {
-    let count = number(pairs.len()).max(1.0);
-    let mean = |of: fn(&(f64, f64)) -> f64| pairs.iter().map(of).sum::<f64>() / count;
-    let (a, b) = (mean(|pair| pair.0), mean(|pair| pair.1));
-    let sum = |of: &dyn Fn(f64, f64) -> f64| pairs.iter().map(|(x, y)| of(x - a, y - b)).sum::<f64>();
-    let both = (sum(&|x, _| x * x) * sum(&|_, y| y * y)).sqrt();
-    if both > 0.0 { sum(&|x, y| x * y) / both } else { 0.0 }
+/// The correlation of pairs; 0 where one side does not vary.
+fn together(pairs: &[(f64, f64)]) -> f64 {
+    let (believed, was): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
+    correlation(&believed, &was).unwrap_or(0.0)
 }
 
 fn auc(misses: &[Miss], pairs: &[(f64, f64)]) -> f64 {
