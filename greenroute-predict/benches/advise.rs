@@ -4,21 +4,22 @@
 //! `cargo bench --package greenroute-predict --bench advise [-- rank]`
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "a benchmark prints its figures")]
 
+#[path = "../examples/support/still.rs"]
+mod still;
 mod support;
 
-use futures_core::future::BoxFuture;
 use greenroute_core::model::{EnergyProfile, Privacy, Score, Size, Span, Speed, Window};
 use greenroute_core::units::{CarbonIntensity, Energy, Factor, Probability, Pue};
 use greenroute_core::{
-    Accountant, Advisor, Basis, Boundary, Catalog, EnergyMeter, EnergyRate, Estimate, Expecter, GridReading,
-    GridSnapshot, HeuristicExpecter, HeuristicProfiler, Ladder, MeterId, Method, ModelCard, ModelKey,
-    Objective, Overheads, Prompt, PromptProfiler, Reading, Runtime, Site, Sites, Skip, Spread, Task, Work,
-    Zone,
+    Accountant, Advisor, Basis, Catalog, Estimate, Expecter, GridReading, GridSnapshot, HeuristicExpecter,
+    HeuristicProfiler, Ladder, Method, ModelCard, ModelKey, Objective, Overheads, Prompt, PromptProfiler,
+    Site, Sites, Task, Zone,
 };
 use greenroute_predict::Brain;
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
+use still::{FromCard, Still};
 use support::{head, row};
 
 const QUESTION: &str = "A small bakery sold forty loaves more on Monday than on Sunday, and the owner wants to know, step \
@@ -87,52 +88,4 @@ fn advisor(catalog: Arc<Catalog>) -> Advisor {
     let intensity = Estimate::exact(CarbonIntensity::from_grams_per_kwh(400.0), Method::Proxy);
     let grid = GridReading::new(Zone::world(), intensity, Basis::Average, "bench", "2026");
     Advisor::new(catalog, Arc::new(accountant), GridSnapshot::new(grid), Arc::new(Still))
-}
-
-/// Reads the card's own energy per token.
-#[derive(Debug)]
-struct FromCard;
-
-impl EnergyMeter for FromCard {
-    fn id(&self) -> MeterId {
-        MeterId::new("from-card", 1)
-    }
-
-    fn rate(&self, card: &ModelCard) -> Result<EnergyRate, Skip> {
-        let profile = card.energy_profile.as_ref().ok_or_else(|| Skip("no energy on the card".into()))?;
-        let (output, spread) = (profile.joules_per_output_token, Spread::of(0.7, 1.4));
-        let rate = EnergyRate::per_token(output, spread, Method::Modelled, Boundary::Device, self.id());
-        let input = profile.joules_per_input_token;
-        Ok(EnergyRate { input, cached: input, ..rate })
-    }
-
-    fn read(&self, work: &Work<'_>) -> Result<Reading, Skip> {
-        Ok(self.rate(work.card)?.reading(work))
-    }
-}
-
-/// Always the same moment.
-#[derive(Debug)]
-struct Still;
-
-impl Runtime for Still {
-    fn now(&self) -> SystemTime {
-        // 2026-11-21T00:00:00Z.
-        UNIX_EPOCH + Duration::from_secs(1_795_219_200)
-    }
-
-    fn elapsed(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    fn sleep(&self, _duration: Duration) -> BoxFuture<'static, ()> {
-        Box::pin(std::future::ready(()))
-    }
-
-    // An advisor has no tasks to run.
-    fn spawn(&self, _task: BoxFuture<'static, ()>) {}
-
-    fn unique_id(&self) -> u128 {
-        0
-    }
 }

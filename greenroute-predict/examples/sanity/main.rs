@@ -7,6 +7,8 @@
 
 mod scores;
 mod set;
+#[path = "../support/still.rs"]
+mod still;
 mod world;
 
 use greenroute_core::model::Capability;

@@ -1,18 +1,16 @@
 //! Three reference models and an advisor over them: the real one, on a meter that reads the cards' own energy.
 
 use crate::set::Tier;
-use futures_core::future::BoxFuture;
+use crate::still::{FromCard, Still};
 use greenroute_core::model::{EnergyProfile, Privacy, Score, Size, Span, Window};
 use greenroute_core::units::{CarbonIntensity, Energy, Factor, Probability, Pue};
 use greenroute_core::{
-    Accountant, Advisor, Basis, Boundary, Catalog, EnergyMeter, EnergyRate, Error, ErrorKind, Estimate,
-    Expecter, GridReading, GridSnapshot, Ladder, MeterId, Method, ModelCard, ModelKey, Overheads,
-    PromptProfiler, Reading, Result, Runtime, Site, Sites, Skip, Spread, Work, Zone,
+    Accountant, Advisor, Basis, Catalog, Error, ErrorKind, Estimate, Expecter, GridReading, GridSnapshot,
+    Ladder, Method, ModelCard, ModelKey, Overheads, PromptProfiler, Result, Site, Sites, Zone,
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const CARDS: &str = include_str!("cards.json");
 
@@ -79,55 +77,6 @@ fn card(row: &Row, source: &str) -> ModelCard {
         card.scores.insert(benchmark.clone(), Score { value, source: source.to_owned().into() });
     }
     card
-}
-
-/// Reads the card's own energy per token.
-#[derive(Debug)]
-struct FromCard;
-
-impl EnergyMeter for FromCard {
-    fn id(&self) -> MeterId {
-        MeterId::new("from-card", 1)
-    }
-
-    fn rate(&self, card: &ModelCard) -> Result<EnergyRate, Skip> {
-        let profile = card.energy_profile.as_ref().ok_or_else(|| Skip("no energy on the card".into()))?;
-        let spread = Spread::of(profile.low, profile.high);
-        let output = profile.joules_per_output_token;
-        let rate = EnergyRate::per_token(output, spread, Method::Modelled, Boundary::Device, self.id());
-        let input = profile.joules_per_input_token;
-        Ok(EnergyRate { input, cached: input, ..rate })
-    }
-
-    fn read(&self, work: &Work<'_>) -> Result<Reading, Skip> {
-        Ok(self.rate(work.card)?.reading(work))
-    }
-}
-
-/// A world in which it is always the same moment: no price and no retirement depends on the day of the run.
-#[derive(Debug)]
-struct Still;
-
-impl Runtime for Still {
-    fn now(&self) -> SystemTime {
-        // 2026-11-21T00:00:00Z.
-        UNIX_EPOCH + Duration::from_secs(1_795_219_200)
-    }
-
-    fn elapsed(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    fn sleep(&self, _duration: Duration) -> BoxFuture<'static, ()> {
-        Box::pin(std::future::ready(()))
-    }
-
-    // An advisor has no tasks to run.
-    fn spawn(&self, _task: BoxFuture<'static, ()>) {}
-
-    fn unique_id(&self) -> u128 {
-        0
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Words that say what is asked for. They stand in the vocabulary's table, so that looking a word up finds its sign too.
 //!
 //! English, but for words that ask in French, Spanish, German, Russian and Chinese: in other languages signs are few, and
-//! some are chance (`her`, `man`, `plan` are words elsewhere too). There, embedding, n-grams and the other cues speak.
+//! some are chance (`her`, `man`, `plan` are words elsewhere too). There, the embedding and the other cues speak.
 
 /// What a word is a sign of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
