@@ -64,3 +64,49 @@ pub(super) fn kind(
     let offset = gap(whole.offset().view());
     Ok(Kind { offset, weights: whole.weights().rows().into_iter().map(gap).collect(), left_out })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lesson(judged: Option<f64>, level: Option<f64>) -> Lesson {
+        Lesson {
+            text: String::new(),
+            source: "quiz".into(),
+            group: "".into(),
+            kin: String::new(),
+            weight: 1.0,
+            capabilities: [0.0; 8],
+            judged,
+            level,
+            lengths: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn graded_prompts_are_told_from_tried_ones_and_those_of_neither_kind_teach_nothing() {
+        // Rows 0, 3, … were graded, 1, 4, … tried, and the others, which look like tried ones, neither.
+        let lessons: Vec<Lesson> = (0..900)
+            .map(|row| match row % 3 {
+                0 => lesson(Some(2.0), None),
+                1 => lesson(None, Some(0.5)),
+                _ => lesson(None, None),
+            })
+            .collect();
+        let place = |row: usize| if row.is_multiple_of(3) { 1.0 } else { -1.0 };
+        let x = Array2::from_shape_fn((900, 2), |(row, column)| if column == 0 { place(row) } else { 0.3 });
+        let names: Vec<String> = (0..900).map(|row| row.to_string()).collect();
+        let folds = Folds::grouped(names.iter().map(String::as_str), 5, 1);
+        let of = |lessons: &[Lesson]| kind(x.view(), lessons, &Array1::ones(900), &folds).unwrap();
+        let found = of(&lessons);
+        for (row, share) in found.left_out.iter().enumerate() {
+            assert!(if row.is_multiple_of(3) { *share > 0.8 } else { *share < 0.2 }, "{row}: {share}");
+        }
+        // What is written says the same as what was scored.
+        let logit = found.offset + found.weights.dot(&x.row(2));
+        assert!((1.0 / (1.0 + (-logit).exp()) - found.left_out[2]).abs() < 1e-9);
+        // Nobody graded anything: nothing is of that kind.
+        let tried: Vec<Lesson> = (0..900).map(|_| lesson(None, Some(0.5))).collect();
+        assert!(of(&tried).left_out.iter().all(|share| *share < 0.1));
+    }
+}
